@@ -1,0 +1,3 @@
+//! `spotloom`: parse arguments, run, exit code.
+
+fn main() {}
