@@ -1,1 +1,16 @@
-//! ledger
+//! The ledger: every job, task, attempt and event, durable before it is acknowledged.
+//!
+//! [`Ledger`] is what the rest of the daemon knows; `SqliteLedger` is its store on one machine. Stores hold no
+//! policy: what follows from a command is decided by [`crate::job::step`].
+
+mod api;
+mod error;
+mod types;
+
+pub use api::Ledger;
+pub use error::{LedgerError, Result};
+pub use types::{
+    Agent, ArtifactRecord, AttemptEnd, AttemptOutcome, AttemptView, CacheEntry, Claim, ClaimRequest, Counts,
+    EventRecord, Finished, Heartbeat, IntakeRecord, IntakeState, JobFilter, JobView, Lease, LeaseView, LogLine,
+    LogRecord, NewJob, Outputs, Progress, ResolvedInput, Submitted, TaskCounts, TaskView,
+};
