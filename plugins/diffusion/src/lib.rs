@@ -1,1 +1,19 @@
-//! spotloom-diffusion
+//! The stage `diffusion`: a caption, and perhaps a picture, to a clip.
+//!
+//! Theory of operation: `contract` reads a model's `model.yaml` and verifies its files; `runtime` finds ONNX Runtime;
+//! `graph` loads one ONNX file and checks its ports; `families` turn a shot into frames at the model's own size and
+//! rate, walking `schedulers` from reproducible `noise`; `finish` brings them to the size, rate and depth of the
+//! pipeline; `stage` ties these together and writes the mezzanine through `spotloom-media`.
+//!
+//! Invariant: the same shot, model and seed give the same file, bit for bit, on one machine and ONNX Runtime; memory
+//! does not grow with the length of a shot.
+
+pub mod contract;
+pub mod error;
+pub mod families;
+pub mod family;
+pub mod graph;
+pub mod noise;
+pub mod picture;
+pub mod runtime;
+pub mod schedulers;

@@ -1,0 +1,393 @@
+//! The `ambient` family: a small spacetime-patch transformer with a convolutional decoder (ambient-v0).
+//!
+//! A clip is made in seven steps, in the order of this file: (1) tokenise, (2) encode the text, (3) draw noise,
+//! (4) pin the first latent frame to given pictures, (5) denoise with guidance, (6) decode, (7) go on from the tail.
+//! Velocity is noise minus data; time is 1 at noise and 0 at data, one per latent frame. Latents need no scaling.
+
+use std::collections::VecDeque;
+
+use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn, Slice, Zip, concatenate};
+use tokenizers::Tokenizer;
+
+use crate::contract::{Contract, Model, Negative};
+use crate::error::Error;
+use crate::family::{Family, Frames, Shot, Step};
+use crate::graph::{Graph, GraphName, Port, Tensor};
+use crate::noise;
+use crate::picture::Picture;
+use crate::runtime::Runtime;
+use crate::schedulers::scheduler;
+
+/// Width of the text encoder's rows.
+const TEXT_WIDTH: usize = 192;
+/// Rows of the text encoder: one per attribute.
+const TEXT_ROWS: usize = 7;
+
+/// A loaded model of this family.
+pub struct Ambient {
+    contract: Contract,
+    tokenizer: Tokenizer,
+    text_encoder: Graph,
+    transformer: Graph,
+    decoder: Graph,
+    encoder: Graph,
+}
+
+/// What the text encoder gives for a batch of prompts.
+pub struct Text {
+    /// [prompts, rows, width]
+    pub tokens: ArrayD<f32>,
+    /// [prompts, width]
+    pub pooled: ArrayD<f32>,
+    /// Class probabilities, [prompts, classes].
+    pub attributes: ArrayD<f32>,
+}
+
+impl Ambient {
+    /// Loads the tokenizer and the four graphs, and holds their ports against the contract.
+    ///
+    /// # Errors
+    /// See [`crate::family::load`].
+    pub fn load(model: &Model, runtime: &Runtime, threads: usize) -> Result<Self, Error> {
+        let contract = &model.contract;
+        let (latent, video) = (contract.latent, contract.video);
+        let frames_per_latent = video.frames / latent.frames;
+        let classes = contract.attributes.iter().map(|slot| slot.words.len()).sum();
+        let latents = [None, Some(latent.channels), Some(latent.frames), Some(latent.height), Some(latent.width)];
+        let tokens = Port::f32("tokens", &[None, Some(TEXT_ROWS), Some(TEXT_WIDTH)]);
+        let pooled = Port::f32("pooled", &[None, Some(TEXT_WIDTH)]);
+
+        let graph = |component: &'static str, inputs: &[Port], outputs: &[Port]| {
+            let file = &model.component(component)?.file;
+            let name = GraphName { model: &contract.name, component, file };
+            Graph::open(runtime, &name, &model.read(component)?, threads, inputs, outputs)
+        };
+        let loaded = Self {
+            tokenizer: tokenizer(model)?,
+            text_encoder: graph(
+                "text-encoder",
+                &[Port::i64("input_ids", &[None, Some(contract.prompt.tokens)])],
+                &[tokens.clone(), pooled.clone(), Port::f32("attributes", &[None, Some(classes)])],
+            )?,
+            transformer: graph(
+                "transformer",
+                &[Port::f32("latent", &latents), Port::f32("t", &[None, Some(latent.frames)]), tokens, pooled],
+                &[Port::f32("velocity", &latents)],
+            )?,
+            decoder: graph(
+                "vae-decoder",
+                &[Port::f32("latent", &latents)],
+                &[Port::f32("video", &[None, Some(3), Some(video.frames), Some(video.height), Some(video.width)])],
+            )?,
+            encoder: graph(
+                "vae-encoder",
+                &[Port::f32("video", &[None, Some(3), None, Some(video.height / 2), Some(video.width / 2)])],
+                &[Port::f32("latent", &[None, Some(latent.channels), None, Some(latent.height), Some(latent.width)])],
+            )?,
+            contract: contract.clone(),
+        };
+        if frames_per_latent * latent.frames != video.frames || frames_per_latent == 0 {
+            return Err(Error::Port {
+                model: contract.name.clone(),
+                file: "model.yaml".into(),
+                direction: "output",
+                port: "video".into(),
+                reason: format!("has {} frames, which {} latent frames do not divide", video.frames, latent.frames),
+            });
+        }
+        Ok(loaded)
+    }
+
+    /// 1. Token ids of prompts, [prompts, tokens]. Unknown words are kept as such; the encoder ignores them.
+    ///
+    /// # Errors
+    /// `inference-failed`.
+    pub fn tokenise(&self, prompts: &[&str]) -> Result<Array2<i64>, Error> {
+        let width = self.contract.prompt.tokens;
+        let mut ids = Array2::zeros((prompts.len(), width));
+        for (mut row, prompt) in ids.rows_mut().into_iter().zip(prompts) {
+            let encoding = self.tokenizer.encode(*prompt, true).map_err(|e| self.failed("tokenizer", e.to_string()))?;
+            for (slot, id) in row.iter_mut().zip(encoding.get_ids()) {
+                *slot = i64::from(*id);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// 2. What the transformer is told of each prompt.
+    ///
+    /// # Errors
+    /// `inference-failed`.
+    pub fn encode_text(&mut self, ids: ArrayView2<'_, i64>) -> Result<Text, Error> {
+        let results = self.text_encoder.run(&[("input_ids", Tensor::I64(ids.into_dyn()))])?;
+        match <[ArrayD<f32>; 3]>::try_from(results) {
+            Ok([tokens, pooled, attributes]) => Ok(Text { tokens, pooled, attributes }),
+            Err(_) => Err(self.failed("text-encoder", "it gave fewer outputs than it declares".into())),
+        }
+    }
+
+    /// 3. Noise for a clip: [1, channels, frames, height, width].
+    #[must_use]
+    pub fn noise(&self, seed: u64, clip: usize) -> ArrayD<f32> {
+        let l = self.contract.latent;
+        noise::normal(seed, u32::try_from(clip).unwrap_or(u32::MAX), &[1, l.channels, l.frames, l.height, l.width])
+    }
+
+    /// 4. The latent frame of as many pictures as one latent frame stands for: [1, channels, 1, height, width].
+    ///
+    /// # Errors
+    /// `inference-failed`.
+    pub fn encode_pictures(&mut self, pictures: &[Picture]) -> Result<ArrayD<f32>, Error> {
+        let small: Vec<_> = pictures.iter().map(Picture::halved).collect();
+        let (height, width) = (self.contract.video.height / 2, self.contract.video.width / 2);
+        let mut video = ArrayD::zeros(IxDyn(&[1, 3, small.len(), height, width]));
+        for (frame, picture) in small.iter().enumerate() {
+            for channel in 0..3 {
+                let mut target = video.index_axis_mut(Axis(0), 0);
+                let mut target = target.index_axis_mut(Axis(0), channel);
+                let mut target = target.index_axis_mut(Axis(0), frame);
+                target.iter_mut().zip(picture.plane(channel)).for_each(|(t, s)| *t = *s);
+            }
+        }
+        self.encode_video(&video)
+    }
+
+    /// The encoder itself: [1, 3, 4n, height / 2, width / 2] to [1, channels, n, rows, columns].
+    ///
+    /// # Errors
+    /// `inference-failed`.
+    pub fn encode_video(&mut self, video: &ArrayD<f32>) -> Result<ArrayD<f32>, Error> {
+        Ok(self.encoder.run(&[("video", Tensor::F32(video.view()))])?.remove(0))
+    }
+
+    /// 5. From noise to latents, with guidance from the second row of `text` to the first. `first` is the latent frame
+    ///    to start from.
+    ///
+    /// # Errors
+    /// `inference-failed`, `non-finite`, and what `on_step` returned.
+    pub fn denoise(
+        &mut self,
+        shot: &Shot,
+        text: &Text,
+        noise: ArrayD<f32>,
+        first: Option<&ArrayD<f32>>,
+        on_step: &mut dyn FnMut(usize) -> Result<(), Error>,
+    ) -> Result<ArrayD<f32>, Error> {
+        let guided = shot.guidance > 1.0;
+        let batch = if guided { 2 } else { 1 };
+        let rows = Slice::from(0..batch);
+        let tokens = text.tokens.slice_axis(Axis(0), rows);
+        let pooled = text.pooled.slice_axis(Axis(0), rows);
+        let mut scheduler = scheduler(shot.scheduler, shot.steps, shot.shift);
+        let mut sample = noise;
+        for step in 0..shot.steps {
+            let mut t = Array2::from_elem((batch, self.contract.latent.frames), scheduler.times()[step] as f32);
+            if let Some(first) = first {
+                pin(&mut sample, first);
+                t.column_mut(0).fill(0.0);
+            }
+            let both = if guided {
+                concatenate(Axis(0), &[sample.view(), sample.view()])
+                    .map_err(|e| self.failed("transformer", e.to_string()))?
+            } else {
+                sample.clone()
+            };
+            let velocity = self.velocity(&both, &t, tokens.view(), pooled.view())?;
+            let velocity = if guided { guide(&velocity, shot.guidance) } else { velocity };
+            self.check_finite(&velocity, || format!("denoising step {} of {}", step + 1, shot.steps))?;
+            scheduler.step(step, velocity, &mut sample);
+            on_step(step)?;
+        }
+        if let Some(first) = first {
+            pin(&mut sample, first);
+        }
+        Ok(sample)
+    }
+
+    /// The transformer itself.
+    ///
+    /// # Errors
+    /// `inference-failed`.
+    pub fn velocity(
+        &mut self,
+        latent: &ArrayD<f32>,
+        t: &Array2<f32>,
+        tokens: ndarray::ArrayViewD<'_, f32>,
+        pooled: ndarray::ArrayViewD<'_, f32>,
+    ) -> Result<ArrayD<f32>, Error> {
+        let results = self.transformer.run(&[
+            ("latent", Tensor::F32(latent.view())),
+            ("t", Tensor::F32(t.view().into_dyn())),
+            ("tokens", Tensor::F32(tokens)),
+            ("pooled", Tensor::F32(pooled)),
+        ]);
+        Ok(results?.remove(0))
+    }
+
+    /// 6. The frames of one clip.
+    ///
+    /// # Errors
+    /// `inference-failed`, `non-finite`.
+    pub fn decode(&mut self, latent: &ArrayD<f32>) -> Result<Vec<Picture>, Error> {
+        let video = self.decoder.run(&[("latent", Tensor::F32(latent.view()))])?.remove(0);
+        self.check_finite(&video, || "the decoded frames".into())?;
+        let (width, height) = (self.contract.video.width, self.contract.video.height);
+        let clip = video.index_axis(Axis(0), 0);
+        Ok(clip
+            .axis_iter(Axis(1))
+            .map(|frame| Picture { width, height, data: frame.iter().copied().collect() })
+            .collect())
+    }
+
+    fn check_finite(&self, values: &ArrayD<f32>, place: impl FnOnce() -> String) -> Result<(), Error> {
+        if values.iter().all(|v| v.is_finite()) {
+            return Ok(());
+        }
+        Err(Error::NonFinite { model: self.contract.name.clone(), place: place() })
+    }
+
+    fn failed(&self, component: &str, reason: String) -> Error {
+        Error::Inference { model: self.contract.name.clone(), component: component.into(), reason }
+    }
+
+    /// Frames that one latent frame stands for.
+    fn overlap(&self) -> usize {
+        self.contract.video.frames / self.contract.latent.frames
+    }
+
+    /// The likeliest word of each slot that was mentioned.
+    fn understood(&self, attributes: &ArrayD<f32>) -> Vec<(String, String)> {
+        let row: Vec<f32> = attributes.index_axis(Axis(0), 0).iter().copied().collect();
+        let mut start = 0;
+        let mut mentioned = Vec::new();
+        for slot in &self.contract.attributes {
+            let classes = &row[start..start + slot.words.len()];
+            start += slot.words.len();
+            let best = classes.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(i, _)| i);
+            if best > 0 {
+                mentioned.push((slot.name.clone(), slot.words[best].clone()));
+            }
+        }
+        mentioned
+    }
+}
+
+impl Family for Ambient {
+    fn begin<'a>(&'a mut self, shot: &Shot) -> Result<Box<dyn Frames + 'a>, Error> {
+        let mut warnings = Vec::new();
+        let negative = match self.contract.prompt.negative {
+            Negative::Used => shot.negative_prompt.as_str(),
+            Negative::Ignored => "",
+        };
+        let ids = self.tokenise(&[&shot.prompt, negative])?;
+        let text = self.encode_text(ids.view())?;
+        let understood = self.understood(&text.attributes);
+        if !self.contract.attributes.is_empty() && !understood.iter().any(|(slot, _)| slot == "scene") {
+            warnings.push(format!(
+                "{} knows no scene named in the prompt and made an abstract one; its README lists the words it knows",
+                self.contract.name
+            ));
+        }
+        Ok(Box::new(AmbientShot {
+            model: self,
+            shot: shot.clone(),
+            text,
+            understood,
+            warnings,
+            clips: 0,
+            ready: VecDeque::new(),
+            tail: Vec::new(),
+        }))
+    }
+
+    fn clips(&self, frames: usize) -> usize {
+        let new = self.contract.video.frames - self.overlap();
+        1 + frames.saturating_sub(self.contract.video.frames).div_ceil(new)
+    }
+}
+
+/// A shot of this family under way.
+struct AmbientShot<'a> {
+    model: &'a mut Ambient,
+    shot: Shot,
+    text: Text,
+    understood: Vec<(String, String)>,
+    warnings: Vec<String>,
+    /// Clips made so far.
+    clips: usize,
+    ready: VecDeque<Picture>,
+    /// The last frames made, as many as one latent frame stands for.
+    tail: Vec<Picture>,
+}
+
+impl AmbientShot<'_> {
+    /// 7. Makes the next clip. From the second on it goes on from the tail: its first latent frame is the tail, encoded
+    ///    again, and only the frames after that are new.
+    fn make_clip(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<(), Error> {
+        let (overlap, clip) = (self.model.overlap(), self.clips);
+        let given = match &self.shot.image {
+            Some(image) if clip == 0 => vec![image.clone(); overlap],
+            _ => std::mem::take(&mut self.tail),
+        };
+        let first = if given.is_empty() { None } else { Some(self.model.encode_pictures(&given)?) };
+        let noise = self.model.noise(self.shot.seed, clip);
+        let latent = self.model.denoise(&self.shot, &self.text, noise, first.as_ref(), &mut |step| {
+            on_step(Step { clip: clip + 1, step: step + 1 })
+        })?;
+        let mut frames = self.model.decode(&latent)?;
+        if clip > 0 {
+            frames = join(&given, frames);
+        }
+        self.tail = frames[frames.len() - overlap..].to_vec();
+        self.ready.extend(frames);
+        self.clips += 1;
+        Ok(())
+    }
+}
+
+impl Frames for AmbientShot<'_> {
+    fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Picture, Error> {
+        loop {
+            if let Some(frame) = self.ready.pop_front() {
+                return Ok(frame);
+            }
+            self.make_clip(on_step)?;
+        }
+    }
+
+    fn understood(&self) -> &[(String, String)] {
+        &self.understood
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+/// The new frames of a clip that begins with `given`.
+fn join(given: &[Picture], mut frames: Vec<Picture>) -> Vec<Picture> {
+    frames.split_off(given.len())
+}
+
+/// Puts the given latent frame into the first slot.
+fn pin(sample: &mut ArrayD<f32>, first: &ArrayD<f32>) {
+    sample.slice_axis_mut(Axis(2), Slice::from(0..1)).assign(first);
+}
+
+/// Classifier-free guidance: the second half of the batch is where to lead away from.
+fn guide(velocity: &ArrayD<f32>, guidance: f32) -> ArrayD<f32> {
+    let wanted = velocity.slice_axis(Axis(0), Slice::from(0..1));
+    let away = velocity.slice_axis(Axis(0), Slice::from(1..2));
+    let mut result = away.to_owned();
+    Zip::from(&mut result).and(&wanted).for_each(|u, c| *u += guidance * (c - *u));
+    result
+}
+
+fn tokenizer(model: &Model) -> Result<Tokenizer, Error> {
+    let unreadable = |reason: String| Error::Unreadable {
+        model: model.contract.name.clone(),
+        file: model.contract.components.get("tokenizer").map_or_else(String::new, |c| c.file.clone()),
+        reason,
+    };
+    Tokenizer::from_bytes(model.read("tokenizer")?).map_err(|e| unreadable(e.to_string()))
+}

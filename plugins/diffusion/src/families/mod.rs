@@ -1,0 +1,3 @@
+//! Model families: one file each, its steps numbered in the order a shot takes them.
+
+pub mod ambient;

@@ -1,0 +1,168 @@
+//! Finds ONNX Runtime and starts its one environment.
+//!
+//! Nothing is linked: the library is opened at run time, so the daemon and every other plugin live without it.
+//! Invariant: at most one library and one environment per process; a failed search is tried again by the next run.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use ort::environment::Environment;
+
+use crate::error::Error;
+
+/// The environment and where it came from.
+pub struct Runtime {
+    pub environment: Environment,
+    pub library: PathBuf,
+    /// As the library's file name or its build tells, `1.32.0`.
+    pub version: String,
+}
+
+/// The process's runtime, started by the first call.
+///
+/// # Errors
+/// `onnxruntime-missing`, `onnxruntime-unusable`.
+pub fn runtime() -> Result<&'static Runtime, Error> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    static STARTING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let library = find(|name| std::env::var_os(name), module_folder().as_deref(), Path::new("/"))?;
+    let unusable = |reason: String| Error::RuntimeUnusable { library: library.clone(), reason };
+    let environment = ort::init_from(&library)
+        .map_err(|e| unusable(e.to_string()))?
+        .with_name("spotloom")
+        .with_telemetry(false)
+        .build()
+        .map_err(|e| unusable(e.to_string()))?;
+    let version = version_of(&library);
+    tracing::info!(library = %library.display(), version, "ONNX Runtime started");
+    Ok(RUNTIME.get_or_init(|| Runtime { environment, library, version }))
+}
+
+/// The library to use. `module` is the folder of the plugin (or test) itself; `root` is `/` except in tests.
+///
+/// 1. `SPOTLOOM_ONNXRUNTIME`, then `ORT_DYLIB_PATH`: a file, or a folder that holds it. What a person set is used or
+///    refused, never silently replaced.
+/// 2. Beside the plugin, and in `../lib/spotloom` and `../lib` of it: an installed Spotloom.
+/// 3. `.deps/onnxruntime/VERSION/` in any folder above the plugin: a checkout.
+/// 4. The system's library folders.
+fn find(env: impl Fn(&str) -> Option<OsString>, module: Option<&Path>, root: &Path) -> Result<PathBuf, Error> {
+    for name in ["SPOTLOOM_ONNXRUNTIME", "ORT_DYLIB_PATH"] {
+        if let Some(value) = env(name).filter(|v| !v.is_empty()) {
+            let path = PathBuf::from(value);
+            let found = if path.is_dir() { newest_in(&path) } else { path.is_file().then(|| path.clone()) };
+            return found.ok_or(Error::RuntimeMissing { searched: vec![path] });
+        }
+    }
+    let mut folders = Vec::new();
+    if let Some(module) = module {
+        folders.push(module.to_path_buf());
+        if let Some(parent) = module.parent() {
+            folders.extend([parent.join("lib/spotloom"), parent.join("lib")]);
+        }
+        for above in module.ancestors() {
+            folders.extend(versions(&above.join(".deps/onnxruntime")));
+        }
+    }
+    let system = ["usr/local/lib", "usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/lib"];
+    folders.extend(system.iter().map(|folder| root.join(folder)));
+    match folders.iter().find_map(|folder| newest_in(folder)) {
+        Some(library) => Ok(library),
+        None => Err(Error::RuntimeMissing { searched: folders }),
+    }
+}
+
+/// `libonnxruntime.so`, or else the highest `libonnxruntime.so.VERSION`, of a folder.
+fn newest_in(folder: &Path) -> Option<PathBuf> {
+    let plain = folder.join("libonnxruntime.so");
+    if plain.is_file() {
+        return Some(plain);
+    }
+    let entries = fs::read_dir(folder).ok()?;
+    entries
+        .filter_map(|entry| entry.ok().map(|e| e.path()))
+        .filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libonnxruntime.so.")))
+        .filter(|path| path.is_file())
+        .max_by_key(|path| numbers(path))
+}
+
+/// The folders of a folder of versions, highest first.
+fn versions(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<_> = entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.is_dir()).collect();
+    found.sort_by_key(|path| std::cmp::Reverse(numbers(path)));
+    found
+}
+
+/// The numbers in a file name, so that 1.9 sorts before 1.32.
+fn numbers(path: &Path) -> Vec<u64> {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    name.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+}
+
+/// The version in the library's real file name, `libonnxruntime.so.1.32.0`.
+fn version_of(library: &Path) -> String {
+    let real = library.canonicalize().unwrap_or_else(|_| library.into());
+    let version = numbers(&real).iter().map(u64::to_string).collect::<Vec<_>>().join(".");
+    if version.is_empty() { "unknown".into() } else { version }
+}
+
+/// The folder of this plugin's own file: the one mapped under its name, else the program's.
+fn module_folder() -> Option<PathBuf> {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let module = maps
+        .lines()
+        .filter_map(|line| line.find('/').map(|at| &line[at..]))
+        .find(|path| path.ends_with("/libspotloom_diffusion.so"))
+        .map(PathBuf::from)
+        .or_else(|| std::env::current_exe().ok())?;
+    module.parent().map(Path::to_path_buf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_search_order() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let at = |path: &str| root.path().join(path);
+        let put = |path: &str| {
+            fs::create_dir_all(at(path).parent().expect("a parent")).expect("a folder");
+            fs::write(at(path), "").expect("a file");
+        };
+        let check = |env: &[(&str, &str)], expected: Result<&str, &str>| {
+            let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, path)| at(path).into());
+            match (find(env, Some(&at("app/plugins")), root.path()), expected) {
+                (Ok(found), Ok(path)) => assert_eq!(found, at(path)),
+                (Err(e), Err(part)) => assert!(e.to_string().contains(part), "{e}"),
+                (found, expected) => panic!("{found:?} is not {expected:?}"),
+            }
+        };
+
+        check(&[], Err("app/lib/spotloom"));
+        put("usr/lib/libonnxruntime.so.1.9.2");
+        put("usr/lib/libonnxruntime.so.1.32.0");
+        check(&[], Ok("usr/lib/libonnxruntime.so.1.32.0"));
+        put(".deps/onnxruntime/1.31.0/libonnxruntime.so.1.31.0");
+        put(".deps/onnxruntime/1.32.0/libonnxruntime.so.1.32.0");
+        check(&[], Ok(".deps/onnxruntime/1.32.0/libonnxruntime.so.1.32.0"));
+        put("app/lib/libonnxruntime.so");
+        check(&[], Ok("app/lib/libonnxruntime.so"));
+        put("app/plugins/libonnxruntime.so");
+        check(&[], Ok("app/plugins/libonnxruntime.so"));
+        put("other/libonnxruntime.so.1.40.0");
+        check(&[("ORT_DYLIB_PATH", "other/libonnxruntime.so.1.40.0")], Ok("other/libonnxruntime.so.1.40.0"));
+        check(
+            &[("SPOTLOOM_ONNXRUNTIME", "other"), ("ORT_DYLIB_PATH", "usr/lib")],
+            Ok("other/libonnxruntime.so.1.40.0"),
+        );
+        // What a person set and is not there is an error, whatever else is installed.
+        check(&[("SPOTLOOM_ONNXRUNTIME", "nowhere/libonnxruntime.so")], Err("nowhere/libonnxruntime.so"));
+    }
+}
