@@ -1,0 +1,85 @@
+//! Opening a file that may attack.
+//!
+//! Invariant: the bytes of the one file named are all that is ever read. The file is opened here and handed over as a
+//! stream without a name, so its content alone decides the format; formats that point at other files (playlists,
+//! manifests, concat lists, image sequences) are not on the list, and every protocol is off.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use ffmpeg_next::format::context::{Input, StreamIo};
+use ffmpeg_next::{Dictionary, Error as AvError, codec, decoder, format};
+
+use crate::av;
+use crate::error::{Error, Result};
+
+const FORMATS: &str = "matroska,webm,mov,mp4,m4a,wav,w64,flac,mp3,ogg,aac,png_pipe,jpeg_pipe,webp_pipe";
+/// A picture larger than this many pixels is refused by the decoder before it allocates.
+const MAX_PIXELS: &str = "134217728";
+const BUFFER: usize = 1 << 18;
+
+/// Opens a file for demuxing.
+pub(crate) fn open(path: &Path) -> Result<Input> {
+    av::init();
+    let io = |doing| move |source| Error::Io { doing, path: path.into(), source };
+    let mut file = File::open(path).map_err(io("open"))?;
+    let kind = file.metadata().map_err(io("look at"))?;
+    if !kind.is_file() {
+        return Err(Error::NotAllowed { path: path.into(), found: "not a file".into() });
+    }
+    let mut head = [0; 512];
+    let read = file.read(&mut head).map_err(io("read"))?;
+    if let Some(found) = playlist(&head[..read]) {
+        return Err(Error::NotAllowed { path: path.into(), found: found.into() });
+    }
+    std::io::Seek::rewind(&mut file).map_err(io("read"))?;
+    let stream = StreamIo::from_read_seek_with_capacity(file, BUFFER).map_err(Error::damaged(path, "opening"))?;
+    let options: Dictionary =
+        [("format_whitelist", FORMATS), ("protocol_whitelist", "none"), ("err_detect", "crccheck")].iter().collect();
+    format::input_from_stream(stream, None, Some(options)).map_err(|source| match source {
+        // What libavformat says of a format that is not on the list.
+        AvError::Other { errno: ffmpeg_next::error::EINVAL } => {
+            Error::NotAllowed { path: path.into(), found: "another format".into() }
+        }
+        AvError::InvalidData if read == 0 => Error::NotAllowed { path: path.into(), found: "an empty file".into() },
+        source => Error::Damaged { path: path.into(), doing: "opening", source },
+    })
+}
+
+/// Text formats that name other files, told apart from damage so that a person learns why they are refused.
+fn playlist(head: &[u8]) -> Option<&'static str> {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let table: [(&[u8], &str); 5] = [
+        (b"#EXTM3U", "an HLS playlist"),
+        (b"ffconcat", "an ffconcat list"),
+        (b"<?xml", "an XML document, perhaps a DASH manifest"),
+        (b"<MPD", "a DASH manifest"),
+        (b"[playlist]", "a playlist"),
+    ];
+    table.into_iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| name)
+}
+
+/// Opens the decoder of a stream.
+pub(crate) fn decoder(
+    path: &Path,
+    parameters: codec::Parameters,
+    threads: usize,
+    time_base: ffmpeg_next::Rational,
+) -> Result<decoder::Opened> {
+    let id = parameters.id();
+    let mut context =
+        codec::Context::from_parameters(parameters).map_err(Error::damaged(path, "reading its header"))?;
+    context.set_threading(codec::threading::Config {
+        kind: codec::threading::Type::Frame,
+        count: threads.max(1),
+        ..Default::default()
+    });
+    let mut decoder = context.decoder();
+    decoder.set_packet_time_base(time_base);
+    decoder.check(decoder::Check::CRC | decoder::Check::EXPLODE);
+    let found = decoder::find(id).ok_or(AvError::DecoderNotFound).map_err(Error::damaged(path, "finding a decoder"))?;
+    decoder
+        .open_as_with(found, [("max_pixels", MAX_PIXELS)].iter().collect())
+        .map_err(Error::damaged(path, "opening its decoder"))
+}

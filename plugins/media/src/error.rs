@@ -1,0 +1,95 @@
+//! What can go wrong with media, named by file.
+
+use std::path::{Path, PathBuf};
+
+use crate::frame::FrameFormat;
+
+/// The result of everything here.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Every error names the file (or the filter) it is about.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system said no.
+    #[error("could not {doing} {}: {source}", path.display())]
+    Io { doing: &'static str, path: PathBuf, source: std::io::Error },
+    /// Not one of the formats that are read, a playlist for example.
+    #[error("{} is not a media file that is read here ({found}); expected one of: {ALLOWED_NAMES}", path.display())]
+    NotAllowed { path: PathBuf, found: String },
+    /// It says it is media and is not, or is damaged.
+    #[error("{} can't be read: {doing} failed: {source}", path.display())]
+    Damaged { path: PathBuf, doing: &'static str, source: ffmpeg_next::Error },
+    /// It ends before it says it does.
+    #[error("{} is cut off: it says it lasts {expected:.2} s and ends after {found:.2} s", path.display())]
+    CutOff { path: PathBuf, expected: f64, found: f64 },
+    /// There is no picture in it.
+    #[error("{} has no video stream", path.display())]
+    NoVideo { path: PathBuf },
+    /// There is no sound in it.
+    #[error("{} has no audio stream", path.display())]
+    NoAudio { path: PathBuf },
+    /// Its frames change size or pixel format on the way.
+    #[error("{} changes from {from} to {to} at frame {index}; one size throughout is expected", path.display())]
+    Changes { path: PathBuf, from: String, to: String, index: u64 },
+    /// A frame does not fit where it was given.
+    #[error("a frame of {found} was given to {to}, which takes {expected}")]
+    WrongFrame { to: String, expected: FrameFormat, found: FrameFormat },
+    /// A size, rate or pixel format that can't be.
+    #[error("{what} can't be {found}; expected {expected}")]
+    Unsupported { what: &'static str, found: String, expected: &'static str },
+    /// A filter graph that does not parse, or failed on the way.
+    #[error("the filter `{spec}` failed: {doing}: {source}")]
+    Filter { spec: String, doing: &'static str, source: ffmpeg_next::Error },
+    /// An encoder or muxer failed.
+    #[error("{} can't be written: {doing} failed: {source}", path.display())]
+    Write { path: PathBuf, doing: &'static str, source: ffmpeg_next::Error },
+    /// This build of FFmpeg lacks something.
+    #[error("this FFmpeg has no {what}; install one with {what} (Debian's `ffmpeg` packages have it)")]
+    Missing { what: &'static str },
+}
+
+/// What people are told is read.
+pub(crate) const ALLOWED_NAMES: &str = "mp4, mov, m4a, matroska, webm, wav, flac, mp3, ogg, aac, png, jpeg, webp";
+
+impl Error {
+    pub(crate) fn damaged(path: &Path, doing: &'static str) -> impl FnOnce(ffmpeg_next::Error) -> Self {
+        move |source| Self::Damaged { path: path.into(), doing, source }
+    }
+
+    pub(crate) fn write(path: &Path, doing: &'static str) -> impl FnOnce(ffmpeg_next::Error) -> Self {
+        move |source| Self::Write { path: path.into(), doing, source }
+    }
+
+    pub(crate) fn filter(spec: &str, doing: &'static str) -> impl FnOnce(ffmpeg_next::Error) -> Self {
+        move |source| Self::Filter { spec: spec.into(), doing, source }
+    }
+
+    /// A stable kebab-case code for a stage's failure: `bad-media`, `io`, `disk-full`, `defect`, ….
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => "disk-full",
+            Self::Write { source: ffmpeg_next::Error::Other { errno: ffmpeg_next::error::ENOSPC }, .. } => "disk-full",
+            Self::Io { .. } | Self::Write { .. } => "io",
+            Self::NotAllowed { .. } => "media-not-allowed",
+            Self::NoVideo { .. } => "no-video",
+            Self::NoAudio { .. } => "no-audio",
+            Self::Damaged { .. } | Self::CutOff { .. } | Self::Changes { .. } => "bad-media",
+            Self::Unsupported { .. } => "unsupported-format",
+            Self::Missing { .. } => "missing-codec",
+            Self::WrongFrame { .. } | Self::Filter { .. } => "media-defect",
+        }
+    }
+
+    /// Whether trying again unchanged can help.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => {
+                !matches!(source.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied)
+            }
+            Self::Write { .. } => true,
+            _ => false,
+        }
+    }
+}
