@@ -12,8 +12,15 @@ pub mod contract;
 pub mod error;
 pub mod families;
 pub mod family;
+pub mod finish;
 pub mod graph;
 pub mod noise;
+pub mod params;
 pub mod picture;
 pub mod runtime;
 pub mod schedulers;
+mod stage;
+
+pub use stage::Diffusion;
+
+spotloom_plugin_sdk::export_stage!(Diffusion);

@@ -1,0 +1,174 @@
+//! Dense motion between two frames, and sampling along it.
+//!
+//! Pyramidal Lucas-Kanade: every pixel's window is matched by Gauss-Newton steps from coarse to fine, with a damping
+//! that lets flat areas follow their surroundings. Soft pictures are what it is good at; where it is wrong, the blend
+//! along it is an ordinary cross-fade.
+
+use super::smooth::boxed;
+
+/// Motion in pixels of the full-size plane, per pixel of the field.
+#[derive(Clone, Debug)]
+pub struct Field {
+    pub width: usize,
+    pub height: usize,
+    pub dx: Vec<f32>,
+    pub dy: Vec<f32>,
+}
+
+/// One plane of values.
+#[derive(Clone, Debug)]
+struct Plane {
+    width: usize,
+    height: usize,
+    data: Vec<f32>,
+}
+
+/// Coarsest side of the pyramid, in pixels.
+const COARSEST: usize = 16;
+const ITERATIONS: usize = 3;
+const WINDOW: usize = 4;
+/// Against the summed squared gradient of a window: below it an area counts as flat.
+const DAMPING: f32 = 2e-5;
+
+impl Field {
+    /// No motion.
+    #[must_use]
+    pub fn still(width: usize, height: usize) -> Self {
+        Self { width, height, dx: vec![0.0; width * height], dy: vec![0.0; width * height] }
+    }
+
+    /// The motion that takes `from` to `to`: `from(x) = to(x + d(x))`.
+    #[must_use]
+    pub fn between(from: &[f32], to: &[f32], width: usize, height: usize) -> Self {
+        let mut pyramid = vec![[from, to].map(|data| Plane { width, height, data: data.to_vec() })];
+        while let Some([a, b]) = pyramid.last() {
+            if a.width.min(a.height) < 2 * COARSEST {
+                break;
+            }
+            let half = [a.half(), b.half()];
+            pyramid.push(half);
+        }
+        let mut field: Option<Self> = None;
+        for [a, b] in pyramid.iter().rev() {
+            let mut level = match &field {
+                Some(coarse) => coarse.resized(a.width, a.height),
+                None => Self::still(a.width, a.height),
+            };
+            for _ in 0..ITERATIONS {
+                level.refine(a, b);
+            }
+            field = Some(level);
+        }
+        field.unwrap_or_else(|| Self::still(width, height))
+    }
+
+    /// The mean of two fields of a size, weighted.
+    #[must_use]
+    pub fn blend(&self, other: &Self, share: f32) -> Self {
+        let mix = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a + share * (b - a)).collect();
+        Self { width: self.width, height: self.height, dx: mix(&self.dx, &other.dx), dy: mix(&self.dy, &other.dy) }
+    }
+
+    /// One Gauss-Newton step at one level.
+    fn refine(&mut self, a: &Plane, b: &Plane) {
+        let (width, height) = (a.width, a.height);
+        let mut sums: [Vec<f32>; 5] = std::array::from_fn(|_| Vec::with_capacity(a.data.len()));
+        for y in 0..height {
+            for x in 0..width {
+                let i = y * width + x;
+                let (px, py) = (x as f32 + self.dx[i], y as f32 + self.dy[i]);
+                let gx = (b.at(px + 1.0, py) - b.at(px - 1.0, py)) * 0.5;
+                let gy = (b.at(px, py + 1.0) - b.at(px, py - 1.0)) * 0.5;
+                let gt = b.at(px, py) - a.data[i];
+                for (sum, value) in sums.iter_mut().zip([gx * gx, gx * gy, gy * gy, gx * gt, gy * gt]) {
+                    sum.push(value);
+                }
+            }
+        }
+        let [xx, xy, yy, xt, yt] = sums.map(|s| boxed(&s, width, height, WINDOW));
+        for i in 0..a.data.len() {
+            let (xx, yy) = (xx[i] + DAMPING, yy[i] + DAMPING);
+            let determinant = xx * yy - xy[i] * xy[i];
+            // Half a window a step: anything more is a mismatch.
+            let limit = WINDOW as f32 * 0.5;
+            self.dx[i] -= ((yy * xt[i] - xy[i] * yt[i]) / determinant).clamp(-limit, limit);
+            self.dy[i] -= ((xx * yt[i] - xy[i] * xt[i]) / determinant).clamp(-limit, limit);
+        }
+        self.dx = boxed(&self.dx, width, height, WINDOW / 2);
+        self.dy = boxed(&self.dy, width, height, WINDOW / 2);
+    }
+
+    /// The same motion on a grid of another size.
+    fn resized(&self, width: usize, height: usize) -> Self {
+        let (sx, sy) = (self.width as f32 / width as f32, self.height as f32 / height as f32);
+        let sample = |data: &[f32], scale: f32| {
+            let plane = Plane { width: self.width, height: self.height, data: data.to_vec() };
+            let mut out = Vec::with_capacity(width * height);
+            for y in 0..height {
+                for x in 0..width {
+                    out.push(plane.at((x as f32 + 0.5) * sx - 0.5, (y as f32 + 0.5) * sy - 0.5) / scale);
+                }
+            }
+            out
+        };
+        Self { width, height, dx: sample(&self.dx, sx), dy: sample(&self.dy, sy) }
+    }
+}
+
+impl Plane {
+    fn half(&self) -> Self {
+        let (width, height) = (self.width / 2, self.height / 2);
+        let mut data = Vec::with_capacity(width * height);
+        for rows in self.data.chunks_exact(2 * self.width).take(height) {
+            let (upper, lower) = rows.split_at(self.width);
+            data.extend(
+                upper.chunks_exact(2).zip(lower.chunks_exact(2)).map(|(a, b)| (a[0] + a[1] + b[0] + b[1]) * 0.25),
+            );
+        }
+        Self { width, height, data }
+    }
+
+    fn at(&self, x: f32, y: f32) -> f32 {
+        bilinear(&self.data, self.width, self.height, x, y)
+    }
+}
+
+/// The value between pixels; beyond the border, the border's.
+#[must_use]
+pub fn bilinear(data: &[f32], width: usize, height: usize, x: f32, y: f32) -> f32 {
+    let x = x.clamp(0.0, (width - 1) as f32);
+    let y = y.clamp(0.0, (height - 1) as f32);
+    let (left, top) = (x as usize, y as usize);
+    let (right, bottom) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
+    let (fx, fy) = (x - left as f32, y - top as f32);
+    let upper = data[top * width + left] * (1.0 - fx) + data[top * width + right] * fx;
+    let lower = data[bottom * width + left] * (1.0 - fx) + data[bottom * width + right] * fx;
+    upper * (1.0 - fy) + lower * fy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_finds_how_far_a_soft_picture_moved() {
+        let check = |dx: f32, dy: f32| {
+            let (width, height) = (96, 64);
+            let draw = |ox: f32, oy: f32| -> Vec<f32> {
+                (0..width * height)
+                    .map(|i| {
+                        let (x, y) = ((i % width) as f32 - ox, (i / width) as f32 - oy);
+                        0.5 + 0.2 * (x * 0.21).sin() * (y * 0.17).cos() + 0.1 * (x * 0.05 + y * 0.09).sin()
+                    })
+                    .collect()
+            };
+            let field = Field::between(&draw(0.0, 0.0), &draw(dx, dy), width, height);
+            let middle = 32 * width + 48;
+            assert!((field.dx[middle] - dx).abs() < 0.2, "{} is not {dx}", field.dx[middle]);
+            assert!((field.dy[middle] - dy).abs() < 0.2, "{} is not {dy}", field.dy[middle]);
+        };
+        check(0.0, 0.0);
+        check(1.5, -0.5);
+        check(-4.0, 2.0);
+    }
+}

@@ -1,0 +1,161 @@
+//! The stage's parameters.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::contract::SchedulerName;
+use crate::error::Error;
+
+/// Parameters of the stage `diffusion`. What is left out comes from the model's contract or the shot.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Params {
+    /// Width of the clip in pixels, even.
+    #[serde(default = "width")]
+    #[schemars(range(min = 64, max = 4096))]
+    pub width: u32,
+    /// Height of the clip in pixels, even.
+    #[serde(default = "height")]
+    #[schemars(range(min = 64, max = 4096))]
+    pub height: u32,
+    /// Frames per second; 23.976, 29.97 and 59.94 mean the broadcast rates.
+    #[serde(default = "fps")]
+    #[schemars(range(min = 1, max = 120))]
+    pub fps: f64,
+    /// Length in seconds, instead of the shot's.
+    #[schemars(range(min = 0.5, max = 120))]
+    pub seconds: Option<f64>,
+    /// Seed of the noise, instead of the shot's. The same seed gives the same clip.
+    pub seed: Option<u64>,
+    /// Denoising steps per clip, instead of the model's. More is slower and finer.
+    #[schemars(range(min = 1, max = 200))]
+    pub steps: Option<usize>,
+    /// Strength of the prompt, instead of the model's: 1 is none, more than 5 exaggerates.
+    #[schemars(range(min = 1, max = 20))]
+    pub guidance: Option<f32>,
+    /// How much of the schedule is spent on composition and colour, instead of the model's; 1 is even.
+    #[schemars(range(min = 0.1, max = 20))]
+    pub shift: Option<f64>,
+    /// How the noise is walked down, instead of the model's way.
+    pub scheduler: Option<SchedulerName>,
+    /// How many of the model's own frames pass in a second, instead of the model's rate: more is faster motion.
+    #[schemars(range(min = 1, max = 60))]
+    pub motion_fps: Option<f64>,
+    /// Film grain on luma, as a standard deviation in 8-bit steps; 0 leaves only the dither that prevents banding.
+    #[serde(default = "grain")]
+    #[schemars(range(min = 0, max = 16))]
+    pub grain: f32,
+}
+
+fn width() -> u32 {
+    1280
+}
+
+fn height() -> u32 {
+    720
+}
+
+fn fps() -> f64 {
+    30.0
+}
+
+fn grain() -> f32 {
+    0.5
+}
+
+/// Parameters that make sense.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    pub width: u32,
+    pub height: u32,
+    /// Numerator and denominator.
+    pub fps: (u32, u32),
+    pub grain: f32,
+}
+
+impl Settings {
+    /// Frames per second.
+    #[must_use]
+    pub fn rate(&self) -> f64 {
+        f64::from(self.fps.0) / f64::from(self.fps.1)
+    }
+}
+
+impl Params {
+    /// Holds every figure against its range.
+    ///
+    /// # Errors
+    /// `bad-params`, naming the parameter.
+    pub fn check(&self) -> Result<Settings, Error> {
+        for (name, value) in [("width", self.width), ("height", self.height)] {
+            if !(64..=4096).contains(&value) || value % 2 == 1 {
+                return Err(Error::Param {
+                    name,
+                    value: value.to_string(),
+                    expected: "expected an even number of pixels from 64 to 4096".into(),
+                });
+            }
+        }
+        let ranges: [(_, Option<f64>, _); 6] = [
+            ("fps", Some(self.fps), 1.0..=120.0),
+            ("steps", self.steps.map(|v| v as f64), 1.0..=200.0),
+            ("guidance", self.guidance.map(f64::from), 1.0..=20.0),
+            ("shift", self.shift, 0.1..=20.0),
+            ("motion-fps", self.motion_fps, 1.0..=60.0),
+            ("grain", Some(f64::from(self.grain)), 0.0..=16.0),
+        ];
+        for (name, value, range) in ranges {
+            if let Some(value) = value.filter(|v| !range.contains(v)) {
+                let expected = format!("expected {} to {}", range.start(), range.end());
+                return Err(Error::Param { name, value: value.to_string(), expected });
+            }
+        }
+        Ok(Settings { width: self.width, height: self.height, fps: rational(self.fps), grain: self.grain })
+    }
+}
+
+/// A rate as a fraction: whole, broadcast (n * 1000 / 1001), or in thousandths.
+fn rational(fps: f64) -> (u32, u32) {
+    let whole = fps.round();
+    let near = |other: f64| (fps - other).abs() < 0.004;
+    if (fps - whole).abs() < 1e-6 {
+        (whole as u32, 1)
+    } else if near(fps.ceil() * 1000.0 / 1001.0) {
+        (fps.ceil() as u32 * 1000, 1001)
+    } else {
+        ((fps * 1000.0).round() as u32, 1000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_as_people_write_them() {
+        let check = |fps: f64, expected: (u32, u32)| assert_eq!(rational(fps), expected, "{fps}");
+        check(24.0, (24, 1));
+        check(25.0, (25, 1));
+        check(23.976, (24000, 1001));
+        check(29.97, (30000, 1001));
+        check(59.94, (60000, 1001));
+        check(12.5, (12500, 1000));
+    }
+
+    #[test]
+    fn each_figure_out_of_range_is_named() {
+        let check = |yaml: serde_json::Value, expected: &str| {
+            let params: Params = serde_json::from_value(yaml).expect("parameters");
+            let message = params.check().expect_err("out of range").to_string();
+            assert_eq!(message, expected);
+        };
+        check(
+            serde_json::json!({"width": 1281}),
+            "the parameter `width` is 1281; expected an even number of pixels from 64 to 4096",
+        );
+        check(serde_json::json!({"fps": 0}), "the parameter `fps` is 0; expected 1 to 120");
+        check(serde_json::json!({"steps": 0}), "the parameter `steps` is 0; expected 1 to 200");
+        check(serde_json::json!({"guidance": 0.5}), "the parameter `guidance` is 0.5; expected 1 to 20");
+        check(serde_json::json!({"grain": -1}), "the parameter `grain` is -1; expected 0 to 16");
+    }
+}

@@ -1,0 +1,253 @@
+//! The stage: parameters in, a mezzanine out.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::time::Instant;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use spotloom_media::{FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer, filters};
+use spotloom_plugin_sdk::api::Output;
+use spotloom_plugin_sdk::prelude::*;
+
+use crate::contract::{Model, Video};
+use crate::error::Error;
+use crate::family::{self, Family, Shot};
+use crate::finish::film::Film;
+use crate::finish::timeline::Timeline;
+use crate::finish::{colour, smooth};
+use crate::params::Params;
+use crate::picture::Picture;
+use crate::runtime::{Runtime, runtime};
+
+/// Holds the model between the runs of a warm host.
+#[derive(Default)]
+pub struct Diffusion {
+    loaded: Option<Loaded>,
+}
+
+/// A model in memory, and what it was loaded for.
+struct Loaded {
+    sha256: String,
+    threads: usize,
+    family: Box<dyn Family>,
+}
+
+/// The `shot` input, as the `prompt` stage writes it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShotFile {
+    prompt: String,
+    #[serde(default)]
+    negative_prompt: String,
+    seconds: Option<f64>,
+    seed: Option<u64>,
+}
+
+/// The largest shot file that is read, in bytes.
+const MAX_SHOT: u64 = 256 * 1024;
+/// Shorter or longer shots are refused, in seconds.
+const SECONDS: std::ops::RangeInclusive<f64> = 0.5..=120.0;
+/// What the spline needs before the first moment and after the last, in frames of the model.
+const MARGIN: usize = 2;
+
+impl Stage for Diffusion {
+    type Params = Params;
+
+    fn about() -> About {
+        About::new(
+            "diffusion",
+            env!("CARGO_PKG_VERSION"),
+            "Makes a moving picture from a caption, and perhaps a picture",
+        )
+        .cpu(0)
+        .input(input("model", "The diffusion model").required().resource(Resource::Model))
+        .input(input("shot", "What to show: prompt, seconds, seed").required().media("application/json"))
+        .input(input("image", "The first frame").media("image/*"))
+        .output("clip", "The shot: FFV1, 4:2:0, 10 bit, BT.709", "video/x-matroska")
+    }
+
+    fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
+        Ok(self.make(&params, run)?)
+    }
+}
+
+impl Diffusion {
+    fn make(&mut self, params: &Params, run: &Run) -> Result<Outputs, Error> {
+        let settings = params.check()?;
+        let file = read_shot(&run.require("shot")?.path)?;
+        let seconds = params.seconds.or(file.seconds).unwrap_or(5.0);
+        if !SECONDS.contains(&seconds) {
+            let (least, most) = (SECONDS.start(), SECONDS.end());
+            return Err(Error::Param {
+                name: "seconds",
+                value: seconds.to_string(),
+                expected: format!("expected {least} to {most} seconds in one shot"),
+            });
+        }
+        let seed = params.seed.or(file.seed).unwrap_or(0);
+
+        let model = Model::open(&run.require("model")?.path)?;
+        let contract = &model.contract;
+        let mut warnings = Vec::new();
+        let image = match run.input("image") {
+            Some(artifact) => Some(read_picture(artifact, contract.video, &mut warnings)?),
+            None => None,
+        };
+        let shot = Shot {
+            prompt: file.prompt,
+            negative_prompt: file.negative_prompt,
+            seed,
+            image,
+            scheduler: params.scheduler.unwrap_or(contract.sampling.scheduler),
+            steps: params.steps.unwrap_or(contract.sampling.steps),
+            shift: params.shift.unwrap_or(contract.sampling.shift),
+            guidance: params.guidance.unwrap_or(contract.sampling.guidance),
+        };
+        let rate = params.motion_fps.unwrap_or(contract.video.fps) / settings.rate();
+        let frames = (seconds * settings.rate()).round().max(1.0) as u64;
+        let wanted = (1.0 + (frames - 1) as f64 * rate).floor() as usize + MARGIN;
+
+        let runtime = runtime()?;
+        run.check_cancelled()?;
+        let family = self.family(&model, runtime, run.threads())?;
+        let clips = family.clips(wanted);
+        let total = (clips * shot.steps) as u64 + frames;
+
+        let path = run.scratch().join("clip.mkv");
+        let film = Film::new(
+            (contract.video.width, contract.video.height),
+            settings.width,
+            settings.height,
+            seed,
+            settings.grain,
+        );
+        let mut writer = Writer::create(
+            &path,
+            WriteOptions { codec: Mezzanine::Ffv1, format: film.format(), fps: settings.fps, threads: run.threads() },
+        )
+        .map_err(media)?;
+        let mut source = family.begin(&shot)?;
+        let (mut taken, mut steps, mut thinking) = (0, 0u64, 0.0);
+        let mut timeline = Timeline::new();
+        for index in 0..frames {
+            let mut next = || -> Result<Option<Picture>, Error> {
+                if taken == wanted {
+                    return Ok(None);
+                }
+                taken += 1;
+                let start = Instant::now();
+                let picture = source.next(&mut |done| {
+                    steps += 1;
+                    run.progress(
+                        steps + index,
+                        total,
+                        format!("clip {} of {clips}, step {} of {}", done.clip, done.step, shot.steps),
+                    );
+                    Ok(run.check_cancelled()?)
+                })?;
+                thinking += start.elapsed().as_secs_f64();
+                Ok(Some(smooth::clean(&colour::to_ycbcr(&picture))))
+            };
+            let moment = timeline.at(1.0 + index as f64 * rate, &mut next)?;
+            writer.write(&film.frame(index, &moment).map_err(media)?).map_err(media)?;
+            run.progress(steps + index + 1, total, format!("frame {} of {frames}", index + 1));
+            run.check_cancelled()?;
+        }
+        let written = writer.finish().map_err(media)?;
+        warnings.extend_from_slice(source.warnings());
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+
+        let facts = json!({
+            "width": settings.width,
+            "height": settings.height,
+            "fps": settings.rate(),
+            "seconds": written.seconds,
+            "frames": written.frames,
+            "prompt": shot.prompt,
+            "model": contract.name,
+            "seed": seed,
+        });
+        let understood: Map<_, _> =
+            source.understood().iter().map(|(slot, word)| (slot.clone(), Value::from(word.as_str()))).collect();
+        let output = Output {
+            path,
+            media: "video/x-matroska".into(),
+            name: "clip.mkv".into(),
+            facts: facts.as_object().cloned().unwrap_or_default(),
+        };
+        Ok(Outputs::new()
+            .output("clip", output)
+            .fact("clips", clips)
+            .fact("steps", steps)
+            .fact("seconds-per-step", (thinking / steps.max(1) as f64 * 1e4).round() / 1e4)
+            .fact("scheduler", shot.scheduler.to_string())
+            .fact("guidance", f64::from(shot.guidance))
+            .fact("provider", "cpu")
+            .fact("onnxruntime", runtime.version.as_str())
+            .fact("model-sha256", model.sha256.as_str())
+            .fact("licence", contract.licence.spdx.as_str())
+            .fact("understood", understood)
+            .fact("warnings", warnings))
+    }
+
+    /// The model, loaded now unless it is the one of the last run.
+    fn family(&mut self, model: &Model, runtime: &Runtime, threads: usize) -> Result<&mut dyn Family, Error> {
+        let warm = self.loaded.take().filter(|l| l.sha256 == model.sha256 && l.threads == threads);
+        let loaded = match warm {
+            Some(loaded) => loaded,
+            None => {
+                tracing::info!(model = model.contract.name, threads, "loading the model");
+                let family = family::load(model, runtime, threads)?;
+                Loaded { sha256: model.sha256.clone(), threads, family }
+            }
+        };
+        Ok(self.loaded.insert(loaded).family.as_mut())
+    }
+}
+
+fn read_shot(path: &Path) -> Result<ShotFile, Error> {
+    let bad = |reason: String| Error::Shot { file: path.into(), reason };
+    let mut text = String::new();
+    let opened = fs::File::open(path).map_err(|e| bad(e.to_string()))?;
+    opened.take(MAX_SHOT).read_to_string(&mut text).map_err(|e| bad(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| bad(e.to_string()))
+}
+
+/// The first frame: cut to the model's shape, and without transparency.
+fn read_picture(artifact: &Artifact, video: Video, warnings: &mut Vec<String>) -> Result<Picture, Error> {
+    let bad = |e: spotloom_media::Error| Error::Picture { name: artifact.name.clone(), reason: e.to_string() };
+    let (width, height) = (video.width as u32, video.height as u32);
+    let options = ReadOptions::new(Pixel::Rgba).filter(filters::cover(width, height));
+    let frame = Reader::open(&artifact.path, options)
+        .map_err(bad)?
+        .next()
+        .ok_or_else(|| Error::Picture { name: artifact.name.clone(), reason: "it has no frame".into() })?
+        .map_err(bad)?;
+    debug_assert_eq!(frame.format(), FrameFormat::new(width, height, Pixel::Rgba));
+    let mut picture = Picture::filled(video.width, video.height, 0.0);
+    let mut transparent = false;
+    for (i, pixel) in frame.plane(0).chunks_exact(4).enumerate() {
+        let alpha = f32::from(pixel[3]) / 255.0;
+        transparent |= pixel[3] < 250;
+        for (plane, value) in pixel[..3].iter().enumerate() {
+            let over = f32::from(*value) * alpha + BACKDROP * (1.0 - alpha);
+            picture.plane_mut(plane)[i] = over / 127.5 - 1.0;
+        }
+    }
+    if transparent {
+        warnings.push(format!("{} is transparent in places; a light backdrop was put behind it", artifact.name));
+    }
+    Ok(picture)
+}
+
+/// What shows through a transparent picture, in 8-bit steps.
+const BACKDROP: f32 = 232.0;
+
+fn media(error: spotloom_media::Error) -> Error {
+    let failure = Failure::new(error.code(), error.to_string());
+    if error.is_retryable() { failure.retryable().into() } else { failure.into() }
+}
