@@ -92,7 +92,7 @@ impl Place {
         if shown == WINDOW {
             line.push('…');
         }
-        (line.trim_end().to_owned(), marks.trim_end().to_owned())
+        (line, marks)
     }
 }
 
@@ -160,8 +160,8 @@ impl fmt::Display for Diagnostic {
             let (line, marks) = p.drawn();
             writeln!(f, "{gutter}--> {}:{}:{}", shown(&p.file), p.line, p.column)?;
             writeln!(f, "{gutter} |")?;
-            writeln!(f, "{number} | {line}")?;
-            writeln!(f, "{gutter} | {marks}")?;
+            writeln!(f, "{}", format!("{number} | {line}").trim_end())?;
+            writeln!(f, "{}", format!("{gutter} | {marks}").trim_end())?;
         }
         if let Some(expected) = &self.expected {
             writeln!(f, "{gutter} = expected: {}", shown(expected))?;

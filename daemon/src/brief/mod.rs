@@ -1,1 +1,12 @@
-//! brief
+//! Briefs: what a producer drops. Parse, check everything in one pass, normalise. Pure: no I/O, no clock.
+//!
+//! Invariant: a [`Brief`] is right in itself; whether the things it names exist is asked when it is expanded.
+
+mod check;
+mod model;
+mod schema;
+pub mod text;
+
+pub use model::{AiDisclosure, Audio, Brief, Delivery, Notice, Product, Rights, Role, Scene, Stakeholder, Transition};
+pub use schema::schema;
+pub use text::{Locale, Text};

@@ -1,0 +1,291 @@
+//! The typed brief. Doc comments are the reference and the JSON Schema that editors show.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256 as Hasher};
+
+use super::text::{Locale, Text};
+use crate::error::{Diagnostics, Place};
+use crate::ids::Sha256;
+use crate::yaml::{self, Node};
+
+/// A campaign brief: one spot, in all its languages and formats.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Spotloom brief")]
+pub struct Brief {
+    /// The campaign the spot belongs to: the folder it is delivered into.
+    pub campaign: String,
+    /// The spot's own name, unique within the campaign. Dropping a changed brief with the same title makes a new version.
+    pub title: String,
+    /// The pipeline that makes it: `social-ad`, `storyboard`, or one of the studio's own.
+    pub pipeline: String,
+    /// A brand of the studio: a folder in `brands/`.
+    pub brand: String,
+    /// The languages to make, as tags like `en`, `de-AT` or `zh-Hant`. The first one is the fallback.
+    #[schemars(default = "super::check::default_locales", length(min = 1, max = 50))]
+    pub locales: Vec<Locale>,
+    /// What is advertised.
+    #[schemars(default)]
+    pub product: Product,
+    /// The words on screen: `headline`, `subline`, `cta`, `legal`, and whatever else the look knows.
+    #[schemars(default)]
+    pub copy: BTreeMap<String, Text>,
+    /// The storyboard: one shot each, in order.
+    #[schemars(length(min = 1, max = 100))]
+    pub scenes: Vec<Scene>,
+    /// What is heard.
+    #[schemars(default)]
+    pub audio: Audio,
+    /// The masters to make, as names of presets: `youtube-15s`, `instagram-reel`, …
+    #[schemars(length(min = 1, max = 50))]
+    pub outputs: Vec<String>,
+    /// Another number gives other pictures for the same words; the same number gives the same ones again.
+    #[schemars(default, range(max = 4294967295u32))]
+    pub seed: u32,
+    /// What the law and the contracts demand.
+    #[schemars(default)]
+    pub rights: Rights,
+    /// Where the finished files go, besides the studio's own deliveries folder.
+    #[schemars(default)]
+    pub deliver: Vec<Delivery>,
+    /// Who is told what.
+    #[schemars(default)]
+    pub stakeholders: Vec<Stakeholder>,
+    /// Values for the pipeline's inputs, in place of their defaults.
+    #[schemars(default)]
+    pub with: BTreeMap<String, Value>,
+    /// The file it was read from, to show where a mistake is that only the studio can find.
+    #[serde(skip)]
+    pub(super) source: Node,
+}
+
+/// What is advertised. Free names (`price`, `url`, …) are texts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub struct Product {
+    /// Its name, as it may be written in a picture.
+    #[schemars(default)]
+    pub name: Option<Text>,
+    /// A picture of it: a file of the studio, like `assets/can.png`.
+    #[schemars(default)]
+    pub image: Option<String>,
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Text>,
+}
+
+/// One shot. It needs a `prompt`, an `image`, or both.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scene {
+    /// What is to be seen, in plain English.
+    #[schemars(default)]
+    pub prompt: Option<String>,
+    /// A picture the shot starts from: a file of the studio.
+    #[schemars(default)]
+    pub image: Option<String>,
+    /// Its length.
+    #[schemars(default = "super::check::default_seconds", range(min = 0.5, max = 60.0))]
+    pub seconds: f64,
+    /// How it takes over from the scene before.
+    #[schemars(default)]
+    pub transition: Transition,
+    /// Words of its own, in place of the brief's headline.
+    #[schemars(default)]
+    pub headline: Option<Text>,
+}
+
+/// How one scene becomes the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transition {
+    /// From one frame to the next.
+    Cut,
+    /// A dissolve.
+    #[default]
+    Fade,
+    /// Out to the brand's dark colour and in again.
+    Dip,
+    /// The new scene moves over the old one.
+    Wipe,
+}
+
+/// What is heard.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Audio {
+    /// A piece of music: a file of the studio.
+    #[schemars(default)]
+    pub music: Option<String>,
+    /// Words to be spoken.
+    #[schemars(default)]
+    pub voiceover: Option<Text>,
+}
+
+/// What the law and the contracts demand.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rights {
+    /// Whether the spot must say that it is made with AI.
+    #[schemars(default)]
+    pub ai_disclosure: AiDisclosure,
+    /// Where it may be shown: ISO codes like `DE`, `US`, or `EU`, `WORLD`. Empty means not said.
+    #[schemars(default)]
+    pub territories: Vec<String>,
+    /// Notes on licences of pictures and music.
+    #[schemars(default)]
+    pub licence_notes: Option<String>,
+}
+
+/// Whether the spot must say that it is made with AI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AiDisclosure {
+    /// It must, and the files carry it.
+    #[default]
+    Required,
+    /// It need not.
+    NotRequired,
+}
+
+/// One way for the finished files to leave.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    /// To this address, attached or as links.
+    Email(String),
+    /// To a webhook of the studio, by name.
+    Webhook(String),
+    /// Into a folder of the studio's channels, by name.
+    Folder(String),
+}
+
+/// Someone who is told: has either `email` or `webhook`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stakeholder {
+    /// An address.
+    #[schemars(default)]
+    pub email: Option<String>,
+    /// A webhook of the studio, by name.
+    #[schemars(default)]
+    pub webhook: Option<String>,
+    /// What the person may do.
+    #[schemars(default)]
+    pub role: Role,
+    /// What to tell.
+    #[schemars(default = "super::check::default_on")]
+    pub on: Vec<Notice>,
+}
+
+/// What a stakeholder may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Is told.
+    #[default]
+    Viewer,
+    /// May approve and reject.
+    Approver,
+}
+
+/// What someone can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Notice {
+    /// The brief is right and in the queue.
+    Accepted,
+    /// Something waits for a decision.
+    Approval,
+    /// It is done and delivered.
+    Delivered,
+    /// It has failed, and why.
+    Failed,
+}
+
+impl Notice {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Approval => "approval",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Brief {
+    /// Reads and checks a brief.
+    ///
+    /// # Errors
+    /// Every mistake with its place, in the order of the file.
+    pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, Diagnostics> {
+        Self::from_node(&yaml::parse(file, bytes)?)
+    }
+
+    /// Checks everything in one pass.
+    ///
+    /// # Errors
+    /// Every mistake with its place, in the order of the file.
+    pub fn from_node(node: &Node) -> Result<Self, Diagnostics> {
+        super::check::brief(node)
+    }
+
+    /// The normalised content: what templates see as `brief`. Every field is there, absent ones as null.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({
+            "campaign": self.campaign,
+            "title": self.title,
+            "pipeline": self.pipeline,
+            "brand": self.brand,
+            "locales": self.locales,
+            "product": self.product,
+            "copy": self.copy,
+            "scenes": self.scenes,
+            "audio": self.audio,
+            "outputs": self.outputs,
+            "seed": self.seed,
+            "rights": self.rights,
+            "deliver": self.deliver,
+            "stakeholders": self.stakeholders,
+        })
+    }
+
+    /// Hash over everything that makes a difference to the files: not over who gets them.
+    #[must_use]
+    pub fn sha256(&self) -> Sha256 {
+        let content = Self { deliver: Vec::new(), stakeholders: Vec::new(), ..self.clone() };
+        let content = json!({"brief": content.to_json(), "with": self.with}).to_string();
+        Sha256(Hasher::digest(content).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Where a value stands, by its path (`["scenes", "0", "image"]`); the nearest thing around it if it was left out.
+    #[must_use]
+    pub fn place(&self, path: &[&str]) -> Place {
+        self.source.follow(path.iter().copied()).0.place()
+    }
+
+    /// Like [`Brief::place`], but only for what the file says itself.
+    #[must_use]
+    pub fn written(&self, path: &[&str]) -> Option<&Node> {
+        let (node, led) = self.source.follow(path.iter().copied());
+        led.then_some(node)
+    }
+
+    /// The files of the studio it names, with their paths in the brief.
+    #[must_use]
+    pub fn assets(&self) -> Vec<(Vec<String>, &str)> {
+        let path = |steps: &[&str]| steps.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+        let mut assets = Vec::new();
+        assets.extend(self.product.image.as_deref().map(|a| (path(&["product", "image"]), a)));
+        for (i, scene) in self.scenes.iter().enumerate() {
+            assets.extend(scene.image.as_deref().map(|a| (path(&["scenes", &i.to_string(), "image"]), a)));
+        }
+        assets.extend(self.audio.music.as_deref().map(|a| (path(&["audio", "music"]), a)));
+        assets
+    }
+}
