@@ -4,6 +4,8 @@ pub mod agent;
 pub mod artifacts;
 pub mod brief;
 pub mod config;
+// pub mod cli;
+// pub mod engine;
 pub mod error;
 pub mod host;
 pub mod ids;

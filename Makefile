@@ -1,0 +1,48 @@
+# make demo   installs what is missing, builds, makes three finished ads from the example brief
+# make test   everything CI runs: format, lints, unit, end-to-end, schemas, docs
+# make check  the quick version for the edit loop
+# make bench  what the machinery costs
+# make install PREFIX=/usr/local
+
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+HERE := $(CURDIR)/target/spotloom
+
+.PHONY: demo test check bench build setup setup-test install clean-demo
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# //p' Makefile | head -5
+
+setup:
+	@.ci/setup demo
+
+setup-test:
+	@.ci/setup test
+
+build: setup
+	@cargo build --release --locked --workspace
+	@.ci/assemble "$(HERE)"
+
+demo: build
+	@.ci/demo "$(HERE)/bin/spotloom"
+
+check:
+	@cargo fmt --all --check
+	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	@cargo test --release --locked --workspace --lib --bins
+
+test: setup-test build
+	@cargo fmt --all --check
+	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	@cargo test --release --locked --workspace
+	@RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps --document-private-items
+
+bench: build
+	@cargo run --release --locked -p spotloom-tests --bin bench -- "$(HERE)"
+
+install: build
+	@.ci/assemble "$(PREFIX)"
+
+clean-demo:
+	rm -rf target/demo

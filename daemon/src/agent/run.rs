@@ -1,0 +1,137 @@
+//! The loop: free slots, claim, start an attempt, wait for a reason to look again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::artifacts::disk;
+use crate::ledger::{Claim, ClaimRequest};
+
+use super::attempt;
+use super::drain::{Stop, asked};
+use super::machinery::{Machinery, now};
+use super::update::Update;
+
+/// How long the agent sleeps at most when there is nothing to do: other processes (`spotloom jobs retry`) write to the
+/// ledger without being able to wake it.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Runs tasks until asked to stop. Returns once nothing it started is running any more.
+pub async fn run(m: Arc<Machinery>, mut stop: watch::Receiver<Stop>) {
+    let mut running: JoinSet<String> = JoinSet::new();
+    let mut used: BTreeMap<String, u32> = BTreeMap::new();
+    let mut disk_was_low = false;
+    loop {
+        let draining = *stop.borrow() >= Stop::Drain;
+        if draining && running.is_empty() {
+            return;
+        }
+        if !draining && has_room(&m, &mut disk_was_low) {
+            while let Some(claim) = next_claim(&m, &used).await {
+                let pool = claim.task.pool.clone();
+                *used.entry(pool.clone()).or_default() += 1;
+                let (m, stop) = (Arc::clone(&m), stop.clone());
+                running.spawn(async move {
+                    attempt::carry_out(&m, claim, stop).await;
+                    pool
+                });
+            }
+        }
+        let sleep = sleep_for(&m).await;
+        tokio::select! {
+            ended = running.join_next(), if !running.is_empty() => match ended {
+                Some(Ok(pool)) => release(&mut used, &pool),
+                Some(Err(e)) => {
+                    // A defect of ours; its lease will expire and the task be taken up again.
+                    tracing::error!("an attempt ended without a report: {e}");
+                    used.clear();
+                    running.abort_all();
+                }
+                None => {}
+            },
+            () = m.wake.notified() => {}
+            () = asked(&mut stop, Stop::Drain), if !draining => {}
+            () = tokio::time::sleep(sleep) => {}
+        }
+    }
+}
+
+fn release(used: &mut BTreeMap<String, u32>, pool: &str) {
+    if let Some(n) = used.get_mut(pool) {
+        *n = n.saturating_sub(1);
+    }
+}
+
+/// Claims one task for which there is a free slot.
+async fn next_claim(m: &Machinery, used: &BTreeMap<String, u32>) -> Option<Claim> {
+    let mut pools: BTreeMap<String, u32> = m.settings.pools.0.clone();
+    for name in ["cpu", "gpu", "net"] {
+        pools.entry(name.into()).or_insert_with(|| m.settings.pools.size(name));
+    }
+    for (pool, free) in &mut pools {
+        *free = free.saturating_sub(used.get(pool).copied().unwrap_or(0));
+    }
+    pools.retain(|_, free| *free > 0);
+    if pools.is_empty() {
+        return None;
+    }
+    let lease_ms = i64::try_from(m.settings.lease.as_millis()).unwrap_or(i64::MAX);
+    let request = ClaimRequest { agent: m.agent.clone(), pools, lease_ms };
+    match m.ledger(move |l| l.claim(&request, now())).await {
+        Ok(claim) => claim,
+        Err(e) => {
+            tracing::error!("no task could be claimed: {e}");
+            None
+        }
+    }
+}
+
+/// How long to wait when nothing wakes the loop. Takes expired leases back on the way.
+async fn sleep_for(m: &Machinery) -> Duration {
+    let next = m
+        .ledger(|l| {
+            l.reap(now())?;
+            l.next_wakeup()
+        })
+        .await;
+    match next {
+        // What is due already was looked at just now and waits for a slot, not for time.
+        Ok(Some(at)) if at > now() => {
+            LOOK_AGAIN.min(Duration::from_millis(u64::try_from(at.0 - now().0 + 1).unwrap_or(1)))
+        }
+        Ok(_) => LOOK_AGAIN,
+        Err(e) => {
+            tracing::error!("the ledger could not be asked: {e}");
+            LOOK_AGAIN
+        }
+    }
+}
+
+/// No work is started on a nearly full disk: it would fail half-way and take the ledger with it.
+fn has_room(m: &Machinery, was_low: &mut bool) -> bool {
+    let needed = m.settings.min_free_bytes;
+    match disk::free_bytes(&m.settings.root) {
+        Ok(free) if free < needed => {
+            if !*was_low {
+                tracing::warn!(
+                    "only {} free: no work is started before there are {}",
+                    disk::human(free),
+                    disk::human(needed)
+                );
+                m.tell(Update::DiskLow { free, needed });
+            }
+            *was_low = true;
+            false
+        }
+        _ => {
+            if *was_low {
+                tracing::info!("there is room again: work goes on");
+            }
+            *was_low = false;
+            true
+        }
+    }
+}

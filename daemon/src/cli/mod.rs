@@ -1,0 +1,21 @@
+//! The command line: one file per subcommand. All terminal output lives here.
+
+pub mod args;
+mod doctor;
+mod exit;
+mod init;
+mod jobs;
+mod logging;
+mod models;
+mod plan;
+mod plugins;
+mod progress;
+mod run;
+mod schema;
+mod serve;
+mod start;
+mod term;
+mod validate;
+
+pub use exit::Exit;
+pub use start::main;

@@ -1,0 +1,134 @@
+//! `spotloom run`: one brief from start to finish, in this process, over the same ledger as the daemon's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::agent::now;
+use crate::artifacts::{hash_bytes, hash_file};
+use crate::engine::Engine;
+use crate::error::Diagnostic;
+use crate::ids::JobId;
+use crate::ledger::{JobView, TaskView};
+use crate::studio::{Studio, planning};
+
+use super::exit::{Done, Exit, Problem};
+use super::progress;
+use super::term::{Term, table};
+
+/// What `run` made.
+#[derive(Serialize)]
+struct Report {
+    job: JobId,
+    outcome: String,
+    version: u32,
+    files: Vec<PathBuf>,
+    from_cache: usize,
+    tasks: usize,
+    failure: Option<spotloom_plugin_api::TaskFailure>,
+}
+
+pub(super) async fn run(studio: Studio, brief: &Path, out: Option<&Path>, term: Term) -> Done {
+    let bytes = planning::read_brief(brief)?;
+    let engine = Engine::start(&studio).await?;
+    let done = run_in(&engine, &studio, brief, &bytes, out, term).await;
+    engine.stop(Duration::ZERO).await;
+    done
+}
+
+async fn run_in(engine: &Engine, studio: &Studio, brief: &Path, bytes: &[u8], out: Option<&Path>, term: Term) -> Done {
+    let shown = brief.display().to_string();
+    let name = brief.file_name().map_or_else(|| "brief.yaml".into(), |n| n.to_string_lossy().into_owned());
+    let m = &engine.machinery;
+    let planned = planning::plan_brief(studio, &m.registry, &shown, bytes)?;
+    let mut job = planned.into_job(&name, hash_bytes(bytes), "run");
+    job.intake_id = hash_bytes(format!("run\0{shown}\0{}\0{}", now().0, std::process::id()).as_bytes()).0[..20].into();
+    let total = job.plan.tasks.len();
+    let updates = engine.updates();
+    let submitted = m.ledger(move |l| l.submit(&job, now())).await?;
+    m.wake.notify_one();
+
+    tokio::select! {
+        () = progress::follow(submitted.job, total, updates, term) => {}
+        _ = tokio::signal::ctrl_c() => {
+            m.ledger(move |l| l.cancel(submitted.job, "interrupted at the terminal", now())).await?;
+            return Ok(Exit::Cancelled);
+        }
+    }
+    let id = submitted.job;
+    let (view, tasks) = m.ledger(move |l| Ok((l.job(id)?, l.tasks(id)?))).await?;
+    let view = view.ok_or_else(|| Diagnostic::new("no-such-job", format!("job {id} is gone from the ledger")))?;
+    let files = delivered(&tasks);
+    let files = match out {
+        Some(out) => copy_out(&files, out)?,
+        None => files,
+    };
+    print(&view, &tasks, &files, term);
+    Ok(view.phase.outcome().into())
+}
+
+/// Paths of what was put into the studio's own deliveries folder.
+fn delivered(tasks: &[TaskView]) -> Vec<PathBuf> {
+    let paths =
+        tasks.iter().filter(|t| t.key.as_str() == "deliver[folder:deliveries]").filter_map(|t| t.facts.get("files"));
+    paths.filter_map(|v| v.as_array()).flatten().filter_map(|v| v.as_str()).map(PathBuf::from).collect()
+}
+
+fn copy_out(files: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let failed =
+        |e: std::io::Error| Diagnostic::new("not-writable", format!("{} can't be written: {e}", out.display()));
+    fs::create_dir_all(out).map_err(failed)?;
+    let mut copied = Vec::new();
+    for file in files {
+        let Some(name) = file.file_name() else { continue };
+        let target = out.join(name);
+        let same = target.exists() && hash_file(&target).map_err(failed)?.0 == hash_file(file).map_err(failed)?.0;
+        if !same {
+            fs::copy(file, &target).map_err(failed)?;
+        }
+        copied.push(target);
+    }
+    Ok(copied)
+}
+
+fn print(view: &JobView, tasks: &[TaskView], files: &[PathBuf], term: Term) {
+    let cached =
+        tasks.iter().filter(|t| matches!(t.state, crate::job::TaskState::Succeeded { from_cache: true })).count();
+    term.give(&Report {
+        job: view.id,
+        outcome: format!("{:?}", view.phase).to_lowercase(),
+        version: view.version,
+        files: files.to_vec(),
+        from_cache: cached,
+        tasks: tasks.len(),
+        failure: view.cause.clone(),
+    });
+    match &view.cause {
+        Some(cause) => {
+            let mut problem = Diagnostic::new(
+                &cause.failure.code,
+                format!("the stage `{}` of job {} failed: {}", cause.task, view.id, cause.failure.message),
+            );
+            problem.hint = cause.failure.hint.clone();
+            if !term.json {
+                term.problems(&vec![problem]);
+                term.say(format!(
+                    "The log: spotloom jobs logs {0}    go on from there: spotloom jobs retry {0}",
+                    view.id
+                ));
+            }
+        }
+        None => {
+            let title = format!("{} / {}, version {}", view.campaign, view.title, view.version);
+            term.say(format!("{title}: {} tasks, {cached} from the cache", tasks.len()));
+            let rows: Vec<Vec<String>> = files.iter().map(|f| vec![format!("  {}", f.display()), size(f)]).collect();
+            term.say(table(&rows).trim_end());
+        }
+    }
+}
+
+fn size(file: &Path) -> String {
+    fs::metadata(file).map(|m| crate::artifacts::disk::human(m.len())).unwrap_or_default()
+}

@@ -1,0 +1,65 @@
+//! `spotloom serve`: the daemon.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::agent::Stop;
+use crate::engine::Engine;
+use crate::error::Diagnostic;
+use crate::inbox::serve::{self as inbox, Intake};
+use crate::inbox::take::{Shelves, Spooled};
+use crate::studio::{Studio, planning};
+
+use super::exit::{Done, Exit};
+use super::term::Term;
+
+/// What runs when a stop is asked for may end by itself for so long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(super) async fn serve(studio: Studio, term: Term) -> Done {
+    let engine = Engine::start(&studio).await?;
+    let studio = Arc::new(studio);
+    let shelves = Shelves::open(studio.intake(), studio.state().join("spool")).map_err(|e| {
+        Diagnostic::new("not-writable", format!("the intake folder {} can't be used: {e}", studio.intake().display()))
+    })?;
+    let (registry, judged_by) = (Arc::clone(&engine.machinery.registry), Arc::clone(&studio));
+    let judge = move |spooled: &Spooled| {
+        let planned = planning::plan_brief(&judged_by, &registry, &spooled.name, &spooled.bytes)?;
+        let mut job = planned.into_job(&spooled.name, spooled.sha256.clone(), "inbox");
+        job.intake_id.clone_from(&spooled.intake_id);
+        Ok(job)
+    };
+    let settings = &studio.config.intake;
+    let intake = Arc::new(Intake {
+        shelves,
+        settle: Duration::from_secs_f64(settings.settle.clamp(0.0, 3600.0)),
+        poll: Duration::from_secs_f64(settings.poll.clamp(0.05, 3600.0)),
+        ready_marker: settings.ready_marker,
+        deliveries: studio.deliveries(),
+        ledger: Arc::clone(&engine.machinery.ledger),
+        judge: Box::new(judge),
+        submitted: Arc::clone(&engine.machinery.wake),
+    });
+    let folder = intake.shelves.intake.clone();
+    let inbox = tokio::spawn(inbox::run(intake, engine.updates(), engine.drain.receiver()));
+    tracing::info!(folder = %folder.display(), "ready: drop briefs here");
+    term.say(format!("Ready. Drop briefs into {}", folder.display()));
+
+    let mut terminate = signal(SignalKind::terminate())
+        .map_err(|e| Diagnostic::new("no-signals", format!("signals can't be received: {e}")))?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("stopping: what runs may end, what waits goes on at the next start");
+    engine.drain.ask(Stop::Drain);
+    let _ = inbox.await;
+    tokio::select! {
+        () = engine.stop(PATIENCE) => {}
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    Ok(Exit::Done)
+}

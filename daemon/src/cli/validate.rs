@@ -1,0 +1,93 @@
+//! `spotloom validate`: briefs, pipelines, presets, brands, models and settings; all mistakes at once.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::engine;
+use crate::error::Diagnostics;
+use crate::host::{HostOptions, HostPool};
+use crate::pipeline::Pipeline;
+use crate::registry::Registry;
+use crate::studio::open::{SETTINGS, read_config, yaml_files};
+use crate::studio::{Studio, catalog, planning};
+use crate::yaml::{self, Node};
+
+use super::exit::{Done, Exit};
+use super::term::Term;
+
+/// What a YAML file is, by its name and place first, by its fields otherwise.
+enum Kind {
+    Settings,
+    Checked(&'static str),
+    Pipeline,
+    Brief,
+    /// Not one of ours: prompt templates and the like have checks of their own.
+    Other,
+}
+
+pub(super) async fn validate(studio: Studio, paths: &[PathBuf], term: Term) -> Done {
+    let hosts = HostPool::new(HostOptions::default());
+    let registry = engine::open_registry(&studio, &hosts).await?;
+    let mut files = Vec::new();
+    let mut problems = Diagnostics::new();
+    for path in paths {
+        if path.is_dir() {
+            files.extend(yaml_files(path));
+        } else {
+            files.push(path.clone());
+        }
+    }
+    let mut checked = Vec::new();
+    for file in &files {
+        let found = check(&studio, &registry, file).err().unwrap_or_default();
+        checked.push(json!({ "file": file, "mistakes": found.len() }));
+        if found.is_empty() {
+            term.say(format!("ok   {}", file.display()));
+        }
+        problems.extend(found);
+    }
+    hosts.shutdown().await;
+    if problems.is_empty() {
+        term.give(&json!({ "files": checked, "errors": [] }));
+        return Ok(Exit::Done);
+    }
+    if term.json {
+        term.give(&json!({ "files": checked, "errors": problems }));
+    } else {
+        term.problems(&problems);
+        let mistakes = if problems.len() == 1 { "1 mistake".into() } else { format!("{} mistakes", problems.len()) };
+        term.say(format!("{mistakes} in {} files", files.len()));
+    }
+    Ok(Exit::Input)
+}
+
+fn check(studio: &Studio, registry: &Registry, file: &Path) -> Result<(), Diagnostics> {
+    let shown = file.display().to_string();
+    let bytes = planning::read_brief(file).map_err(|d| vec![d])?;
+    let node = yaml::parse(&shown, &bytes)?;
+    match kind(file, &node) {
+        Kind::Settings => read_config(&shown, &bytes).map(drop),
+        Kind::Checked(kind) => catalog::read_checked(studio, file, kind).map(drop),
+        Kind::Pipeline => Pipeline::from_node(&node).map(drop),
+        Kind::Brief => planning::plan_brief(studio, registry, &shown, &bytes).map(drop),
+        Kind::Other => Ok(()),
+    }
+}
+
+fn kind(file: &Path, node: &Node) -> Kind {
+    let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let parent = file.parent().and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let json = node.to_json();
+    let has = |field: &str| json.get(field).is_some();
+    match (name.as_str(), parent.as_str()) {
+        (SETTINGS, _) => Kind::Settings,
+        ("brand.yaml", _) => Kind::Checked("brand"),
+        ("model.yaml", _) => Kind::Checked("model"),
+        (_, "presets") => Kind::Checked("preset"),
+        (_, "prompts") => Kind::Other,
+        (_, "pipelines") => Kind::Pipeline,
+        _ if has("stages") && !has("scenes") => Kind::Pipeline,
+        _ => Kind::Brief,
+    }
+}

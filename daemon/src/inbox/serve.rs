@@ -1,0 +1,167 @@
+//! The intake's loop: scan, settle, take, shelve.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, broadcast, watch};
+
+use crate::agent::{Stop, Update, now};
+use crate::error::Diagnostics;
+use crate::ids::JobId;
+use crate::ledger::{IntakeRecord, IntakeState, Ledger, NewJob};
+
+use super::names::{self, Kind};
+use super::settle::{Look, Settling};
+use super::take::{self, NotSpooled, Shelves, Spooled};
+use super::{shelve, watch as events};
+
+/// Judges a spooled brief: a job to submit, or everything that is wrong with it.
+pub type Judge = dyn Fn(&Spooled) -> Result<NewJob, Diagnostics> + Send + Sync;
+
+/// An intake folder and what becomes of the files in it.
+pub struct Intake {
+    pub shelves: Shelves,
+    pub settle: Duration,
+    pub poll: Duration,
+    pub ready_marker: bool,
+    pub deliveries: PathBuf,
+    pub ledger: Arc<dyn Ledger>,
+    pub judge: Box<Judge>,
+    /// Wakes the agent after a submission.
+    pub submitted: Arc<Notify>,
+}
+
+/// Takes briefs until asked to stop.
+pub async fn run(intake: Arc<Intake>, mut updates: broadcast::Receiver<Update>, mut stop: watch::Receiver<Stop>) {
+    let wake = Arc::new(Notify::new());
+    let _watch = events::watch(&intake.shelves.intake, Arc::clone(&wake));
+    let mut settling = Settling::new(i64::try_from(intake.settle.as_millis()).unwrap_or(i64::MAX));
+    let mut shelve_now = true;
+    loop {
+        let this = Arc::clone(&intake);
+        let scanned = tokio::task::spawn_blocking(move || {
+            this.scan(&mut settling, shelve_now);
+            settling
+        })
+        .await;
+        settling = match scanned {
+            Ok(settling) => settling,
+            Err(e) => {
+                tracing::error!("a scan of the intake folder broke off: {e}");
+                Settling::new(i64::try_from(intake.settle.as_millis()).unwrap_or(i64::MAX))
+            }
+        };
+        shelve_now = false;
+        let due = settling.next().map_or(intake.poll, |at| {
+            Duration::from_millis(u64::try_from(at.0 - now().0).unwrap_or(0) + 1).min(intake.poll)
+        });
+        // A file that is complete but could not be taken is tried again on the timer, not in a spin.
+        let due = if due < Duration::from_millis(5) { Duration::from_millis(50) } else { due };
+        tokio::select! {
+            () = wake.notified() => {}
+            () = tokio::time::sleep(due) => {}
+            () = finished(&mut updates) => shelve_now = true,
+            _ = stop.wait_for(|s| *s >= Stop::Drain) => return,
+        }
+    }
+}
+
+/// Waits for a job to finish. A watcher that fell behind looks at everything.
+async fn finished(updates: &mut broadcast::Receiver<Update>) {
+    loop {
+        match updates.recv().await {
+            Ok(Update::JobFinished { .. }) | Err(broadcast::error::RecvError::Lagged(_)) => return,
+            Ok(_) => {}
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+impl Intake {
+    fn scan(&self, settling: &mut Settling, shelve_now: bool) {
+        for name in settling.look(self.candidates(), now()) {
+            if self.ready_marker && !self.shelves.intake.join(format!("{name}.ready")).exists() {
+                continue;
+            }
+            match take::spool(&self.shelves, &name) {
+                Err(NotSpooled::Changed) => settling.again(&name),
+                Err(NotSpooled::Refused(why)) => self.reject(&name, "refused", &vec![why]),
+                Ok(spooled) => self.take(&spooled),
+            }
+        }
+        if shelve_now
+            && let Err(e) = shelve::shelve(&self.shelves, self.ledger.as_ref(), &self.deliveries.display().to_string())
+        {
+            tracing::warn!("the shelves could not be read: {e}");
+        }
+    }
+
+    /// Everything in the folder that can be a brief by its name. A folder that can't be read is an unmounted one, not
+    /// an empty one: nothing is forgotten or deleted because of it.
+    fn candidates(&self) -> Vec<(String, Look)> {
+        let entries = match fs::read_dir(&self.shelves.intake) {
+            Ok(entries) => entries,
+            Err(e) => {
+                tracing::error!("the intake folder can't be read: {e}");
+                return Vec::new();
+            }
+        };
+        entries
+            .flatten()
+            .filter_map(|e| {
+                let name = e.file_name().into_string().ok()?;
+                (names::kind(&name) == Kind::Brief).then_some(())?;
+                let look = take::look(&e.path())?;
+                Some((name, look))
+            })
+            .collect()
+    }
+
+    fn take(&self, spooled: &Spooled) {
+        match (self.judge)(spooled) {
+            Err(problems) => self.reject(&spooled.name, &spooled.intake_id, &problems),
+            Ok(job) => match self.ledger.submit(&job, now()) {
+                Ok(submitted) => {
+                    tracing::info!(
+                        job = submitted.job.0,
+                        brief = spooled.name,
+                        version = submitted.version,
+                        "accepted"
+                    );
+                    self.submitted.notify_one();
+                    self.settle(spooled, submitted.job);
+                }
+                // The brief stays where it is and is tried again.
+                Err(e) => tracing::error!(brief = spooled.name, "could not be submitted: {e}"),
+            },
+        }
+    }
+
+    fn settle(&self, spooled: &Spooled, job: JobId) {
+        if let Err(e) = take::to_processing(&self.shelves, &spooled.name, job) {
+            tracing::warn!(brief = spooled.name, "could not be moved to processing: {e}");
+            return;
+        }
+        let _ = fs::remove_file(self.shelves.intake.join(format!("{}.ready", spooled.name)));
+        let record = IntakeRecord {
+            id: spooled.intake_id.clone(),
+            name: spooled.name.clone(),
+            sha256: spooled.sha256.clone(),
+            state: IntakeState::Settled,
+            job: Some(job),
+        };
+        if let Err(e) = self.ledger.intake_put(&record, now()) {
+            tracing::warn!("the intake could not be marked as settled: {e}");
+        }
+    }
+
+    fn reject(&self, name: &str, id: &str, problems: &Diagnostics) {
+        let codes: Vec<&str> = problems.iter().map(|d| d.code.as_str()).collect();
+        tracing::warn!(brief = name, mistakes = problems.len(), ?codes, "rejected");
+        if let Err(e) = take::reject(&self.shelves, name, id, problems) {
+            tracing::error!(brief = name, "could not be moved to rejected: {e}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! From a brief's bytes to a plan that can be submitted: the way that `run`, `serve`, `plan` and `validate` share.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use spotloom_plugin_api::Resource;
+
+use crate::artifacts::hash_bytes;
+use crate::brief::Brief;
+use crate::error::{Diagnostic, Diagnostics, nearest};
+use crate::ids::Sha256;
+use crate::ledger::NewJob;
+use crate::pipeline::plan::Plan;
+use crate::pipeline::{self, Pipeline};
+use crate::registry::Registry;
+use crate::yaml;
+
+use super::{Studio, StudioCatalog};
+
+/// A brief with its plan.
+pub struct Planned {
+    pub plan: Plan,
+    /// `campaign/title`, as folders: what versions are counted in.
+    pub series: String,
+    pub stakeholders: Value,
+}
+
+/// Reads a brief file for a command; a huge one is refused unread.
+///
+/// # Errors
+/// When it is missing, too large or unreadable.
+pub fn read_brief(path: &Path) -> Result<Vec<u8>, Diagnostic> {
+    let shown = path.display().to_string();
+    let unreadable = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::NotFound => Diagnostic::new("missing-file", format!("there is no file {shown}")),
+        _ => Diagnostic::new("unreadable", format!("{shown} can't be read: {e}")),
+    };
+    let meta = fs::metadata(path).map_err(unreadable)?;
+    if !meta.is_file() {
+        return Err(Diagnostic::new("not-a-file", format!("{shown} is not a plain file")).expected("a YAML file"));
+    }
+    if meta.len() > yaml::MAX_BYTES as u64 {
+        return Err(yaml::too_large(&shown, meta.len()));
+    }
+    fs::read(path).map_err(unreadable)
+}
+
+/// Judges a brief completely and freezes its plan. Nothing is written or started.
+///
+/// # Errors
+/// Everything that is wrong with it, and with the pipeline it names.
+pub fn plan_brief(studio: &Studio, registry: &Registry, file: &str, bytes: &[u8]) -> Result<Planned, Diagnostics> {
+    let brief = Brief::from_node(&yaml::parse(file, bytes)?)?;
+    let pipeline = load_pipeline(studio, &brief)?;
+    let catalog = StudioCatalog::new(studio, registry);
+    let mut plan = pipeline::expand(&pipeline, &brief, &catalog)?;
+    check_pools(studio, &plan)?;
+    plan.brief_sha256 = content_hash(&plan);
+    let series = format!("{}/{}", pipeline::slug(&plan.campaign), pipeline::slug(&plan.title));
+    let stakeholders = brief.to_json().get("stakeholders").cloned().unwrap_or_default();
+    Ok(Planned { plan, series, stakeholders })
+}
+
+impl Planned {
+    /// A job to submit. The caller sets `intake_id`.
+    #[must_use]
+    pub fn into_job(self, name: &str, sha256: Sha256, source: &str) -> NewJob {
+        NewJob {
+            plan: self.plan,
+            series: self.series,
+            brief_name: name.into(),
+            brief_sha256: sha256,
+            intake_id: String::new(),
+            source: source.into(),
+            priority: 0,
+            stakeholders: self.stakeholders,
+        }
+    }
+}
+
+/// All pipelines by name, the studio's own before the built-in ones.
+#[must_use]
+pub fn pipelines(studio: &Studio) -> Vec<(String, PathBuf)> {
+    let mut found: Vec<(String, PathBuf)> = Vec::new();
+    for root in studio.roots() {
+        let Ok(entries) = fs::read_dir(root.join("pipelines")) else { continue };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+            if path.extension().is_some_and(|e| e == "yaml") && !found.iter().any(|(n, _)| *n == name) {
+                found.push((name, path));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn load_pipeline(studio: &Studio, brief: &Brief) -> Result<Pipeline, Diagnostics> {
+    let all = pipelines(studio);
+    let name = brief.pipeline.as_str();
+    let Some((_, path)) = all.iter().find(|(n, _)| n == name) else {
+        let names: Vec<&str> = all.iter().map(|(n, _)| n.as_str()).collect();
+        let mut problem = Diagnostic::new("unknown-pipeline", format!("there is no pipeline `{name}`"))
+            .expected(format!("one of {}", names.join(", ")));
+        problem.place = Some(brief.place(&["pipeline"]));
+        if let Some(near) = nearest(name, names) {
+            problem = problem.hint(format!("did you mean `{near}`?"));
+        }
+        return Err(vec![problem]);
+    };
+    let shown = path.strip_prefix(&studio.root).unwrap_or(path).display().to_string();
+    let bytes = read_brief(path).map_err(|d| vec![d])?;
+    Pipeline::from_node(&yaml::parse(&shown, &bytes)?)
+}
+
+/// A task in a pool that no agent serves would wait for ever.
+fn check_pools(studio: &Studio, plan: &Plan) -> Result<(), Diagnostics> {
+    let pools = &studio.config.pools.0;
+    let known = |pool: &str| ["cpu", "gpu", "net"].contains(&pool) || pools.contains_key(pool);
+    let mut problems = Diagnostics::new();
+    for task in plan.tasks.iter().filter(|t| !known(&t.pool)) {
+        problems.push(
+            Diagnostic::new(
+                "unknown-pool",
+                format!("the stage `{}` wants the pool `{}`, which there is not", task.stage, task.pool),
+            )
+            .hint(format!("add `{}: 1` under `pools:` in spotloom.yaml, or name another", task.pool)),
+        );
+    }
+    problems.dedup();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// Hash over everything that shapes what is delivered. The same hash is the same version; who is told, and where the
+/// files go, makes no new one.
+fn content_hash(plan: &Plan) -> Sha256 {
+    let work: Vec<Value> = plan
+        .tasks
+        .iter()
+        .filter(|t| t.stage != "deliver" && t.stage != "notify")
+        .map(|t| json!([t.key, t.uses, t.params, t.inputs]))
+        .collect();
+    hash_bytes(json!([plan.campaign, plan.title, plan.brand, work]).to_string().as_bytes())
+}
+
+/// Names of a kind of thing the studio has.
+#[must_use]
+pub fn names(studio: &Studio, kind: Resource) -> Vec<String> {
+    let roots = studio.roots();
+    let roots: Vec<&Path> = roots.iter().map(PathBuf::as_path).collect();
+    super::resources::names(&roots, kind)
+}

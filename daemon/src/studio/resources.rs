@@ -1,0 +1,68 @@
+//! Things a studio has by name: its own first, then the built-in ones.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use spotloom_plugin_api::Resource;
+
+/// Where things of a kind lie inside a root, and what their names end with.
+struct Shape {
+    /// Folder inside a studio and inside the installation's share.
+    folder: &'static str,
+    /// Appended to the name of a single file; empty for folders.
+    suffix: &'static str,
+    /// What must be in the folder.
+    marker: &'static str,
+}
+
+fn shape(kind: Resource) -> Option<Shape> {
+    let (folder, suffix, marker) = match kind {
+        Resource::Model => ("models", "", "model.yaml"),
+        Resource::Brand => ("brands", "", "brand.yaml"),
+        Resource::Look => ("templates/overlays", ".svg", ""),
+        Resource::PromptTemplate => ("templates/prompts", ".yaml", ""),
+        Resource::NotificationTemplate => ("templates/notifications", "", "subject.txt"),
+        Resource::Preset => ("pipelines/presets", ".yaml", ""),
+        Resource::Asset => return None,
+    };
+    Some(Shape { folder, suffix, marker })
+}
+
+/// Whether a name can be one: it becomes a file name, never a path.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
+}
+
+/// The file or folder of that kind and name in the first root that has it.
+#[must_use]
+pub fn find(roots: &[&Path], kind: Resource, name: &str) -> Option<PathBuf> {
+    let shape = shape(kind)?;
+    if !is_name(name) {
+        return None;
+    }
+    roots
+        .iter()
+        .map(|root| root.join(shape.folder).join(format!("{name}{}", shape.suffix)))
+        .find(|path| if shape.suffix.is_empty() { path.join(shape.marker).is_file() } else { path.is_file() })
+}
+
+/// All names of a kind in these roots, sorted.
+#[must_use]
+pub fn names(roots: &[&Path], kind: Resource) -> Vec<String> {
+    let Some(shape) = shape(kind) else { return Vec::new() };
+    let mut names = BTreeSet::new();
+    for root in roots {
+        let Ok(entries) = std::fs::read_dir(root.join(shape.folder)) else { continue };
+        for entry in entries.flatten() {
+            let file = entry.file_name().to_string_lossy().into_owned();
+            let name = match file.strip_suffix(shape.suffix) {
+                Some(name) if shape.suffix.is_empty() => entry.path().join(shape.marker).is_file().then_some(name),
+                other => other,
+            };
+            if let Some(name) = name.filter(|n| is_name(n)) {
+                names.insert(name.to_owned());
+            }
+        }
+    }
+    names.into_iter().collect()
+}
