@@ -12,40 +12,83 @@ use crate::ids::{Epoch, TaskKey, Timestamp};
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Event {
     /// The job is in the ledger, with these tasks, all waiting. Always the first event, and only that.
-    JobAccepted { tasks: Vec<TaskKey> },
+    JobAccepted {
+        tasks: Vec<TaskKey>,
+    },
     /// The first task has started.
     JobRunning,
     /// All ordinary tasks ended well.
     JobDelivered,
     /// An ordinary task failed for good; the first one is the cause.
-    JobFailed { cause: TaskFailure },
+    JobFailed {
+        cause: TaskFailure,
+    },
     /// A person cancelled it.
-    JobCancelled { reason: String },
+    JobCancelled {
+        reason: String,
+    },
     /// No task is left to do, notifications included.
     JobFinished,
     /// A person asked for another round; what had succeeded stays.
     JobRetried,
 
     /// The task may be claimed from this time on.
-    TaskReady { task: TaskKey, not_before: Timestamp },
+    TaskReady {
+        task: TaskKey,
+        not_before: Timestamp,
+    },
     /// An agent has the task; `attempt` counts the tries of this round, `epoch` every claim there ever was.
-    TaskStarted { task: TaskKey, attempt: u32, epoch: Epoch, agent: String, lease_until: Timestamp },
+    TaskStarted {
+        task: TaskKey,
+        attempt: u32,
+        epoch: Epoch,
+        agent: String,
+        lease_until: Timestamp,
+    },
     /// The attempt that runs should end soon.
-    CancelRequested { task: TaskKey },
+    CancelRequested {
+        task: TaskKey,
+    },
     /// An attempt failed; `crash` when it took its host process with it. What follows from it is another event.
-    AttemptFailed { task: TaskKey, epoch: Epoch, failure: Failure, crash: bool },
+    AttemptFailed {
+        task: TaskKey,
+        epoch: Epoch,
+        failure: Failure,
+        crash: bool,
+    },
     /// An attempt is gone without a verdict on the task; no try is used up.
-    AttemptLost { task: TaskKey, epoch: Epoch, reason: LossReason },
-    TaskSucceeded { task: TaskKey, epoch: Epoch, from_cache: bool },
+    AttemptLost {
+        task: TaskKey,
+        epoch: Epoch,
+        reason: LossReason,
+    },
+    TaskSucceeded {
+        task: TaskKey,
+        epoch: Epoch,
+        from_cache: bool,
+    },
     /// No further try is left, or none would help.
-    TaskFailed { task: TaskKey, failure: Failure },
+    TaskFailed {
+        task: TaskKey,
+        failure: Failure,
+    },
     /// It crashed its host too often.
-    TaskQuarantined { task: TaskKey, failure: Failure },
+    TaskQuarantined {
+        task: TaskKey,
+        failure: Failure,
+    },
     /// It will not run: a task it needs did not succeed, or (`None`) what it would tell of did not happen.
-    TaskSkipped { task: TaskKey, because: Option<TaskKey> },
-    TaskCancelled { task: TaskKey },
+    TaskSkipped {
+        task: TaskKey,
+        because: Option<TaskKey>,
+    },
+    TaskCancelled {
+        task: TaskKey,
+    },
     /// Back to waiting, its counts at zero, for another round.
-    TaskReset { task: TaskKey },
+    TaskReset {
+        task: TaskKey,
+    },
 }
 
 /// Why an attempt ended without a verdict.

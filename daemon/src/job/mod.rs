@@ -5,7 +5,6 @@ mod settle;
 mod state;
 mod step;
 
-
 pub use event::{Event, LossReason};
 pub use state::{IllegalTransition, JobState, Phase, Task, TaskState};
 pub use step::{CRASH_LIMIT, Command, End, StepError, step};

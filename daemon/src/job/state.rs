@@ -86,6 +86,18 @@ pub struct IllegalTransition {
 }
 
 impl Phase {
+    /// The name of the phase, as in its JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Running => "running",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// Whether the outcome is known.
     #[must_use]
     pub fn is_decided(self) -> bool {
@@ -148,6 +160,12 @@ impl TaskState {
 }
 
 impl JobState {
+    /// How many of its tasks run.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.tasks.values().filter(|t| t.state.is_running()).count()
+    }
+
     /// The state that a sequence of events adds up to.
     ///
     /// # Errors
@@ -204,7 +222,13 @@ impl JobState {
                 self.cause = None;
                 Phase::Running
             }
-            _ => return Err(format!("the job is {:?}{}", self.phase, if self.finished { ", finished" } else { "" })),
+            _ => {
+                return Err(format!(
+                    "the job is {}{}",
+                    self.phase.name(),
+                    if self.finished { " and finished" } else { "" }
+                ));
+            }
         };
         self.phase = next;
         Ok(())

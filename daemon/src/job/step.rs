@@ -54,24 +54,14 @@ pub enum StepError {
     NotReady { task: TaskKey, state: &'static str },
     #[error("task `{task}` does not run with epoch {}", .epoch.0)]
     NotRunning { task: TaskKey, epoch: Epoch },
-    #[error("the job is {} already", phase_name(*.0))]
+    #[error("the job is {} already", .0.name())]
     AlreadyDecided(Phase),
-    #[error("the job is {}; only a failed or cancelled one can be retried", phase_name(*.0))]
+    #[error("the job is {}; only a failed or cancelled one can be retried", .0.name())]
     NothingToRetry(Phase),
     #[error("task `{0}` is still being stopped; try again when it has ended")]
     StillRunning(TaskKey),
     #[error(transparent)]
     Illegal(#[from] IllegalTransition),
-}
-
-fn phase_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Accepted => "accepted",
-        Phase::Running => "running",
-        Phase::Delivered => "delivered",
-        Phase::Failed => "failed",
-        Phase::Cancelled => "cancelled",
-    }
 }
 
 /// A state being moved on, and the events that moved it.

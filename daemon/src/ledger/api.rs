@@ -76,8 +76,11 @@ pub trait Ledger: Send + Sync {
 
     fn counts(&self) -> Result<Counts>;
 
-    /// Keeps log lines of an attempt. Bounded: 1,000 lines an attempt and 4 KiB a message; what is beyond that is
-    /// counted in a last line and dropped. Lines of a lease that is no longer held are dropped.
+    /// Keeps log lines of an attempt. Bounded: 1,000 lines an attempt, the last of which then says that the rest was
+    /// dropped, and 4 KiB a message.
+    ///
+    /// # Errors
+    /// `NoSuchLease` for a lease that was never given.
     fn log(&self, lease: &Lease, lines: &[LogLine], now: Timestamp) -> Result<()>;
 
     /// Log lines of a job, or of one task of it, with a number greater than `after`, oldest first.

@@ -32,8 +32,8 @@ pub enum LedgerError {
     OldSqlite { found: String, needed: &'static str },
     #[error("the ledger {} was written by a newer Spotloom (schema {found}, this one knows {known})", .path.display())]
     NewerSchema { path: PathBuf, found: i64, known: i64 },
-    #[error("the ledger {} is damaged: {problem}", .path.display())]
-    Damaged { path: PathBuf, problem: String },
+    #[error("the ledger is damaged: {problem}")]
+    Damaged { problem: String },
     #[error("no space is left for the ledger")]
     Full,
     #[error("{}: {source}", .path.display())]

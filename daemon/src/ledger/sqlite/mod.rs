@@ -1,0 +1,15 @@
+//! The SQLite store: events are the truth, the other tables their projection, written in the same transaction.
+
+mod filesystem;
+mod keep;
+mod ledger;
+mod queue;
+mod record;
+mod schema;
+mod store;
+mod submit;
+mod text;
+mod verify;
+mod views;
+
+pub use store::SqliteLedger;

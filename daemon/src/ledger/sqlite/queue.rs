@@ -1,0 +1,281 @@
+//! Claiming, keeping and ending attempts.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension, params};
+use spotloom_plugin_api::{JobContext, Outcome};
+
+use super::super::error::{LedgerError, Result};
+use super::super::types::{
+    Agent, AttemptEnd, AttemptOutcome, CacheEntry, Claim, ClaimRequest, Finished, Heartbeat, Lease, Outputs, Progress,
+    ResolvedInput,
+};
+use super::keep::put_cache;
+use super::record::Job;
+use super::store::Write;
+use super::text::{from_json, maybe_json, to_json};
+use crate::ids::{Epoch, JobId, TaskKey, Timestamp};
+use crate::job::{Command, End, Event, LossReason, StepError};
+use crate::pipeline::plan::{InputRef, PlannedTask, Trigger};
+
+pub(super) fn claim(write: &mut Write, request: &ClaimRequest, now: Timestamp) -> Result<Option<Claim>> {
+    // Once due, always due: a clock set back delays nothing that was ready.
+    write
+        .tx
+        .prepare_cached("UPDATE tasks SET due = 1 WHERE state = 'ready' AND due = 0 AND not_before <= ?1")?
+        .execute([now.0])?;
+    let Some((job, key)) = first_in_queue(write, request)? else { return Ok(None) };
+    let mut job = write.load(job)?;
+    let lease_until = now.plus_ms(request.lease_ms);
+    let command = Command::Claim { task: key.clone(), agent: request.agent.name.clone(), lease_until };
+    let events = write.step(&mut job, &command, now)?;
+    let (attempt, epoch) = events
+        .iter()
+        .find_map(|e| match e {
+            Event::TaskStarted { attempt, epoch, .. } => Some((*attempt, *epoch)),
+            _ => None,
+        })
+        .ok_or(StepError::NotReady { task: key.clone(), state: "not started" })?;
+    let lease = Lease { job: job.id, task: key, epoch };
+    open_attempt(write, &lease, attempt, request, lease_until, now)?;
+    let planned = job.plan.task(&lease.task).ok_or_else(|| StepError::NoSuchTask(lease.task.clone()))?;
+    Ok(Some(Claim {
+        attempt,
+        lease_until,
+        inputs: resolve_inputs(write, job.id, planned)?,
+        context: context(write, &job, planned, attempt)?,
+        task: planned.clone(),
+        lease,
+    }))
+}
+
+/// The best task of the pools with a free slot: priority, fewest running tasks of its job, oldest job, plan order.
+fn first_in_queue(write: &Write, request: &ClaimRequest) -> Result<Option<(JobId, TaskKey)>> {
+    let mut first_of_pool = write.tx.prepare_cached(
+        "SELECT priority, share, job, ordinal, key FROM tasks WHERE state = 'ready' AND due = 1 AND pool = ?1
+         ORDER BY priority DESC, share, job, ordinal LIMIT 1",
+    )?;
+    let mut best: Option<((Reverse<i64>, i64, i64, i64), TaskKey)> = None;
+    for (pool, _) in request.pools.iter().filter(|(_, free)| **free > 0) {
+        let first = first_of_pool
+            .query_row([pool], |row| {
+                let rank = (Reverse(row.get(0)?), row.get(1)?, row.get(2)?, row.get(3)?);
+                Ok((rank, TaskKey(row.get(4)?)))
+            })
+            .optional()?;
+        best = match (best, first) {
+            (Some(a), Some(b)) => Some(if b.0 < a.0 { b } else { a }),
+            (a, b) => a.or(b),
+        };
+    }
+    Ok(best.map(|((_, _, job, _), key)| (JobId(job), key)))
+}
+
+fn open_attempt(
+    write: &Write,
+    lease: &Lease,
+    attempt: u32,
+    request: &ClaimRequest,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<()> {
+    let (job, task, epoch) = columns(lease);
+    let Agent { name, boot } = &request.agent;
+    write
+        .tx
+        .prepare_cached(
+            "INSERT INTO attempts (job, task, epoch, attempt, agent, boot, started_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![job, task, epoch, attempt, name, boot, now.0])?;
+    write
+        .tx
+        .prepare_cached(
+            "INSERT INTO leases (job, task, epoch, agent, boot, lease_ms, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![job, task, epoch, name, boot, request.lease_ms, until.0])?;
+    Ok(())
+}
+
+fn resolve_inputs(write: &Write, job: JobId, planned: &PlannedTask) -> Result<BTreeMap<String, Vec<ResolvedInput>>> {
+    let mut made: BTreeMap<&TaskKey, Outputs> = BTreeMap::new();
+    let mut inputs = BTreeMap::new();
+    for (port, references) in &planned.inputs {
+        let mut files = Vec::new();
+        for reference in references {
+            match reference {
+                InputRef::Output { task, output } => {
+                    if !made.contains_key(task) {
+                        made.insert(task, outputs_of(write, job, task)?);
+                    }
+                    let records = made.get(task).and_then(|outputs| outputs.get(output));
+                    files.extend(records.into_iter().flatten().cloned().map(ResolvedInput::Artifact));
+                }
+                InputRef::File { resource, path, name, media, sha256 } => files.push(ResolvedInput::File {
+                    resource: *resource,
+                    path: path.clone(),
+                    name: name.clone(),
+                    media: media.clone(),
+                    sha256: sha256.clone(),
+                }),
+            }
+        }
+        inputs.insert(port.clone(), files);
+    }
+    Ok(inputs)
+}
+
+fn outputs_of(write: &Write, job: JobId, task: &TaskKey) -> Result<Outputs> {
+    let text: Option<String> = write
+        .tx
+        .prepare_cached("SELECT outputs FROM tasks WHERE job = ?1 AND key = ?2")?
+        .query_row(params![job.0, task.as_str()], |row| row.get(0))
+        .optional()?
+        .flatten();
+    Ok(maybe_json(text.as_deref())?.unwrap_or_default())
+}
+
+fn context(write: &Write, job: &Job, planned: &PlannedTask, attempt: u32) -> Result<JobContext> {
+    let version =
+        write.tx.prepare_cached("SELECT version FROM jobs WHERE id = ?1")?.query_row([job.id.0], |row| row.get(0))?;
+    Ok(JobContext {
+        id: job.id.to_string(),
+        task: planned.key.to_string(),
+        attempt,
+        campaign: job.plan.campaign.clone(),
+        title: job.plan.title.clone(),
+        brand: job.plan.brand.clone(),
+        version,
+        outcome: match planned.trigger {
+            Trigger::Needs => Outcome::Running,
+            Trigger::OnAccepted => Outcome::Accepted,
+            Trigger::OnDelivered => Outcome::Delivered,
+            Trigger::OnFailed => Outcome::Failed,
+        },
+        failure: job.state.cause.clone(),
+    })
+}
+
+pub(super) fn heartbeat(
+    write: &mut Write,
+    lease: &Lease,
+    progress: Option<&Progress>,
+    now: Timestamp,
+) -> Result<Heartbeat> {
+    let (job, task, epoch) = columns(lease);
+    let progress = progress.map(to_json).transpose()?;
+    let cancel: Option<bool> = write
+        .tx
+        .prepare_cached(
+            "UPDATE leases SET until = ?4 + lease_ms, progress = COALESCE(?5, progress)
+             WHERE job = ?1 AND task = ?2 AND epoch = ?3 RETURNING cancel",
+        )?
+        .query_row(params![job, task, epoch, now.0, progress], |row| row.get(0))
+        .optional()?;
+    write.names.push("heartbeat");
+    Ok(match cancel {
+        None => Heartbeat::Lost,
+        Some(true) => Heartbeat::Cancel,
+        Some(false) => Heartbeat::Keep,
+    })
+}
+
+pub(super) fn finish(write: &mut Write, lease: &Lease, end: &AttemptEnd, now: Timestamp) -> Result<Finished> {
+    match outcome_of(write, lease)? {
+        None => {}
+        // An interruption was this attempt's own word, so hearing it again is nothing new.
+        Some(AttemptOutcome::Lost { reason: LossReason::Interrupted }) => return Ok(Finished::AlreadyApplied),
+        Some(AttemptOutcome::Lost { .. }) => return Ok(Finished::Fenced),
+        Some(_) => return Ok(Finished::AlreadyApplied),
+    }
+    let mut job = write.load(lease.job)?;
+    let was_finished = job.state.finished;
+    let command = Command::Finish { task: lease.task.clone(), epoch: lease.epoch, end: bare(end) };
+    let events = write.step(&mut job, &command, now)?;
+    let interrupted = events.iter().any(|e| matches!(e, Event::AttemptLost { .. }));
+    let outcome = match end {
+        AttemptEnd::Succeeded { from_cache, .. } => AttemptOutcome::Succeeded { from_cache: *from_cache },
+        AttemptEnd::Failed { failure, crash, code } => {
+            AttemptOutcome::Failed { failure: failure.clone(), crash: *crash, code: code.clone() }
+        }
+        AttemptEnd::Cancelled if interrupted => AttemptOutcome::Lost { reason: LossReason::Interrupted },
+        AttemptEnd::Cancelled => AttemptOutcome::Cancelled,
+    };
+    close_attempt(write, lease, &outcome, now)?;
+    if let AttemptEnd::Succeeded { outputs, facts, cache_key, from_cache } = end {
+        write
+            .tx
+            .prepare_cached("UPDATE tasks SET outputs = ?3, facts = ?4 WHERE job = ?1 AND key = ?2")?
+            .execute(params![lease.job.0, lease.task.as_str(), to_json(outputs)?, to_json(facts)?])?;
+        if let (Some(key), false) = (cache_key, from_cache) {
+            put_cache(write, key, &CacheEntry { outputs: outputs.clone(), facts: facts.clone() }, now)?;
+        }
+    }
+    let just_finished = job.state.finished && !was_finished;
+    Ok(Finished::Applied { job_finished: just_finished.then(|| job.state.phase.outcome()) })
+}
+
+/// How the attempt of a lease ended; `None` while it runs.
+fn outcome_of(write: &Write, lease: &Lease) -> Result<Option<AttemptOutcome>> {
+    let (job, task, epoch) = columns(lease);
+    let outcome: Option<Option<String>> = write
+        .tx
+        .prepare_cached("SELECT outcome FROM attempts WHERE job = ?1 AND task = ?2 AND epoch = ?3")?
+        .query_row(params![job, task, epoch], |row| row.get(0))
+        .optional()?;
+    let outcome = outcome.ok_or_else(|| LedgerError::NoSuchLease(lease.clone()))?;
+    outcome.as_deref().map(from_json).transpose()
+}
+
+fn bare(end: &AttemptEnd) -> End {
+    match end {
+        AttemptEnd::Succeeded { from_cache, .. } => End::Succeeded { from_cache: *from_cache },
+        AttemptEnd::Failed { failure, crash, .. } => End::Failed { failure: failure.clone(), crash: *crash },
+        AttemptEnd::Cancelled => End::Cancelled,
+    }
+}
+
+fn close_attempt(write: &Write, lease: &Lease, outcome: &AttemptOutcome, now: Timestamp) -> Result<()> {
+    let (job, task, epoch) = columns(lease);
+    write
+        .tx
+        .prepare_cached("UPDATE attempts SET ended_at = ?4, outcome = ?5 WHERE job = ?1 AND task = ?2 AND epoch = ?3")?
+        .execute(params![job, task, epoch, now.0, to_json(outcome)?])?;
+    write.tx.prepare_cached("DELETE FROM leases WHERE job = ?1 AND task = ?2")?.execute(params![job, task])?;
+    Ok(())
+}
+
+/// Leases that have run out.
+pub(super) fn reap(write: &mut Write, now: Timestamp) -> Result<Vec<Lease>> {
+    let leases = leases(write, "SELECT job, task, epoch FROM leases WHERE until <= ?1 ORDER BY until", [now.0])?;
+    lose(write, leases, LossReason::LeaseExpired, now)
+}
+
+/// Leases of earlier lives of an agent.
+pub(super) fn release(write: &mut Write, agent: &Agent, now: Timestamp) -> Result<Vec<Lease>> {
+    let query = "SELECT job, task, epoch FROM leases WHERE agent = ?1 AND boot <> ?2";
+    let leases = leases(write, query, [&agent.name, &agent.boot])?;
+    lose(write, leases, LossReason::AgentRestarted, now)
+}
+
+fn leases(write: &Write, query: &str, parameters: impl rusqlite::Params) -> Result<Vec<Lease>> {
+    let mut statement = write.tx.prepare_cached(query)?;
+    let rows = statement.query_map(parameters, |row| {
+        Ok(Lease { job: JobId(row.get(0)?), task: TaskKey(row.get(1)?), epoch: row.get(2)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn lose(write: &mut Write, leases: Vec<Lease>, reason: LossReason, now: Timestamp) -> Result<Vec<Lease>> {
+    for lease in &leases {
+        let mut job = write.load(lease.job)?;
+        let command = Command::Lose { task: lease.task.clone(), epoch: lease.epoch, reason };
+        write.step(&mut job, &command, now)?;
+        close_attempt(write, lease, &AttemptOutcome::Lost { reason }, now)?;
+    }
+    Ok(leases)
+}
+
+fn columns(lease: &Lease) -> (i64, &str, Epoch) {
+    (lease.job.0, lease.task.as_str(), lease.epoch)
+}

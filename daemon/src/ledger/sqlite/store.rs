@@ -1,0 +1,151 @@
+//! Opening the store, and the one way to write to it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use super::super::error::{LedgerError, Result};
+use super::super::failpoint::{self, Failpoint};
+use super::super::lock::LedgerLock;
+use super::filesystem::check_local;
+use super::record::PlanCache;
+use super::schema;
+
+const FILE_NAME: &str = "ledger.sqlite";
+
+/// Older libraries can lose a WAL when it is reset while another connection writes.
+const OLDEST_SQLITE: &str = "3.51.3";
+const OLDEST_SQLITE_NUMBER: i32 = 3_051_003;
+
+/// How long a writer waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The ledger of one machine: one SQLite file in WAL mode, synced with every commit.
+pub struct SqliteLedger {
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+    pub(super) plans: PlanCache,
+    failpoint: Option<Failpoint>,
+    _lock: Option<LedgerLock>,
+}
+
+/// A transaction that changes something, and the names of what it does, for failpoints.
+pub(super) struct Write<'a> {
+    pub(super) tx: &'a Transaction<'a>,
+    pub(super) plans: &'a PlanCache,
+    pub(super) names: Vec<&'static str>,
+}
+
+impl SqliteLedger {
+    /// Opens the ledger in `folder` for a daemon, making both if need be. No other daemon can have it until this
+    /// value is dropped. After a crash the whole file is checked first.
+    ///
+    /// # Errors
+    /// `Locked`, `NetworkFilesystem`, `OldSqlite`, `NewerSchema`, `Damaged`, `BadFailpoint`, or what the file system says.
+    pub fn open(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(|source| LedgerError::Io { path: folder.to_path_buf(), source })?;
+        let lock = LedgerLock::acquire(folder)?;
+        let after_crash = lock.after_crash();
+        let ledger = Self::open_file(folder, Some(lock))?;
+        if after_crash {
+            tracing::info!("the ledger was not closed: checking it");
+            ledger.check_file()?;
+        }
+        Ok(ledger)
+    }
+
+    /// Opens the ledger in `folder` beside a daemon that may have it: to look, to cancel, to retry.
+    ///
+    /// # Errors
+    /// As [`Self::open`], but never `Locked`; `Io` when there is no ledger.
+    pub fn attach(folder: &Path) -> Result<Self> {
+        let path = folder.join(FILE_NAME);
+        std::fs::metadata(&path).map_err(|source| LedgerError::Io { path, source })?;
+        Self::open_file(folder, None)
+    }
+
+    fn open_file(folder: &Path, lock: Option<LedgerLock>) -> Result<Self> {
+        if rusqlite::version_number() < OLDEST_SQLITE_NUMBER {
+            return Err(LedgerError::OldSqlite { found: rusqlite::version().into(), needed: OLDEST_SQLITE });
+        }
+        check_local(folder)?;
+        let failpoint = Failpoint::from_environment()?;
+        let path = folder.join(FILE_NAME);
+        let mut writer = connect(&path)?;
+        let found = schema::version(&writer)?;
+        if found > schema::NEWEST {
+            return Err(LedgerError::NewerSchema { path, found, known: schema::NEWEST });
+        }
+        schema::migrate(&mut writer)?;
+        let reader = connect(&path)?;
+        reader.pragma_update(None, "query_only", true)?;
+        Ok(Self {
+            writer: Mutex::new(writer),
+            reader: Mutex::new(reader),
+            plans: PlanCache::default(),
+            failpoint,
+            _lock: lock,
+        })
+    }
+
+    /// Where the ledger in `folder` lies.
+    #[must_use]
+    pub fn file(folder: &Path) -> PathBuf {
+        folder.join(FILE_NAME)
+    }
+
+    /// Runs `work` in one transaction: all of it is durable when this returns `Ok`, nothing of it happened otherwise.
+    pub(super) fn write<T>(&self, work: impl FnOnce(&mut Write) -> Result<T>) -> Result<T> {
+        let mut connection = hold(&self.writer);
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut write = Write { tx: &tx, plans: &self.plans, names: Vec::new() };
+        let value = work(&mut write)?;
+        let names = write.names;
+        let die_after = self.failpoint.as_ref().is_some_and(|f| f.before_commit(&names));
+        tx.commit()?;
+        if die_after {
+            failpoint::die();
+        }
+        Ok(value)
+    }
+
+    /// Runs `work` on one snapshot.
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Transaction) -> Result<T>) -> Result<T> {
+        let mut connection = hold(&self.reader);
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        work(&tx)
+    }
+}
+
+/// A panic in between rolled its transaction back, so the connection is as good as before.
+fn hold(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        let problem = format!("{} cannot be put in WAL mode (it is in `{mode}` mode)", path.display());
+        return Err(LedgerError::Damaged { problem });
+    }
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged { problem: error.to_string() },
+            _ => Self::Store(Box::new(error)),
+        }
+    }
+}
