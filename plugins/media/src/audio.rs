@@ -1,0 +1,282 @@
+//! Sound in memory: read whole, filtered, mixed, measured.
+//!
+//! Invariant: every [`AudioClip`] is stereo at 48 kHz, the one format all masters are delivered in.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ffmpeg_next::format::sample::{Sample, Type};
+use ffmpeg_next::{ChannelLayout, Error as AvError, Packet, error::EAGAIN, filter, frame, media};
+
+use crate::av;
+use crate::demux;
+use crate::error::{Error, Result};
+
+/// Samples per second and channel of every clip.
+pub const RATE: u32 = 48_000;
+
+const PACKED: Sample = Sample::F32(Type::Packed);
+const ENDING: &str = "aresample=48000,aformat=sample_fmts=flt:sample_rates=48000:channel_layouts=stereo";
+const CHUNK: usize = 4096;
+
+/// Stereo sound at 48 kHz.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AudioClip {
+    /// Left and right, -1 to 1 at full scale.
+    samples: Vec<(f32, f32)>,
+}
+
+/// How loud a clip is, after ITU-R BS.1770.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loudness {
+    /// Integrated loudness in LUFS; `None` when it is silent (below the gate of -70 LUFS).
+    pub integrated_lufs: Option<f64>,
+    /// Highest true peak in dBTP.
+    pub true_peak_db: f64,
+}
+
+impl AudioClip {
+    /// A clip from samples that are already there.
+    #[must_use]
+    pub fn new(samples: Vec<(f32, f32)>) -> Self {
+        Self { samples }
+    }
+
+    /// So many samples of silence.
+    #[must_use]
+    pub fn silence(samples: usize) -> Self {
+        Self { samples: vec![(0.0, 0.0); samples] }
+    }
+
+    /// Reads the best audio stream of a file, at most `max_seconds` of it.
+    ///
+    /// # Errors
+    /// When it can't be read, is not one of the allowed formats, has no audio, or nothing of it can be decoded.
+    pub fn read(path: impl AsRef<Path>, max_seconds: f64) -> Result<Self> {
+        let path = path.as_ref();
+        let mut input = demux::open(path)?;
+        let stream = input.streams().best(media::Type::Audio).ok_or_else(|| Error::NoAudio { path: path.into() })?;
+        let index = stream.index();
+        let mut decoder = demux::decoder(path, stream.parameters(), 1, stream.time_base())?
+            .audio()
+            .map_err(Error::damaged(path, "opening its decoder"))?;
+        let enough = (max_seconds.max(0.0) * f64::from(RATE)) as usize;
+        let mut mixer: Option<Mixer> = None;
+        let mut clip = Self::default();
+        let mut ended = false;
+        let mut last_error = AvError::Eof;
+        while clip.samples.len() < enough {
+            let mut decoded = frame::Audio::empty();
+            match decoder.receive_frame(&mut decoded) {
+                Ok(()) => {
+                    if mixer.is_none() {
+                        mixer = Some(Mixer::new(&[("in", source_of(&decoded))], "anull")?);
+                    }
+                    if let Some(mixer) = &mut mixer {
+                        decoded.set_pts(None);
+                        mixer.push("in", &decoded)?;
+                        mixer.drain(&mut clip.samples, &mut BTreeMap::new())?;
+                    }
+                    continue;
+                }
+                Err(AvError::Other { errno: EAGAIN }) if !ended => {}
+                Err(_) => break,
+            }
+            let mut packet = Packet::empty();
+            match packet.read(&mut input) {
+                Ok(()) if packet.stream() == index => {
+                    // Music files often carry junk between frames; what can be decoded is what counts.
+                    if let Err(error) = decoder.send_packet(&packet) {
+                        last_error = error;
+                    }
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    last_error = error;
+                    ended = true;
+                    decoder.send_eof().map_err(Error::damaged(path, "decoding"))?;
+                }
+            }
+        }
+        if let Some(mixer) = &mut mixer {
+            mixer.finish()?;
+            mixer.drain(&mut clip.samples, &mut BTreeMap::new())?;
+        }
+        if clip.samples.is_empty() {
+            return Err(Error::Damaged { path: path.into(), doing: "decoding its sound", source: last_error });
+        }
+        clip.samples.truncate(enough);
+        Ok(clip)
+    }
+
+    /// Mixes named clips through a libavfilter graph: `[music][voice]amix=inputs=2`.
+    ///
+    /// # Errors
+    /// [`Error::Filter`] when the text is not a graph over these names, or a filter fails.
+    pub fn mix(spec: &str, inputs: &[(&str, &Self)]) -> Result<Self> {
+        Self::run(spec, inputs).map(|(clip, _)| clip)
+    }
+
+    /// Runs it through a libavfilter graph with one input and one output.
+    ///
+    /// # Errors
+    /// [`Error::Filter`] when the text is not a graph, or a filter fails.
+    pub fn filter(&self, spec: &str) -> Result<Self> {
+        Self::mix(spec, &[("in", self)])
+    }
+
+    /// Measures it.
+    ///
+    /// # Errors
+    /// When FFmpeg lacks the `ebur128` filter.
+    pub fn loudness(&self) -> Result<Loudness> {
+        // The meter works in steps of 100 ms; without the padding it would miss the last one.
+        let spec = "apad=pad_dur=0.1,ebur128=peak=true:metadata=1";
+        let (_, values) = Self::run(spec, &[("in", self)])?;
+        let value = |key: &str| values.get(key).and_then(|v| v.parse::<f64>().ok());
+        let peak = ["lavfi.r128.true_peaks_ch0", "lavfi.r128.true_peaks_ch1"]
+            .into_iter()
+            .filter_map(value)
+            .fold(0.0_f64, f64::max);
+        Ok(Loudness {
+            integrated_lufs: value("lavfi.r128.I").filter(|i| *i > -70.0),
+            true_peak_db: if peak > 0.0 { 20.0 * peak.log10() } else { f64::NEG_INFINITY },
+        })
+    }
+
+    /// The samples, left and right.
+    #[must_use]
+    pub fn samples(&self) -> &[(f32, f32)] {
+        &self.samples
+    }
+
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.samples.len() as f64 / f64::from(RATE)
+    }
+
+    /// Filters clips and keeps the last value of every metadata key the filters wrote.
+    fn run(spec: &str, inputs: &[(&str, &Self)]) -> Result<(Self, BTreeMap<String, String>)> {
+        av::init();
+        let source = format!("time_base=1/{RATE}:sample_rate={RATE}:sample_fmt=flt:channel_layout=stereo");
+        let sources: Vec<(&str, String)> = inputs.iter().map(|(name, _)| (*name, source.clone())).collect();
+        let mut mixer = Mixer::new(&sources, spec)?;
+        let mut clip = Self::default();
+        let mut values = BTreeMap::new();
+        let longest = inputs.iter().map(|(_, c)| c.samples.len()).max().unwrap_or_default();
+        for start in (0..longest).step_by(CHUNK) {
+            for (name, input) in inputs {
+                let end = input.samples.len().min(start + CHUNK);
+                if start < end {
+                    mixer.push(name, &to_av(&input.samples[start..end], start))?;
+                    // At once, or a filter waits for more of this one and drops what the longer ones still have.
+                    if end == input.samples.len() {
+                        mixer.end(name)?;
+                    }
+                }
+            }
+            mixer.drain(&mut clip.samples, &mut values)?;
+        }
+        mixer.finish()?;
+        mixer.drain(&mut clip.samples, &mut values)?;
+        Ok((clip, values))
+    }
+}
+
+fn to_av(samples: &[(f32, f32)], start: usize) -> frame::Audio {
+    let mut av = frame::Audio::new(PACKED, samples.len(), ChannelLayout::STEREO);
+    av.set_rate(RATE);
+    av.set_pts(i64::try_from(start).ok());
+    av.plane_mut::<(f32, f32)>(0).copy_from_slice(samples);
+    av
+}
+
+/// What a filter graph has to be told of decoded sound.
+fn source_of(av: &frame::Audio) -> String {
+    let layout = match av.channel_layout().bits() {
+        0 => ChannelLayout::default(i32::from(av.channels())).bits(),
+        bits => bits,
+    };
+    format!(
+        "time_base=1/{rate}:sample_rate={rate}:sample_fmt={}:channel_layout=0x{layout:x}",
+        av.format().name(),
+        rate = av.rate(),
+    )
+}
+
+/// An audio filter graph with named inputs and one output.
+struct Mixer {
+    graph: filter::Graph,
+    spec: String,
+    /// Inputs that have not ended.
+    open: Vec<String>,
+}
+
+impl Mixer {
+    fn new(inputs: &[(&str, String)], spec: &str) -> Result<Self> {
+        if spec.contains('\0') {
+            return Err(Error::Filter { spec: spec.into(), doing: "reading it", source: AvError::InvalidData });
+        }
+        let buffer = filter::find("abuffer").ok_or(Error::Missing { what: "the abuffer filter" })?;
+        let sink = filter::find("abuffersink").ok_or(Error::Missing { what: "the abuffersink filter" })?;
+        let setup = Error::filter;
+        let mut graph = filter::Graph::new();
+        for (name, arguments) in inputs {
+            graph.add(&buffer, name, arguments).map_err(setup(spec, "setting up its input"))?;
+        }
+        graph.add(&sink, "out", "").map_err(setup(spec, "setting up its output"))?;
+        let mut parser = filter::graph::Parser::new(&mut graph);
+        for (name, _) in inputs {
+            parser = parser.output(name, 0).map_err(setup(spec, "connecting it"))?;
+        }
+        let full = format!("{spec},{ENDING}");
+        parser.input("out", 0).and_then(|p| p.parse(&full)).map_err(setup(spec, "reading it"))?;
+        graph.validate().map_err(setup(spec, "connecting it"))?;
+        Ok(Self { graph, spec: spec.into(), open: inputs.iter().map(|(n, _)| (*n).to_owned()).collect() })
+    }
+
+    fn push(&mut self, name: &str, av: &frame::Audio) -> Result<()> {
+        let spec = &self.spec;
+        self.graph
+            .get(name)
+            .ok_or(AvError::Bug)
+            .and_then(|mut c| c.source().add(av))
+            .map_err(Error::filter(spec, "giving it sound"))
+    }
+
+    /// Nothing more comes on this input. Ending it again does nothing.
+    fn end(&mut self, name: &str) -> Result<()> {
+        if let Some(at) = self.open.iter().position(|n| n == name) {
+            self.open.swap_remove(at);
+            let ended = self.graph.get(name).ok_or(AvError::Bug).and_then(|mut c| c.source().flush());
+            ended.map_err(Error::filter(&self.spec, "ending its input"))?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        for name in self.open.clone() {
+            self.end(&name)?;
+        }
+        Ok(())
+    }
+
+    /// Takes all that is ready.
+    fn drain(&mut self, into: &mut Vec<(f32, f32)>, values: &mut BTreeMap<String, String>) -> Result<()> {
+        loop {
+            let mut av = frame::Audio::empty();
+            match self.graph.get("out").ok_or(AvError::Bug).and_then(|mut c| c.sink().frame(&mut av)) {
+                Ok(()) => {}
+                Err(AvError::Other { errno: EAGAIN } | AvError::Eof) => return Ok(()),
+                Err(source) => return Err(Error::Filter { spec: self.spec.clone(), doing: "taking sound", source }),
+            }
+            if av.format() != PACKED || av.channels() != 2 {
+                return Err(Error::Filter { spec: self.spec.clone(), doing: "taking sound", source: AvError::Bug });
+            }
+            into.extend_from_slice(av.plane::<(f32, f32)>(0));
+            for (key, value) in av.metadata().iter() {
+                values.insert(key.into(), value.into());
+            }
+        }
+    }
+}

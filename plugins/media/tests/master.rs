@@ -1,0 +1,207 @@
+//! Masters and their sound, judged by Debian's ffprobe and ffmpeg.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers report by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use spotloom_media::{AudioClip, Frame, FrameFormat, MasterOptions, MasterWriter, Pixel, RateControl, audio::RATE};
+use tempfile::TempDir;
+
+const OPTIONS: MasterOptions = MasterOptions {
+    width: 320,
+    height: 180,
+    fps: (30, 1),
+    rate: RateControl::Quality { crf: 20.0, max_kbps: 2000, buffer_kbps: 2000 },
+    gop: 15,
+    audio_kbps: 128,
+};
+
+/// A tone of 440 Hz at a level given in dB of full scale.
+fn tone(seconds: f64, db: f64) -> AudioClip {
+    let level = 10_f64.powf(db / 20.0);
+    let samples = (seconds * f64::from(RATE)) as usize;
+    let at = |i: usize| ((i as f64 * 440.0 * std::f64::consts::TAU / f64::from(RATE)).sin() * level) as f32;
+    AudioClip::new((0..samples).map(|i| (at(i), at(i))).collect())
+}
+
+/// White from frame 15 on, with a click of sound at the same moment.
+fn master(path: &Path, options: &MasterOptions, frames: u64, sound: AudioClip) {
+    let format = FrameFormat::new(options.width, options.height, Pixel::Yuv420p);
+    let mut writer = MasterWriter::create(path, options, sound).unwrap();
+    for index in 0..frames {
+        let mut frame = Frame::black(format);
+        if index >= 15 {
+            frame.plane_mut(0).fill(235);
+        }
+        writer.write(&frame).unwrap();
+    }
+    assert_eq!(writer.finish().unwrap().frames, frames);
+}
+
+fn ffprobe(path: &Path, entries: &str) -> String {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-count_frames", "-of", "compact=nk=0:p=0", "-show_entries", entries])
+        .arg(path)
+        .output()
+        .unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The top-level boxes of an MP4 file and all box names inside `moov`, in order.
+fn boxes(path: &Path) -> Vec<String> {
+    fn walk(bytes: &[u8], into: &mut Vec<String>) {
+        let mut rest = bytes;
+        while rest.len() >= 8 {
+            let size = u32::from_be_bytes(rest[..4].try_into().unwrap()) as usize;
+            let name = String::from_utf8_lossy(&rest[4..8]).into_owned();
+            if ["moov", "trak", "edts", "mdia", "minf", "stbl"].contains(&&*name) {
+                into.push(name);
+                walk(&rest[8..size], into);
+            } else {
+                into.push(name);
+            }
+            rest = &rest[size..];
+        }
+    }
+    let mut names = Vec::new();
+    walk(&std::fs::read(path).unwrap(), &mut names);
+    names
+}
+
+fn in_folder(name: &str) -> (TempDir, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join(name);
+    (folder, path)
+}
+
+#[test]
+fn a_master_is_what_platforms_ask_for() {
+    let (_folder, path) = in_folder("master.mp4");
+    master(&path, &OPTIONS, 60, tone(1.0, -20.0));
+    let video = ffprobe(
+        &path,
+        "stream=codec_name,profile,width,height,pix_fmt,color_range,color_space,color_transfer,color_primaries,\
+         field_order,r_frame_rate,avg_frame_rate,start_time,nb_read_frames,duration:stream_tags=",
+    );
+    let mut lines = video.lines();
+    assert_eq!(
+        lines.next().unwrap(),
+        "codec_name=h264|profile=High|width=320|height=180|pix_fmt=yuv420p|color_range=tv|color_space=bt709|\
+         color_transfer=bt709|color_primaries=bt709|field_order=progressive|r_frame_rate=30/1|avg_frame_rate=30/1|\
+         start_time=0.000000|duration=2.000000|nb_read_frames=60"
+    );
+    let audio = ffprobe(&path, "stream=codec_name,profile,sample_rate,channels,channel_layout,start_time");
+    assert!(
+        audio.contains(
+            "codec_name=aac|profile=LC|sample_rate=48000|channels=2|channel_layout=stereo|start_time=0.000000"
+        ),
+        "{audio}"
+    );
+    let names = boxes(&path);
+    let at = |name: &str| names.iter().position(|n| n == name).unwrap();
+    assert!(at("moov") < at("mdat"), "the index is in front: {names:?}");
+    assert!(!names.iter().any(|n| n == "elst"), "no edit lists: {names:?}");
+    // Every group of pictures is closed: each key frame is the first of its group in display order, too.
+    let frames = ffprobe(&path, "frame=key_frame,pict_type");
+    let keys: Vec<usize> = frames
+        .lines()
+        .filter(|l| l.contains("pict_type"))
+        .enumerate()
+        .filter(|(_, l)| l.contains("key_frame=1"))
+        .map(|(i, _)| i)
+        .collect();
+    assert!(keys.contains(&0) && keys.windows(2).all(|k| k[1] - k[0] <= 15), "{keys:?}");
+}
+
+#[test]
+fn picture_and_sound_are_in_step() {
+    let (folder, path) = in_folder("master.mp4");
+    let mut samples = vec![(0.0, 0.0); RATE as usize * 2];
+    let burst = tone(0.5, -6.0);
+    samples[RATE as usize / 2..][..burst.samples().len()].copy_from_slice(burst.samples());
+    master(&path, &OPTIONS, 60, AudioClip::new(samples));
+    let wave = folder.path().join("out.wav");
+    let done = Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(&path).arg(&wave).status().unwrap();
+    assert!(done.success());
+    let heard = AudioClip::read(&wave, 10.0).unwrap();
+    let first = heard.samples().iter().position(|s| s.0.abs() > 0.1).unwrap();
+    let late = first as f64 / f64::from(RATE) - 0.5;
+    assert!(late.abs() < 0.003, "the burst is heard {late} s after its frame");
+}
+
+#[test]
+fn the_same_master_twice_is_the_same_bytes() {
+    let (folder, path) = in_folder("a.mp4");
+    let again = folder.path().join("b.mp4");
+    master(&path, &OPTIONS, 40, tone(1.5, -12.0));
+    master(&again, &OPTIONS, 40, tone(1.5, -12.0));
+    assert!(std::fs::read(&path).unwrap() == std::fs::read(&again).unwrap());
+}
+
+#[test]
+fn a_constant_rate_is_kept_on_a_still_picture() {
+    let (_folder, path) = in_folder("ctv.mp4");
+    let options = MasterOptions { rate: RateControl::Constant { kbps: 3000 }, ..OPTIONS };
+    master(&path, &options, 90, AudioClip::default());
+    let kbps = std::fs::metadata(&path).unwrap().len() as f64 * 8.0 / 3.0 / 1000.0;
+    assert!((2850.0..3500.0).contains(&kbps), "{kbps} kb/s");
+}
+
+#[test]
+fn loudness_of_known_tones() {
+    fn check(clip: &AudioClip, lufs: Option<f64>, peak: f64) {
+        let found = clip.loudness().unwrap();
+        match (found.integrated_lufs, lufs) {
+            (Some(found), Some(expected)) => assert!((found - expected).abs() < 0.3, "{found} LUFS"),
+            (found, expected) => assert_eq!(found, expected),
+        }
+        assert!(found.true_peak_db == peak || (found.true_peak_db - peak).abs() < 0.3, "{} dBTP", found.true_peak_db);
+    }
+    // A sine in both channels reads as its level minus 3.01 (its mean square) plus 3.01 (two channels), less the
+    // meter's -0.69 plus its weighting at 440 Hz, which cancel within 0.1.
+    check(&tone(3.0, -20.0), Some(-20.6), -20.0);
+    check(&tone(3.0, -6.0), Some(-6.6), -6.0);
+    check(&AudioClip::silence(RATE as usize), None, f64::NEG_INFINITY);
+}
+
+#[test]
+fn clips_mix_and_filter() {
+    let quiet = tone(1.0, -20.0).filter("volume=-6dB").unwrap();
+    assert!((quiet.loudness().unwrap().true_peak_db + 26.0).abs() < 0.3);
+    let mixed = AudioClip::mix(
+        "[a][b]amix=inputs=2:normalize=0:duration=longest",
+        &[("a", &tone(2.0, -20.0)), ("b", &tone(1.0, -20.0))],
+    )
+    .unwrap();
+    assert!((mixed.seconds() - 2.0).abs() < 0.001, "{}", mixed.seconds());
+    assert!(tone(0.1, -20.0).filter("nosuchfilter").is_err());
+}
+
+#[test]
+fn sound_is_read_from_what_people_have() {
+    let folder = TempDir::new().unwrap();
+    for (name, channels) in [("a.wav", 1), ("a.mp3", 2), ("a.m4a", 2), ("a.flac", 2), ("a.ogg", 2)] {
+        let path = folder.path().join(name);
+        let source = "sine=frequency=440:sample_rate=44100:duration=2";
+        let done = Command::new("ffmpeg")
+            .args(["-v", "error", "-f", "lavfi", "-i", source, "-ac", &channels.to_string()])
+            .arg(&path)
+            .status()
+            .unwrap();
+        assert!(done.success());
+        let clip = AudioClip::read(&path, 60.0).unwrap();
+        assert!((clip.seconds() - 2.0).abs() < 0.06, "{name}: {} s", clip.seconds());
+        assert!((AudioClip::read(&path, 0.5).unwrap().seconds() - 0.5).abs() < 0.001, "{name}");
+    }
+    let silent_film = folder.path().join("film.mp4");
+    let done = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", "color=s=64x64:d=0.2"])
+        .arg(&silent_film)
+        .status()
+        .unwrap();
+    assert!(done.success());
+    let error = AudioClip::read(&silent_film, 1.0).unwrap_err().to_string();
+    assert!(error.contains("film.mp4") && error.contains("no audio"), "{error}");
+}
