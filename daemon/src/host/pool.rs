@@ -206,7 +206,7 @@ impl HostPool {
     async fn park(&self, key: Key, mut host: Host) {
         {
             let mut idle = self.0.idle();
-            let enough = idle.hosts.get(&key).is_some_and(|p| p.len() >= self.0.options.idle_per_plugin);
+            let enough = idle.hosts.get(&key).map_or(0, Vec::len) >= self.0.options.idle_per_plugin;
             if !idle.closed && !enough && host.is_fit() {
                 idle.parked += 1;
                 let ticket = idle.parked;
