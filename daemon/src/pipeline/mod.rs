@@ -1,6 +1,24 @@
 //! Pipelines: parse, check, expand to a frozen plan. Pure: no I/O, no clock.
+//!
+//! `pipelines/README.md` is the language's reference. The way of a file: `parse` (what it says), `check` (against the
+//! studio's plugins), `expand` (with a brief, to a [`plan::Plan`]).
 
 pub mod catalog;
+mod check;
+mod deliver;
+mod duration;
+mod expand;
+mod facts;
+mod items;
+mod model;
+mod parse;
 pub mod plan;
+mod plugins;
+mod template;
+mod value;
 
 pub use catalog::{Catalog, NotFound, PluginInfo, ResourceFile};
+pub use deliver::VERSION;
+pub use expand::expand;
+pub use model::{Input, InputKind, Pipeline, Stage};
+pub use template::slug;

@@ -1,0 +1,236 @@
+//! The tasks nobody writes down: handing files over and telling people. They are tasks like all others, with the same
+//! record and the same retries.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json, json};
+use spotloom_plugin_api::Resource;
+
+use super::catalog::Catalog;
+use super::expand::{Expansion, default_pool, default_retry, default_timeouts, handed_over, tasks_behind};
+use super::model::Pipeline;
+use super::plan::{InputRef, PlannedTask, Trigger};
+use super::template::slug;
+use crate::brief::{Brief, Delivery, Notice};
+use crate::error::{Diagnostic, list, nearest};
+use crate::ids::TaskKey;
+
+/// The plugins that implied tasks use.
+pub(super) const PLUGINS: [&str; 3] = ["folder", "email", "webhook"];
+
+/// The deliveries folder every spot goes to.
+const DELIVERIES: &str = "deliveries";
+
+/// Stands for the version in the name of the delivery folder: known only once the job is in the ledger.
+pub const VERSION: &str = "{version}";
+
+/// Every channel the brief names is there.
+pub(super) fn check_channels(brief: &Brief, catalog: &dyn Catalog, mistakes: &mut Vec<Diagnostic>) {
+    let channels = catalog.channels();
+    let mut check = |way: Way<'_>, path: &[&str]| {
+        let (kind, name, known): (&str, &str, Vec<&str>) = match way {
+            Way::Email(_) if channels.email.is_some() => return,
+            Way::Email(_) => {
+                let mistake = Diagnostic::new("unknown-channel", "the studio has no mail server");
+                let mistake = mistake.at(brief.place(path));
+                mistakes.push(mistake.hint("set `channels.email` in spotloom.yaml, or take the address out"));
+                return;
+            }
+            Way::Webhook(name) => ("webhook", name, channels.webhooks.keys().map(String::as_str).collect()),
+            Way::Folder(name) => {
+                let known = channels.folders.keys().map(String::as_str).chain([DELIVERIES]);
+                ("folder", name, known.collect())
+            }
+        };
+        if !known.contains(&name) {
+            let message = format!("the studio has no {kind} `{name}`");
+            let mistake = Diagnostic::new("unknown-channel", message).at(brief.place(path));
+            mistakes.push(match (nearest(name, known.iter().copied()), known.as_slice()) {
+                (Some(near), _) => mistake.hint(format!("did you mean `{near}`?")),
+                (None, []) => mistake.hint(format!("add it under `channels.{kind}s` in spotloom.yaml")),
+                (None, known) => mistake.hint(format!("there is {}", list(known, "and"))),
+            });
+        }
+    };
+    for (i, delivery) in brief.deliver.iter().enumerate() {
+        let field = match delivery {
+            Delivery::Email(_) => "email",
+            Delivery::Webhook(_) => "webhook",
+            Delivery::Folder(_) => "folder",
+        };
+        check(Way::of(delivery), &["deliver", &i.to_string(), field]);
+    }
+    for (i, person) in brief.stakeholders.iter().enumerate() {
+        let i = i.to_string();
+        person.email.iter().for_each(|to| check(Way::Email(to), &["stakeholders", &i, "email"]));
+        person.webhook.iter().for_each(|name| check(Way::Webhook(name), &["stakeholders", &i, "webhook"]));
+    }
+}
+
+/// One way out of the studio.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    Email(&'a str),
+    Webhook(&'a str),
+    Folder(&'a str),
+}
+
+impl<'a> Way<'a> {
+    fn of(delivery: &'a Delivery) -> Self {
+        match delivery {
+            Delivery::Email(to) => Self::Email(to),
+            Delivery::Webhook(name) => Self::Webhook(name),
+            Delivery::Folder(name) => Self::Folder(name),
+        }
+    }
+
+    fn plugin(self) -> &'static str {
+        match self {
+            Self::Email(_) => "email",
+            Self::Webhook(_) => "webhook",
+            Self::Folder(_) => "folder",
+        }
+    }
+
+    fn name(self) -> &'a str {
+        match self {
+            Self::Email(name) | Self::Webhook(name) | Self::Folder(name) => name,
+        }
+    }
+}
+
+/// Adds the tasks of delivery and notification.
+pub(super) fn expand(expansion: &mut Expansion<'_>, pipeline: &Pipeline) {
+    let brief = expansion.brief;
+    let over = pipeline.deliver.as_ref().map(|deliver| handed_over(expansion, deliver));
+    if let Some(Some((files, poster))) = &over {
+        let mut ways: Vec<Way<'_>> = vec![Way::Folder(DELIVERIES)];
+        ways.extend(brief.deliver.iter().map(Way::of).filter(|w| !matches!(w, Way::Folder(DELIVERIES))));
+        for way in ways {
+            let key = TaskKey::new(format!("deliver[{}:{}]", way.plugin(), way.name()));
+            let mut inputs = BTreeMap::from([("files".to_owned(), files.clone())]);
+            if !poster.is_empty() {
+                inputs.insert("poster".into(), poster.clone());
+            }
+            task(expansion, key, "deliver", way, Trigger::Needs, inputs, None);
+        }
+    }
+    let (files, poster) = over.flatten().unwrap_or_default();
+    for notice in &pipeline.notify {
+        for person in brief.stakeholders.iter().filter(|p| p.on.contains(notice)) {
+            let way = match (&person.email, &person.webhook) {
+                (Some(to), _) => Way::Email(to),
+                (None, Some(name)) => Way::Webhook(name),
+                (None, None) => continue,
+            };
+            let key = TaskKey::new(format!("notify[{},{}]", notice.name(), way.name()));
+            if expansion.tasks.iter().any(|t| t.key == key) {
+                continue;
+            }
+            let (trigger, inputs) = match notice {
+                Notice::Accepted | Notice::Approval => (Trigger::OnAccepted, BTreeMap::new()),
+                Notice::Failed => (Trigger::OnFailed, BTreeMap::new()),
+                Notice::Delivered => {
+                    let given = [("files", &files), ("poster", &poster)].into_iter().filter(|(_, f)| !f.is_empty());
+                    (Trigger::OnDelivered, given.map(|(n, f)| (n.to_owned(), f.clone())).collect())
+                }
+            };
+            task(expansion, key, "notify", way, trigger, inputs, Some(*notice));
+        }
+    }
+}
+
+fn task(
+    expansion: &mut Expansion<'_>,
+    key: TaskKey,
+    stage: &str,
+    way: Way<'_>,
+    trigger: Trigger,
+    mut inputs: BTreeMap<String, Vec<InputRef>>,
+    notice: Option<Notice>,
+) {
+    let plugins = expansion.plugins;
+    let Some(plugin) = plugins.get(way.plugin()) else {
+        let message = format!("{key} needs the plugin `{}`, which there is not", way.plugin());
+        expansion
+            .mistakes
+            .push(Diagnostic::new("unknown-plugin", message).hint("`spotloom doctor` says what is missing"));
+        return;
+    };
+    // A task gets only what its plugin has a port for.
+    inputs.retain(|port, _| plugin.input(port).is_some());
+    if plugin.input("template").is_some() {
+        let name = notice.map_or("delivery", Notice::name);
+        match expansion.catalog.resource(Resource::NotificationTemplate, name) {
+            Ok(file) => {
+                let file = InputRef::File {
+                    resource: Some(Resource::NotificationTemplate),
+                    path: file.path,
+                    name: file.name,
+                    media: file.media,
+                    sha256: file.sha256,
+                };
+                inputs.insert("template".into(), vec![file]);
+            }
+            Err(reason) => {
+                let (code, message, hint) =
+                    super::check::not_found(Some(Resource::NotificationTemplate), name, &reason);
+                expansion.mistakes.push(Diagnostic { hint, ..Diagnostic::new(code, message) });
+                return;
+            }
+        }
+    }
+    let params = Json::Object(params(expansion, way, notice));
+    for error in plugin.schema.errors(&params) {
+        let name = format!("the channel of {key}");
+        let mistake = error.into_diagnostic(&name);
+        expansion.mistakes.push(mistake.hint("the channel's settings stand in spotloom.yaml under `channels`"));
+    }
+    let resources = &plugin.info.description.resources;
+    let (timeout_s, stall_timeout_s) = default_timeouts();
+    expansion.tasks.push(PlannedTask {
+        key,
+        stage: stage.into(),
+        uses: plugin.reference(),
+        secrets: plugin.secrets(&params),
+        params: params.as_object().cloned().unwrap_or_default(),
+        needs: tasks_behind(&inputs).into_iter().collect(),
+        inputs,
+        trigger,
+        retry: default_retry(resources),
+        timeout_s,
+        stall_timeout_s,
+        cache: plugin.info.description.cacheable,
+        pool: default_pool(resources).into(),
+        // Telling people is not part of the work: a full mailbox does not make a finished spot a failed one.
+        continue_on_error: stage == "notify",
+    });
+}
+
+/// The channel's own settings, and what this task adds to them.
+fn params(expansion: &Expansion<'_>, way: Way<'_>, notice: Option<Notice>) -> Map<String, Json> {
+    let (brief, channels) = (expansion.brief, expansion.catalog.channels());
+    let mut params = match way {
+        Way::Email(_) => channels.email.clone(),
+        Way::Webhook(name) => channels.webhooks.get(name).cloned(),
+        Way::Folder(name) => channels.folders.get(name).cloned().or_else(|| {
+            let root = json!({"root": expansion.catalog.deliveries()});
+            (name == DELIVERIES).then(|| root.as_object().cloned()).flatten()
+        }),
+    }
+    .unwrap_or_default();
+    match way {
+        Way::Email(to) => {
+            params.insert("to".into(), json!([to]));
+        }
+        Way::Webhook(_) => {
+            params.insert("event".into(), json!(notice.unwrap_or(Notice::Delivered).name()));
+        }
+        Way::Folder(_) => {
+            let below = params.get("subfolder").and_then(Json::as_str).map(|s| format!("{s}/")).unwrap_or_default();
+            let folder = format!("{below}{}/{}-v{VERSION}", slug(&brief.campaign), slug(&brief.title));
+            params.insert("subfolder".into(), json!(folder));
+        }
+    }
+    params
+}

@@ -1,0 +1,451 @@
+//! A pipeline and a brief to a frozen plan: every expression evaluated, every name resolved, everything checked.
+//!
+//! Invariant: the same pipeline, brief and catalog give the same plan; tasks only need tasks before them; keys are
+//! unique; a task's parameters and inputs hold what concerns it and nothing else, so that what did not change is
+//! answered from the cache.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::value::Value;
+use serde_json::{Map, Value as Json};
+use spotloom_plugin_api::{InputPort, OutputPort, Resources};
+
+use super::catalog::Catalog;
+use super::check::{self, find, not_found};
+use super::facts::Facts;
+use super::items::{self, Item};
+use super::model::{ForEach, Pipeline, Stage};
+use super::plan::{InputRef, Plan, PlannedTask, Retry, Trigger};
+use super::plugins::{Plugin, Plugins, fits};
+use super::template::{Language, dotted};
+use super::value::{Evaluated, Reference};
+use super::{deliver, model};
+use crate::brief::Brief;
+use crate::error::{self, Diagnostic, Diagnostics};
+use crate::ids::TaskKey;
+use crate::yaml::{Mistakes, Node};
+
+/// More tasks than this are a mistake in a `for-each`.
+const MOST_TASKS: usize = 2_000;
+const TIMEOUT_S: f64 = 3600.0;
+const STALL_TIMEOUT_S: f64 = 120.0;
+
+/// Freezes what a job will do.
+///
+/// # Errors
+/// Every mistake in the brief and the pipeline that shows before anything runs, each at its place.
+pub fn expand(pipeline: &Pipeline, brief: &Brief, catalog: &dyn Catalog) -> Result<Plan, Diagnostics> {
+    let mut mistakes = Vec::new();
+    let ids = pipeline.stages.iter().map(|s| s.uses.as_str()).chain(deliver::PLUGINS);
+    let plugins = Plugins::load(catalog, ids, &mut mistakes);
+    check::with_plugins(pipeline, catalog, &plugins, &mut mistakes);
+    let language = Language::new(brief.locales.iter().map(|l| l.as_str().to_owned()).collect());
+    let facts = Facts::gather(pipeline, brief, catalog, &language, &mut mistakes);
+    deliver::check_channels(brief, catalog, &mut mistakes);
+    // With a name that leads nowhere, every expression over it would fail as well and say nothing new.
+    if !mistakes.is_empty() {
+        return Err(finished(mistakes));
+    }
+
+    let mut expansion = Expansion {
+        brief,
+        catalog,
+        plugins: &plugins,
+        language: &language,
+        facts: &facts,
+        tasks: Vec::new(),
+        by_stage: BTreeMap::new(),
+        outputs: Vec::new(),
+        mistakes,
+    };
+    for stage in &pipeline.stages {
+        expansion.stage(stage);
+        if expansion.tasks.len() > MOST_TASKS {
+            let message = format!("the stage `{}` brings the plan to {} tasks", stage.name, expansion.tasks.len());
+            let mistake = Diagnostic::new("too-many", message).at(stage.node.place());
+            expansion.mistakes.push(mistake.expected(format!("at most {MOST_TASKS}")));
+            break;
+        }
+    }
+    if expansion.mistakes.is_empty() {
+        deliver::expand(&mut expansion, pipeline);
+    }
+    if !expansion.mistakes.is_empty() {
+        return Err(finished(expansion.mistakes));
+    }
+    Ok(Plan {
+        campaign: brief.campaign.clone(),
+        title: brief.title.clone(),
+        brand: brief.brand.clone(),
+        pipeline: pipeline.name.clone(),
+        brief_sha256: brief.sha256(),
+        tasks: expansion.tasks,
+    })
+}
+
+/// Sorted, and each mistake once even when every item of a `for-each` makes it.
+fn finished(mut mistakes: Diagnostics) -> Diagnostics {
+    error::sort(&mut mistakes);
+    mistakes.dedup_by(|a, b| a.place.is_some() && a.place == b.place && a.code == b.code);
+    let mut all = Mistakes::new();
+    all.extend(mistakes);
+    all.into_diagnostics()
+}
+
+/// The plan while it grows.
+pub(super) struct Expansion<'a> {
+    pub brief: &'a Brief,
+    pub catalog: &'a dyn Catalog,
+    pub plugins: &'a Plugins,
+    language: &'a Language,
+    facts: &'a Facts,
+    pub tasks: Vec<PlannedTask>,
+    by_stage: BTreeMap<String, Vec<TaskKey>>,
+    /// By stage: what `stages.S` is in expressions.
+    outputs: Vec<(String, Value)>,
+    pub mistakes: Vec<Diagnostic>,
+}
+
+impl Expansion<'_> {
+    fn stages(&self) -> Value {
+        Value::from_pairs(self.outputs.iter().cloned())
+    }
+
+    /// Evaluates something outside of any `for-each`.
+    pub(super) fn evaluate(&mut self, node: &Node) -> Option<Evaluated> {
+        let context = self.facts.context(&self.stages(), None);
+        self.keep(self.language.evaluate(node, &context))
+    }
+
+    fn keep<T>(&mut self, result: Result<T, Box<Diagnostic>>) -> Option<T> {
+        result.map_err(|mistake| self.mistakes.push(*mistake)).ok()
+    }
+
+    fn stage(&mut self, stage: &Stage) {
+        let Some(plugin) = self.plugins.get(&stage.uses) else { return };
+        let stages = self.stages();
+        let outside = self.facts.context(&stages, None);
+        let items = match &stage.for_each {
+            None => vec![None],
+            Some(for_each) => {
+                let items = items::items(for_each, |node| self.language.evaluate(node, &outside));
+                let Some(items) = self.keep(items) else { return };
+                items.into_iter().map(Some).collect()
+            }
+        };
+        let mut references: Vec<Vec<Value>> = vec![Vec::new(); plugin.info.description.outputs.len()];
+        let mut keys = Vec::new();
+        for item in &items {
+            let each = item.as_ref().map(|i| &i.each);
+            let context = self.facts.context(&stages, each);
+            if let Some(when) = &stage.when {
+                match self.keep(self.language.condition(when, &context)) {
+                    Some(true) => {}
+                    Some(false) => continue,
+                    None => return,
+                }
+            }
+            let key = match item {
+                Some(item) => TaskKey::new(format!("{}[{}]", stage.name, item.label)),
+                None => TaskKey::new(&*stage.name),
+            };
+            for (list, port) in references.iter_mut().zip(&plugin.info.description.outputs) {
+                list.push(reference(&key, port, each));
+            }
+            keys.push(key.clone());
+            let before = self.mistakes.len();
+            self.task(stage, plugin, key, item.as_ref(), &context);
+            // The same mistake in a thousand items is one mistake.
+            if self.mistakes.len() > before + 20 {
+                return;
+            }
+        }
+        let ports = plugin.info.description.outputs.iter().zip(references).map(|(port, list)| {
+            let value = match stage.for_each {
+                Some(_) => Value::from(list),
+                None => list.into_iter().next().unwrap_or(Value::from(())),
+            };
+            (port.name.clone(), value)
+        });
+        self.outputs.push((stage.name.clone(), Value::from_pairs(ports)));
+        self.by_stage.insert(stage.name.clone(), keys);
+    }
+
+    fn task(&mut self, stage: &Stage, plugin: &Plugin, key: TaskKey, item: Option<&Item>, context: &Value) {
+        let at = At { stage, item, brief: self.brief };
+        let (mut params, mut inputs) = (Map::new(), BTreeMap::new());
+        for entry in stage.with.as_ref().and_then(Node::as_mapping).unwrap_or_default() {
+            let Some(value) = self.keep(self.language.evaluate(&entry.value, context)) else { continue };
+            // What is null is the same as not written: the plugin's default holds.
+            if value.is_null() {
+                continue;
+            }
+            if let Some(port) = plugin.input(&entry.key) {
+                let files = self.files(port, &entry.value, value, &at);
+                if !files.is_empty() {
+                    inputs.insert(port.name.clone(), files);
+                }
+                continue;
+            }
+            match value.into_json() {
+                Ok(json) => {
+                    params.insert(entry.key.to_string(), json);
+                }
+                Err(reference) => {
+                    let message = format!(
+                        "`{}` is a parameter of `{}` and takes no files, but gets those of {}",
+                        entry.key, stage.uses, reference.task
+                    );
+                    self.mistakes.push(entry.value.mistake("wrong-type", message));
+                }
+            }
+        }
+        for port in plugin.info.description.inputs.iter().filter(|p| p.required && !inputs.contains_key(&p.name)) {
+            let message = format!("{key} gets no `{}`, which `{}` needs", port.name, stage.uses);
+            let node = stage.with.as_ref().and_then(|w| w.get(&port.name)).unwrap_or(&stage.node);
+            // A file that was looked for in vain is reported already.
+            if self.mistakes.is_empty() {
+                self.mistakes.push(node.mistake("missing-input", message).expected(port.summary.clone()));
+            }
+        }
+        let params = Json::Object(params);
+        for error in plugin.schema.errors(&params) {
+            let place = at.place(&error.path);
+            let name = match error.path.as_slice() {
+                [] => key.to_string(),
+                path => format!("`{}` of {key}", path.join(".")),
+            };
+            self.mistakes.push(Diagnostic { place: Some(place), ..error.into_diagnostic(&name) });
+        }
+        let mut needs: BTreeSet<TaskKey> = tasks_behind(&inputs);
+        for name in &stage.needs {
+            needs.extend(self.by_stage.get(name).into_iter().flatten().cloned());
+        }
+        let resources = &plugin.info.description.resources;
+        self.tasks.push(PlannedTask {
+            key,
+            stage: stage.name.clone(),
+            uses: plugin.reference(),
+            secrets: plugin.secrets(&params),
+            params: params.as_object().cloned().unwrap_or_default(),
+            inputs,
+            needs: needs.into_iter().collect(),
+            trigger: Trigger::Needs,
+            retry: stage.retry.unwrap_or_else(|| default_retry(resources)),
+            timeout_s: stage.timeout_s.unwrap_or(TIMEOUT_S),
+            stall_timeout_s: stage.stall_timeout_s.unwrap_or(STALL_TIMEOUT_S),
+            cache: stage.cache.unwrap_or(plugin.info.description.cacheable),
+            pool: stage.pool.clone().unwrap_or_else(|| default_pool(resources).into()),
+            continue_on_error: stage.continue_on_error,
+        });
+    }
+
+    /// The files for a port.
+    fn files(&mut self, port: &InputPort, node: &Node, value: Evaluated, at: &At<'_>) -> Vec<InputRef> {
+        let mut files = Vec::new();
+        let values = match value {
+            Evaluated::List(items) => items,
+            Evaluated::Json(Json::Array(items)) => items.into_iter().map(Evaluated::Json).collect(),
+            one => vec![one],
+        };
+        let count = values.len();
+        for value in values {
+            match value {
+                Evaluated::Reference(reference) => {
+                    self.fits(port, node, &reference.media, &format!("what {} makes", reference.task));
+                    if reference.many && !port.many {
+                        let message = format!("`{}` takes one file; {} makes a list", port.name, reference.task);
+                        self.mistakes.push(node.mistake("too-many-files", message));
+                    }
+                    files.push(reference.input());
+                }
+                Evaluated::Json(Json::Null) => {}
+                Evaluated::Json(Json::String(name)) => files.extend(self.file(port, node, &name, at)),
+                Evaluated::Json(other) => {
+                    let message = format!("`{}` takes files, found {other}", port.name);
+                    self.mistakes.push(node.mistake("wrong-type", message));
+                }
+                Evaluated::List(_) | Evaluated::Mapping(_) => {
+                    let message = format!("`{}` takes a list of files, not lists or mappings in it", port.name);
+                    self.mistakes.push(node.mistake("wrong-type", message));
+                }
+            }
+        }
+        if count > 1 && !port.many {
+            let mistake = node.mistake("too-many-files", format!("`{}` takes one file and gets {count}", port.name));
+            self.mistakes.push(mistake.hint("choose one: `| first`, or `| pick(index=each.index)`"));
+        }
+        files
+    }
+
+    fn fits(&mut self, port: &InputPort, node: &Node, media: &str, what: &str) {
+        if !fits(&port.media, media) {
+            let mistake = node.mistake("wrong-media", format!("`{}` does not take {what}: {media}", port.name));
+            self.mistakes.push(mistake.expected(port.media.join(" or ")));
+        }
+    }
+
+    fn file(&mut self, port: &InputPort, node: &Node, name: &str, at: &At<'_>) -> Option<InputRef> {
+        match find(self.catalog, port.resource, name) {
+            Ok(file) => {
+                let by_name = port.resource.filter(|_| !name.contains('/'));
+                // Things with a kind of their own are what their kind says.
+                if by_name.is_none() && !fits(&port.media, &file.media) {
+                    let message = format!("`{}` does not take {name}: it is {}", port.name, file.media);
+                    let mistake = Diagnostic::new("wrong-media", message).at(at.origin(node));
+                    self.mistakes.push(mistake.expected(port.media.join(" or ")));
+                }
+                Some(InputRef::File {
+                    resource: by_name,
+                    path: file.path,
+                    name: file.name,
+                    media: file.media,
+                    sha256: file.sha256,
+                })
+            }
+            Err(reason) => {
+                let (code, message, hint) = not_found(port.resource, name, &reason);
+                self.mistakes.push(Diagnostic { hint, ..Diagnostic::new(code, message).at(at.origin(node)) });
+                None
+            }
+        }
+    }
+}
+
+fn reference(key: &TaskKey, port: &OutputPort, each: Option<&Value>) -> Value {
+    Value::from_object(Reference {
+        task: key.clone(),
+        output: port.name.clone(),
+        media: port.media.clone(),
+        many: port.many,
+        each: each.cloned(),
+    })
+}
+
+/// The tasks whose files these are.
+pub(super) fn tasks_behind(inputs: &BTreeMap<String, Vec<InputRef>>) -> BTreeSet<TaskKey> {
+    let outputs = inputs.values().flatten().filter_map(|input| match input {
+        InputRef::Output { task, .. } => Some(task.clone()),
+        InputRef::File { .. } => None,
+    });
+    outputs.collect()
+}
+
+pub(super) fn default_retry(resources: &Resources) -> Retry {
+    if resources.net { Retry { max_attempts: 5, backoff_s: 10.0 } } else { Retry { max_attempts: 1, backoff_s: 10.0 } }
+}
+
+pub(super) fn default_pool(resources: &Resources) -> &'static str {
+    match (resources.gpu, resources.net) {
+        (true, _) => "gpu",
+        (_, true) => "net",
+        _ => "cpu",
+    }
+}
+
+pub(super) const fn default_timeouts() -> (f64, f64) {
+    (TIMEOUT_S, STALL_TIMEOUT_S)
+}
+
+/// Where a value of a task comes from: the pipeline's own text, or the brief's when an expression only passes it on.
+struct At<'a> {
+    stage: &'a Stage,
+    item: Option<&'a Item>,
+    brief: &'a Brief,
+}
+
+impl At<'_> {
+    /// The place of a parameter, or of what is inside it.
+    fn place(&self, path: &[String]) -> error::Place {
+        let Some(with) = &self.stage.with else { return self.stage.node.place() };
+        let (node, led) = with.follow(path.iter().map(String::as_str));
+        match (led, path) {
+            (true, []) => self.stage.node.place(),
+            (true, _) => self.origin(node),
+            // The value came out of an expression; the mistake is somewhere inside it.
+            (false, _) => self.inside(with, path).unwrap_or_else(|| node.place()),
+        }
+    }
+
+    /// For `copy: "{{ brief.copy }}"` and the path `copy.headline`: the headline in the brief.
+    fn inside(&self, with: &Node, path: &[String]) -> Option<error::Place> {
+        (1..path.len()).rev().find_map(|split| {
+            let (node, led) = with.follow(path[..split].iter().map(String::as_str));
+            let mut origin = self.source(node.as_text().filter(|_| led)?)?;
+            origin.extend(path[split..].iter().cloned());
+            let steps: Vec<&str> = origin.iter().map(String::as_str).collect();
+            Some(self.brief.place(&steps))
+        })
+    }
+
+    fn origin(&self, node: &Node) -> error::Place {
+        let written = node.as_text().and_then(|text| self.source(text)).and_then(|path| {
+            let steps: Vec<&str> = path.iter().map(String::as_str).collect();
+            self.brief.written(&steps).map(Node::place)
+        });
+        written.unwrap_or_else(|| node.place())
+    }
+
+    /// The path in the brief that an expression passes on.
+    fn source(&self, text: &str) -> Option<Vec<String>> {
+        let steps = dotted(text)?;
+        let owned = |steps: &[&str]| steps.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+        match steps.split_first()? {
+            (&"brief", rest) => Some(owned(rest)),
+            (&"inputs", rest) => Some([vec!["with".to_owned()], owned(rest)].concat()),
+            (&"each", rest) => {
+                let item = self.item?;
+                let (list, index, rest) = match self.stage.for_each.as_ref()? {
+                    ForEach::List(node) => (node, *item.indices.first()?, rest),
+                    ForEach::Matrix(names) => {
+                        let (name, rest) = rest.split_first()?;
+                        let at = names.iter().position(|(n, _)| n == name)?;
+                        (&names.get(at)?.1, *item.indices.get(at)?, rest)
+                    }
+                };
+                let list = dotted(list.as_text()?)?;
+                let (&"brief", list) = list.split_first()? else { return None };
+                Some([owned(list), vec![index.to_string()], owned(rest)].concat())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What is handed over, evaluated.
+pub(super) fn handed_over(
+    expansion: &mut Expansion<'_>,
+    deliver: &model::Deliver,
+) -> Option<(Vec<InputRef>, Vec<InputRef>)> {
+    let mut files = |node: &Node| {
+        let value = expansion.evaluate(node)?;
+        let mut inputs = Vec::new();
+        let right = collect(value, &mut inputs);
+        if !right {
+            let mistake = node.mistake("wrong-type", "only files that stages make can be handed over");
+            expansion.mistakes.push(mistake.expected("`{{ stages.STAGE.OUTPUT }}`"));
+        }
+        right.then_some(inputs)
+    };
+    let poster = deliver.poster.as_ref().map_or(Some(Vec::new()), &mut files);
+    let files = files(&deliver.files);
+    if let Some([]) = files.as_deref() {
+        let mistake = deliver.files.mistake("missing-input", "there is nothing to hand over");
+        expansion.mistakes.push(mistake.hint("is every stage left out by its `when`?"));
+        return None;
+    }
+    let mut poster = poster?;
+    poster.truncate(1);
+    Some((files?, poster))
+}
+
+fn collect(value: Evaluated, inputs: &mut Vec<InputRef>) -> bool {
+    match value {
+        Evaluated::Reference(reference) => inputs.push(reference.input()),
+        Evaluated::Json(Json::Null) => {}
+        Evaluated::Json(Json::Array(items)) => return items.is_empty(),
+        Evaluated::List(items) => return items.into_iter().all(|item| collect(item, inputs)),
+        Evaluated::Json(_) | Evaluated::Mapping(_) => return false,
+    }
+    true
+}
