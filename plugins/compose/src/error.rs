@@ -1,0 +1,75 @@
+//! What can go wrong while an ad is put together, each with a stable code and what to do about it.
+
+use spotloom_plugin_sdk::api::Failure;
+use thiserror::Error;
+
+/// A mistake in what was given. Never a defect of ours: those are bugs.
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error("the parameter `{name}` is {value}; expected {expected}")]
+    Param { name: String, value: String, expected: String },
+
+    #[error("brand kit: {0}")]
+    Brand(String),
+
+    #[error("look {look}: {message}")]
+    Look { look: String, message: String },
+
+    #[error("picture {name}: {message}")]
+    Image { name: String, message: String },
+
+    #[error(
+        "the text `{name}` does not fit: \"{text}\" needs more than {width:.0} x {height:.0} (of a picture whose short \
+         side is 1080) even at size {min_size:.0}"
+    )]
+    TextDoesNotFit { name: String, text: String, width: f64, height: f64, min_size: f64 },
+
+    #[error("the text `{name}` has the character {character:?} (U+{:04X}), which neither {font} nor the other fonts have", *character as u32)]
+    MissingGlyph { name: String, character: char, font: String },
+
+    #[error("the font family {family} is not installed; there are: {known}")]
+    MissingFont { family: String, known: String },
+
+    #[error("the text `{name}` says \"{word}\", which the brand {brand} does not want to say")]
+    ForbiddenWord { name: String, word: String, brand: String },
+}
+
+impl Error {
+    /// The stable code of the failure.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Param { .. } => "bad-params",
+            Self::Brand(_) => "brand-invalid",
+            Self::Look { .. } => "look-invalid",
+            Self::Image { .. } => "bad-picture",
+            Self::TextDoesNotFit { .. } => "text-does-not-fit",
+            Self::MissingGlyph { .. } => "missing-glyph",
+            Self::MissingFont { .. } => "missing-font",
+            Self::ForbiddenWord { .. } => "forbidden-word",
+        }
+    }
+
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Param { .. } => {
+                "correct it under this stage's `with:` in the pipeline, or in the brief it comes from"
+            }
+            Self::Brand(_) => "correct brand.yaml or add the file to the brand's folder",
+            Self::Look { .. } => "correct the SVG file; templates/overlays/README.md says what a look may contain",
+            Self::Image { .. } => "give a PNG, JPEG or SVG file of at most 8192 pixels a side, with texts as outlines",
+            Self::TextDoesNotFit { .. } => "shorten the text for this language, or choose a look with more room",
+            Self::MissingGlyph { .. } => {
+                "replace the character, or put a font that has it into the brand's fonts/ folder"
+            }
+            Self::MissingFont { .. } => "put the font file into the brand's fonts/ folder, or name one that is there",
+            Self::ForbiddenWord { .. } => "reword the text, or change `forbidden-words` in brand.yaml",
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::new(error.code(), error.to_string()).hint(error.hint())
+    }
+}

@@ -1,0 +1,46 @@
+//! A drawn layer, and where its picture goes at an instant.
+
+use crate::look::motion::Motion;
+use crate::picture::blend::Placement;
+use crate::picture::sprite::Sprite;
+
+/// Graphics that move as one.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    pub id: String,
+    pub motion: Motion,
+    pub sprite: Sprite,
+    /// Left, top, right, bottom of its resting box in pixels of the picture.
+    pub resting: [f32; 4],
+    /// Pixels per unit of the look.
+    pub unit: f32,
+    /// Whether it hides the whole picture while at rest.
+    pub covers: bool,
+}
+
+impl Layer {
+    /// Where and how it is to be drawn at `t` seconds; `None` when it can't be seen.
+    #[must_use]
+    pub fn placement(&self, t: f64) -> Option<Placement> {
+        let [left, top, right, bottom] = self.resting;
+        let pose = self.motion.pose(t, (right - left) / self.unit, (bottom - top) / self.unit)?;
+        let opacity = (pose.opacity.clamp(0.0, 1.0) * 256.0).round() as u16;
+        if opacity == 0 || pose.scale <= 0.01 {
+            return None;
+        }
+        let clip = pose.inset.map(|[l, t, r, b]| {
+            let (w, h) = (right - left, bottom - top);
+            // An edge that nothing is cut from keeps a little air for what reaches over the box.
+            let air = |cut: f32, side: f32| if cut > 0.0 { cut * side } else { -2.0 };
+            [left + air(l, w), top + air(t, h), right - air(r, w), bottom - air(b, h)]
+        });
+        let offset = (pose.offset.0 * self.unit, pose.offset.1 * self.unit);
+        Some(Placement { opacity, offset, scale: pose.scale, clip })
+    }
+
+    /// Whether nothing beneath it can be seen when it is placed so.
+    #[must_use]
+    pub fn hides_all(&self, placement: &Placement) -> bool {
+        self.covers && placement.opacity == 256 && placement.at_rest() && placement.clip.is_none()
+    }
+}

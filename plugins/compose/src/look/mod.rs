@@ -1,0 +1,8 @@
+//! A look: one SVG file with template expressions, from which every layer of graphics over the footage is made.
+
+pub mod layer;
+pub mod motion;
+pub mod pictures;
+pub mod raster;
+pub mod svg;
+pub mod template;

@@ -1,0 +1,211 @@
+//! A clip as a moving picture: decoded as it is needed, retimed to its scene, one or two frames in memory.
+
+use std::path::{Path, PathBuf};
+
+use spotloom_media::{Error, Frame, Pixel, ReadOptions, Reader};
+
+/// A frame of footage with more precision than video has: 14 bit, limited range (10-bit values times 16).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    pub width: usize,
+    pub height: usize,
+    /// Y, U, V; chroma halved both ways.
+    pub planes: [Vec<u16>; 3],
+}
+
+impl Picture {
+    fn from_frame(frame: &Frame) -> Self {
+        let plane = |i: usize| -> Vec<u16> {
+            frame.plane(i).chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]) << 4).collect()
+        };
+        Self { width: frame.width() as usize, height: frame.height() as usize, planes: [plane(0), plane(1), plane(2)] }
+    }
+
+    /// Columns and rows of a plane.
+    #[must_use]
+    pub fn size(&self, plane: usize) -> (usize, usize) {
+        if plane == 0 { (self.width, self.height) } else { (self.width.div_ceil(2), self.height.div_ceil(2)) }
+    }
+
+    fn between(&self, other: &Self, t: f32) -> Self {
+        let plane = |i: usize| -> Vec<u16> {
+            let pairs = self.planes[i].iter().zip(&other.planes[i]);
+            pairs.map(|(&a, &b)| (f32::from(a) + (f32::from(b) - f32::from(a)) * t) as u16).collect()
+        };
+        Self { width: self.width, height: self.height, planes: [plane(0), plane(1), plane(2)] }
+    }
+
+    /// Far out of focus: small, for it is going to be scaled up again.
+    #[must_use]
+    pub fn blurred(&self) -> Self {
+        let small = |from: usize| (from / 32).max(4) & !1;
+        let (width, height) = (small(self.width), small(self.height));
+        let plane = |i: usize| {
+            let (w, h) = self.size(i);
+            let (tw, th) = if i == 0 { (width, height) } else { (width / 2, height / 2) };
+            soften(&shrink(&self.planes[i], (w, h), (tw, th)), (tw, th))
+        };
+        Self { width, height, planes: [plane(0), plane(1), plane(2)] }
+    }
+}
+
+/// Averages of boxes.
+fn shrink(samples: &[u16], (w, h): (usize, usize), (tw, th): (usize, usize)) -> Vec<u16> {
+    let mut out = Vec::with_capacity(tw * th);
+    for y in 0..th {
+        let rows = y * h / th..((y + 1) * h / th).max(y * h / th + 1);
+        for x in 0..tw {
+            let columns = x * w / tw..((x + 1) * w / tw).max(x * w / tw + 1);
+            let sum: u64 = rows
+                .clone()
+                .flat_map(|r| &samples[r * w + columns.start..r * w + columns.end])
+                .map(|&s| u64::from(s))
+                .sum();
+            out.push((sum / (rows.len() * columns.len()) as u64) as u16);
+        }
+    }
+    out
+}
+
+/// Each sample becomes the average of its neighbourhood.
+fn soften(samples: &[u16], (w, h): (usize, usize)) -> Vec<u16> {
+    let mut out = Vec::with_capacity(samples.len());
+    for y in 0..h {
+        for x in 0..w {
+            let (mut sum, mut count) = (0_u64, 0);
+            for r in y.saturating_sub(1)..(y + 2).min(h) {
+                for c in x.saturating_sub(1)..(x + 2).min(w) {
+                    sum += u64::from(samples[r * w + c]);
+                    count += 1;
+                }
+            }
+            out.push((sum / count) as u16);
+        }
+    }
+    out
+}
+
+/// A clip being played.
+pub struct Footage {
+    path: PathBuf,
+    reader: Reader,
+    fps: f64,
+    /// Frames of the clip per second of the ad.
+    pace: f64,
+    /// Whether the clip has fewer frames than are shown, so that those between have to be made up.
+    smooth: bool,
+    /// The frame at `index`, and the one after it where it was needed.
+    current: Picture,
+    following: Option<Picture>,
+    index: u64,
+    shown: Picture,
+    ended: bool,
+}
+
+impl Footage {
+    /// Opens a clip that is to be seen for `seconds`. A shorter one is slowed down to last as long.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn open(path: &Path, seconds: f64, output_fps: f64, threads: usize) -> Result<Self, Error> {
+        let mut reader = Reader::open(path, ReadOptions::new(Pixel::Yuv420p10).threads(threads))?;
+        let (fps, length) = timing(&reader);
+        let first = match reader.next() {
+            Some(frame) => Picture::from_frame(&frame?),
+            None => return Err(Error::NoVideo { path: path.into() }),
+        };
+        // The last frame is reached at the end rather than one frame later.
+        let stretched = length + 0.5 / fps < seconds;
+        let pace = if stretched { (length * fps - 1.0).max(0.0) / seconds } else { fps };
+        let smooth = pace < output_fps * 0.99;
+        Ok(Self {
+            path: path.into(),
+            reader,
+            fps,
+            pace,
+            smooth,
+            shown: first.clone(),
+            current: first,
+            following: None,
+            index: 0,
+            ended: false,
+        })
+    }
+
+    /// Moves on to `t` seconds after it came into view; never back.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn advance(&mut self, t: f64) -> Result<(), Error> {
+        let at = (t * self.pace).max(0.0) + 1e-4;
+        let wanted = if self.smooth { at.floor() } else { (at + 0.25).floor() } as u64;
+        let mut moved = self.index == 0;
+        while self.index < wanted && !self.ended {
+            moved |= self.step()?;
+        }
+        let part = (at - wanted as f64) as f32;
+        if self.smooth && part > 0.002 && self.index == wanted && !self.ended {
+            if self.following.is_none() {
+                self.following = self.read()?;
+            }
+            if let Some(next) = &self.following {
+                self.shown = self.current.between(next, part);
+                return Ok(());
+            }
+        }
+        if moved || self.smooth {
+            self.shown.clone_from(&self.current);
+        }
+        Ok(())
+    }
+
+    /// What it shows now.
+    #[must_use]
+    pub fn picture(&self) -> &Picture {
+        &self.shown
+    }
+
+    fn step(&mut self) -> Result<bool, Error> {
+        let next = match self.following.take() {
+            Some(next) => Some(next),
+            None => self.read()?,
+        };
+        match next {
+            Some(next) => {
+                self.current = next;
+                self.index += 1;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    fn read(&mut self) -> Result<Option<Picture>, Error> {
+        match self.reader.next() {
+            Some(frame) => Ok(Some(Picture::from_frame(&frame?))),
+            None => {
+                self.ended = true;
+                tracing::debug!(path = %self.path.display(), frames = self.index + 1, fps = self.fps, "clip ended");
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Frames per second and length in seconds of an open clip.
+fn timing(reader: &Reader) -> (f64, f64) {
+    let video = reader.video();
+    let (n, d) = video.fps;
+    let fps = if n == 0 || d == 0 { 25.0 } else { f64::from(n) / f64::from(d) };
+    let counted = video.frames.map(|f| f as f64 / fps);
+    let length = video.seconds.or(counted).or(reader.info().seconds).unwrap_or(1.0 / fps);
+    (fps, length.max(1.0 / fps))
+}
+
+/// The length of a clip in seconds, from its headers.
+///
+/// # Errors
+/// It can't be read or has no video.
+pub fn clip_seconds(path: &Path) -> Result<f64, Error> {
+    Ok(timing(&Reader::open(path, ReadOptions::new(Pixel::Yuv420p10))?).1)
+}

@@ -1,0 +1,140 @@
+//! Paints the footage under the graphics: one scene, or two in a transition, with grain.
+
+use crate::picture::blend::Band;
+use crate::picture::footage::Picture;
+use crate::picture::scale::{self, Axis, Crop};
+
+/// A picture with the window of it that is shown.
+pub struct Shot<'a> {
+    picture: &'a Picture,
+    /// Across and down; for luma and for chroma.
+    axes: [(Axis, Axis); 2],
+}
+
+impl<'a> Shot<'a> {
+    /// Prepares a picture for a frame of `width` x `height`.
+    #[must_use]
+    pub fn new(picture: &'a Picture, (width, height): (usize, usize), zoom: f64, lean: (f64, f64)) -> Self {
+        let from = (picture.width, picture.height);
+        let crop = Crop::cover(from, (width, height), zoom, lean);
+        Self { picture, axes: [crop.axes(0, from, (width, height)), crop.axes(1, from, (width, height))] }
+    }
+}
+
+/// What is under the graphics.
+pub enum Base<'a> {
+    One(Shot<'a>),
+    /// The second shot, so opaque over the first.
+    Fade(Shot<'a>, Shot<'a>, f32),
+    /// A colour in video values, so opaque over the shot.
+    Dip(Shot<'a>, [u8; 3], f32),
+    /// The second shot in the columns from..to, the first elsewhere.
+    Wipe(Shot<'a>, Shot<'a>, (usize, usize)),
+}
+
+/// Film grain, which is also the dither from 14 to 8 bit.
+pub struct Grain {
+    strip: Vec<f32>,
+    amount: f32,
+}
+
+const STRIP: usize = 1 << 16;
+
+impl Grain {
+    /// `amount` is 0 to 1, `width` that of the widest row.
+    #[must_use]
+    pub fn new(amount: f64, width: usize) -> Self {
+        let mut state = 0x5EED_u64;
+        // Two dice give the triangular noise that dithers without leaving a trace.
+        let strip = (0..STRIP + width).map(|_| die(&mut state) + die(&mut state) - 1.0).collect();
+        Self { strip, amount: amount as f32 }
+    }
+
+    /// Noise of -1 to 1 for a row of a frame: always the same for the same row.
+    fn row(&self, frame: u64, plane: usize, row: usize, width: usize) -> &[f32] {
+        let mut state = frame.wrapping_mul(0x9E37_79B9).wrapping_add(plane as u64).wrapping_shl(20) ^ row as u64;
+        let start = (next(&mut state) as usize) % STRIP;
+        &self.strip[start..start + width]
+    }
+
+    /// Its height in values of 8 bit.
+    fn height(&self, plane: usize) -> f32 {
+        if plane == 0 { 0.5 + 6.0 * self.amount } else { 0.5 }
+    }
+}
+
+/// splitmix64.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+fn die(state: &mut u64) -> f32 {
+    (next(state) >> 40) as f32 / (1_u64 << 24) as f32
+}
+
+/// Paints a band of frame number `frame`.
+pub fn paint(base: &Base<'_>, band: &mut Band<'_>, grain: &Grain, frame: u64) {
+    match base {
+        Base::One(shot) => paint_shot(shot, band, grain, frame),
+        Base::Fade(below, above, opacity) => {
+            paint_shot(below, band, grain, frame);
+            blend_over(band, above, grain, frame, |_| (*opacity * 256.0).round() as u16);
+        }
+        Base::Dip(shot, colour, opacity) => {
+            paint_shot(shot, band, grain, frame);
+            let weight = (*opacity * 256.0).round() as u16;
+            for (plane, &c) in band.planes.iter_mut().zip(colour) {
+                plane.iter_mut().for_each(|d| *d = lerp(*d, c, weight));
+            }
+        }
+        Base::Wipe(below, above, (from, to)) => {
+            paint_shot(below, band, grain, frame);
+            blend_over(band, above, grain, frame, |x| if (*from..*to).contains(&x) { 256 } else { 0 });
+        }
+    }
+}
+
+/// Paints another shot and mixes it in with a weight (0 to 256) per column of the frame.
+fn blend_over(band: &mut Band<'_>, above: &Shot<'_>, grain: &Grain, frame: u64, weight: impl Fn(usize) -> u16) {
+    let mut copies: [Vec<u8>; 3] = std::array::from_fn(|i| vec![0; band.planes[i].len()]);
+    let [y, u, v] = &mut copies;
+    let mut other = Band { width: band.width, top: band.top, rows: band.rows, planes: [y, u, v] };
+    paint_shot(above, &mut other, grain, frame);
+    for (i, (plane, copy)) in band.planes.iter_mut().zip(&copies).enumerate() {
+        let step = if i == 0 { 1 } else { 2 };
+        let weights: Vec<u16> = (0..band.width / step).map(|x| weight(x * step)).collect();
+        for (row, other) in plane.chunks_exact_mut(weights.len()).zip(copy.chunks_exact(weights.len())) {
+            for ((d, &s), &w) in row.iter_mut().zip(other).zip(&weights) {
+                *d = lerp(*d, s, w);
+            }
+        }
+    }
+}
+
+fn lerp(a: u8, b: u8, weight: u16) -> u8 {
+    let keep = 256_u16.wrapping_sub(weight);
+    let sum = u16::from(a).wrapping_mul(keep).wrapping_add(u16::from(b).wrapping_mul(weight));
+    (sum.wrapping_add(128) >> 8) as u8
+}
+
+fn paint_shot(shot: &Shot<'_>, band: &mut Band<'_>, grain: &Grain, frame: u64) {
+    for (i, out) in band.planes.iter_mut().enumerate() {
+        let step = if i == 0 { 1 } else { 2 };
+        let (width, first) = (band.width / step, band.top / step);
+        let (x, y) = &shot.axes[i.min(1)];
+        let height = grain.height(i);
+        let (low, high) = if i == 0 { (16.0, 235.0) } else { (16.0, 240.0) };
+        let rows = first..(band.top + band.rows) / step;
+        scale::rows(&shot.picture.planes[i], shot.picture.size(i).0, x, y, rows, |row, values| {
+            let start = (row - first) * width;
+            let noise = grain.row(frame, i, row, width);
+            for ((d, &v), &n) in out[start..start + width].iter_mut().zip(values).zip(noise) {
+                *d = (v * (1.0 / 64.0) + n * height + 0.5).clamp(low, high) as u8;
+            }
+        });
+    }
+}

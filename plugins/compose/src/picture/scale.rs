@@ -1,0 +1,150 @@
+//! Cuts a moving window out of footage and scales it to the picture, exactly to fractions of a pixel, so that a slow
+//! camera push does not tremble. Catmull-Rom, wider when it scales down.
+
+use std::ops::Range;
+
+/// Which samples make one of the result, and how much of each, along one direction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    taps: usize,
+    starts: Vec<u32>,
+    /// `taps` weights for each result.
+    weights: Vec<f32>,
+}
+
+impl Axis {
+    /// `first` is the position of the first result among `count` source samples (0 is the first one), `step` the
+    /// distance from one result to the next.
+    #[must_use]
+    pub fn new(count: usize, results: usize, first: f64, step: f64) -> Self {
+        let stretch = step.max(1.0);
+        let taps = ((4.0 * stretch).ceil() as usize).min(count.max(1));
+        let mut starts = Vec::with_capacity(results);
+        let mut weights = vec![0.0_f32; results * taps];
+        let last = count.saturating_sub(1) as i64;
+        for (i, row) in weights.chunks_exact_mut(taps).enumerate() {
+            let at = first + step * i as f64;
+            let low = (at - 2.0 * stretch).floor() as i64 + 1;
+            let start = low.clamp(0, count.saturating_sub(taps) as i64);
+            let mut sum = 0.0;
+            let mut exact = vec![0.0_f64; taps];
+            for k in low..=(at + 2.0 * stretch).floor() as i64 {
+                let weight = catmull_rom((at - k as f64) / stretch);
+                // Beyond the edge the edge is repeated.
+                let slot = (k.clamp(0, last) - start).clamp(0, taps as i64 - 1) as usize;
+                exact[slot] += weight;
+                sum += weight;
+            }
+            for (w, e) in row.iter_mut().zip(&exact) {
+                *w = (e / sum) as f32;
+            }
+            starts.push(start as u32);
+        }
+        Self { taps, starts, weights }
+    }
+}
+
+fn catmull_rom(x: f64) -> f64 {
+    let x = x.abs();
+    if x < 1.0 {
+        1.5 * x.powi(3) - 2.5 * x.powi(2) + 1.0
+    } else if x < 2.0 {
+        -0.5 * x.powi(3) + 2.5 * x.powi(2) - 4.0 * x + 2.0
+    } else {
+        0.0
+    }
+}
+
+/// Scales the rows `rows` of the result. Each goes to `finish` with its number, still in floating point.
+pub fn rows(
+    source: &[u16],
+    width: usize,
+    x: &Axis,
+    y: &Axis,
+    rows: Range<usize>,
+    mut finish: impl FnMut(usize, &[f32]),
+) {
+    let results = x.starts.len();
+    // Source rows scaled across, each used for several rows of the result.
+    let mut ring: Vec<(usize, Vec<f32>)> = vec![(usize::MAX, vec![0.0; results]); y.taps];
+    let mut wide = vec![0.0_f32; width];
+    let mut sum = vec![0.0_f32; results];
+    for row in rows {
+        let start = y.starts[row] as usize;
+        for r in start..start + y.taps {
+            let (held, across) = &mut ring[r % y.taps];
+            if *held != r {
+                *held = r;
+                for (w, &s) in wide.iter_mut().zip(&source[r * width..(r + 1) * width]) {
+                    *w = f32::from(s);
+                }
+                scale_row(&wide, x, across);
+            }
+        }
+        let weights = &y.weights[row * y.taps..(row + 1) * y.taps];
+        for (k, &w) in weights.iter().enumerate() {
+            let across = &ring[(start + k) % y.taps].1;
+            if k == 0 {
+                sum.iter_mut().zip(across).for_each(|(s, a)| *s = a * w);
+            } else {
+                sum.iter_mut().zip(across).for_each(|(s, a)| *s += a * w);
+            }
+        }
+        finish(row, &sum);
+    }
+}
+
+fn scale_row(wide: &[f32], x: &Axis, out: &mut [f32]) {
+    if x.taps == 4 {
+        for ((o, &start), w) in out.iter_mut().zip(&x.starts).zip(x.weights.chunks_exact(4)) {
+            let start = start as usize;
+            let s = &wide[start..start + 4];
+            *o = (s[0] * w[0] + s[1] * w[1]) + (s[2] * w[2] + s[3] * w[3]);
+        }
+        return;
+    }
+    for ((o, &start), w) in out.iter_mut().zip(&x.starts).zip(x.weights.chunks_exact(x.taps)) {
+        let start = start as usize;
+        *o = wide[start..start + x.taps].iter().zip(w).map(|(s, w)| s * w).sum();
+    }
+}
+
+/// The part of the footage that fills the picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Crop {
+    /// Left and top, in pixels of the footage.
+    pub origin: (f64, f64),
+    /// Pixels of the footage per pixel of the picture.
+    pub step: f64,
+}
+
+impl Crop {
+    /// Covers a picture of `to` with footage of `from`, enlarged by `zoom`; `lean` moves the window within what is
+    /// left over, -1 to 1 each way.
+    #[must_use]
+    pub fn cover(from: (usize, usize), to: (usize, usize), zoom: f64, lean: (f64, f64)) -> Self {
+        let (fw, fh) = (from.0 as f64, from.1 as f64);
+        let (tw, th) = (to.0 as f64, to.1 as f64);
+        let step = (fw / tw).min(fh / th) / zoom.max(1.0);
+        let spare = ((fw - tw * step) / 2.0, (fh - th * step) / 2.0);
+        Self { origin: (spare.0 * (1.0 + lean.0), spare.1 * (1.0 + lean.1)), step }
+    }
+
+    /// Across and down, for plane 0 (luma) or 1 and 2 (chroma, on even columns and between rows).
+    #[must_use]
+    pub fn axes(&self, plane: usize, from: (usize, usize), to: (usize, usize)) -> (Axis, Axis) {
+        if plane == 0 {
+            let first = |origin: f64| origin + 0.5 * self.step - 0.5;
+            return (
+                Axis::new(from.0, to.0, first(self.origin.0), self.step),
+                Axis::new(from.1, to.1, first(self.origin.1), self.step),
+            );
+        }
+        let across = (self.origin.0 + 0.5 * self.step - 0.5) / 2.0;
+        let down = (self.origin.1 + self.step - 1.0) / 2.0;
+        (
+            Axis::new(from.0.div_ceil(2), to.0 / 2, across, self.step),
+            Axis::new(from.1.div_ceil(2), to.1 / 2, down, self.step),
+        )
+    }
+}

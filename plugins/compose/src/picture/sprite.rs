@@ -1,0 +1,114 @@
+//! A layer's pixels as video planes, premultiplied with alpha.
+//!
+//! Colour becomes BT.709 limited range here, once, in floating point. Chroma is sampled where MPEG-2 and H.264 have
+//! it: on the even columns, between two rows.
+
+use crate::colour::yuv709;
+
+/// One plane with its alpha, and the stretch of each row that is not empty.
+#[derive(Clone, Debug)]
+pub struct Plane {
+    pub width: usize,
+    pub height: usize,
+    /// Samples premultiplied with alpha, the offset (16 or 128) included.
+    pub samples: Vec<u8>,
+    pub alpha: Vec<u8>,
+    /// First and one past last column with any alpha, per row.
+    pub spans: Vec<(u32, u32)>,
+}
+
+/// Pre-drawn graphics at a place in the picture.
+#[derive(Clone, Debug)]
+pub struct Sprite {
+    /// Column of the left edge in the picture; even.
+    pub left: i32,
+    /// Row of the top edge in the picture; even.
+    pub top: i32,
+    pub width: usize,
+    pub height: usize,
+    /// Y, U, V.
+    pub planes: [Plane; 3],
+}
+
+impl Sprite {
+    /// From premultiplied sRGB, four bytes a pixel. Width and height are even.
+    #[must_use]
+    pub fn from_premultiplied(left: i32, top: i32, width: usize, height: usize, rgba: &[u8]) -> Self {
+        let mut luma = Plane::empty(width, height);
+        for ((pixel, sample), alpha) in rgba.chunks_exact(4).zip(&mut luma.samples).zip(&mut luma.alpha) {
+            let [y, ..] = yuv709([f32::from(pixel[0]), f32::from(pixel[1]), f32::from(pixel[2])]);
+            *sample = round(y + 16.0 * f32::from(pixel[3]) / 255.0);
+            *alpha = pixel[3];
+        }
+        let (cw, ch) = (width / 2, height / 2);
+        let (mut blue, mut red) = (Plane::empty(cw, ch), Plane::empty(cw, ch));
+        let at = |x: usize, y: usize| -> [f32; 4] {
+            let i = (y * width + x) * 4;
+            std::array::from_fn(|c| f32::from(rgba[i + c]))
+        };
+        for cy in 0..ch {
+            for cx in 0..cw {
+                let (x, y) = (cx * 2, cy * 2);
+                let mut sum = [0.0_f32; 4];
+                for row in [y, y + 1] {
+                    let before = at(x.saturating_sub(1), row);
+                    let (here, after) = (at(x, row), at((x + 1).min(width - 1), row));
+                    for c in 0..4 {
+                        sum[c] += (before[c] + 2.0 * here[c] + after[c]) / 8.0;
+                    }
+                }
+                let [_, u, v] = yuv709([sum[0], sum[1], sum[2]]);
+                let offset = 128.0 * sum[3] / 255.0;
+                let i = cy * cw + cx;
+                (blue.samples[i], red.samples[i]) = (round(u + offset), round(v + offset));
+                (blue.alpha[i], red.alpha[i]) = (round(sum[3]), round(sum[3]));
+            }
+        }
+        let mut planes = [luma, blue, red];
+        planes.iter_mut().for_each(Plane::find_spans);
+        Self { left, top, width, height, planes }
+    }
+
+    /// Whether no pixel has any alpha.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.planes.iter().all(|p| p.spans.iter().all(|(from, to)| from == to))
+    }
+
+    /// Whether it hides a picture of that size altogether.
+    #[must_use]
+    pub fn covers(&self, width: usize, height: usize) -> bool {
+        let (left, top) = (self.left.min(0).unsigned_abs() as usize, self.top.min(0).unsigned_abs() as usize);
+        if self.left > 0 || self.top > 0 || left + width > self.width || top + height > self.height {
+            return false;
+        }
+        self.planes.iter().enumerate().all(|(i, plane)| {
+            let step = if i == 0 { 1 } else { 2 };
+            let columns = left / step..(left + width) / step;
+            let mut rows = plane.alpha.chunks_exact(plane.width).skip(top / step).take(height / step);
+            rows.all(|row| row[columns.clone()].iter().all(|&a| a == 255))
+        })
+    }
+}
+
+impl Plane {
+    fn empty(width: usize, height: usize) -> Self {
+        let (samples, alpha) = (vec![0; width * height], vec![0; width * height]);
+        Self { width, height, samples, alpha, spans: vec![(0, 0); height] }
+    }
+
+    fn find_spans(&mut self) {
+        for (row, span) in self.alpha.chunks_exact(self.width).zip(&mut self.spans) {
+            let first = row.iter().position(|&a| a != 0);
+            let last = row.iter().rposition(|&a| a != 0);
+            *span = match (first, last) {
+                (Some(first), Some(last)) => (first as u32, last as u32 + 1),
+                _ => (0, 0),
+            };
+        }
+    }
+}
+
+fn round(v: f32) -> u8 {
+    v.round().clamp(0.0, 255.0) as u8
+}

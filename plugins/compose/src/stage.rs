@@ -1,0 +1,189 @@
+//! The stage itself: inputs in, checks, frames out.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+use serde_json::{Map, Value, json};
+use spotloom_media::{Error as MediaError, Frame, FrameFormat, Mezzanine, Pixel, WriteOptions, Writer, Written};
+use spotloom_plugin_sdk::api::Output;
+use spotloom_plugin_sdk::prelude::*;
+
+use crate::composer::{Composer, Setup};
+use crate::params::Params;
+use crate::picture::footage::clip_seconds;
+use crate::poster;
+use crate::prepare::prepare;
+use crate::timeline::{Timeline, in_range};
+
+/// The stage `compose`.
+#[derive(Debug, Default)]
+pub struct Compose;
+
+impl Stage for Compose {
+    type Params = Params;
+
+    fn about() -> About {
+        About::new("compose", env!("CARGO_PKG_VERSION"), "Clips, brand kit and look to one finished picture track")
+            .cpu(0)
+            .input(input("clips", "The scenes' clips, in order").required().many().media("video/*"))
+            .input(input("brand", "The brand kit").required().resource(Resource::Brand))
+            .input(input("look", "The graphics: an SVG template").required().resource(Resource::Look))
+            .input(input("product", "A picture of the product, with alpha").resource(Resource::Asset).media("image/*"))
+            .input(input("images", "More pictures for the look").many().resource(Resource::Asset).media("image/*"))
+            .output("mezzanine", "The finished picture track", "video/x-matroska")
+            .output("poster", "The most telling frame", "image/png")
+    }
+
+    fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
+        let clips: Vec<PathBuf> = run.inputs("clips").iter().map(|a| a.path.clone()).collect();
+        if clips.is_empty() {
+            run.require("clips")?;
+        }
+        check(&params)?;
+        run.progress(0, 0, "laying out");
+        let lengths = clips.iter().map(|c| clip_seconds(c)).collect::<Result<Vec<_>, _>>().map_err(media_failure)?;
+        let timeline = Timeline::new(&params, &lengths)?;
+        let poster_frame = poster_frame(&timeline, params.poster_at)?;
+        let design = prepare(&params, &timeline, run)?;
+        run.check_cancelled()?;
+
+        let (width, height) = (params.width as usize, params.height as usize);
+        let format = FrameFormat::new(params.width, params.height, Pixel::Yuv420p);
+        let (fps, frames) = (timeline.fps, timeline.frames);
+        let mut composer = Composer::new(Setup {
+            timeline,
+            clips,
+            layers: design.layers,
+            width,
+            height,
+            push: params.push,
+            grain: params.grain,
+            dip: design.ink.to_yuv(),
+            rtl: design.rtl,
+            background: params.end_card.background,
+            threads: run.threads(),
+        });
+        let mezzanine = run.scratch().join("mezzanine.mkv");
+        let poster = run.scratch().join("poster.png");
+        let options = WriteOptions { codec: Mezzanine::Visual, format, fps, threads: run.threads() };
+        let mut poster_picture = None;
+        let written = encode(&mezzanine, options, |send| {
+            for number in 0..frames {
+                run.check_cancelled()?;
+                let mut frame = send.frame();
+                composer.paint(number, &mut frame).map_err(media_failure)?;
+                if number == poster_frame {
+                    poster_picture = Some(frame.clone());
+                }
+                if number % 10 == 0 {
+                    run.progress(number, frames, "composing");
+                }
+                if !send.send(frame) {
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        run.progress(frames, frames, "composed");
+        if let Some(frame) = poster_picture {
+            poster::write(&frame, &poster)?;
+        }
+        let rate = f64::from(fps.0) / f64::from(fps.1);
+        let size = json!({"width": params.width, "height": params.height});
+        let track = json!({
+            "width": params.width, "height": params.height, "fps": rate,
+            "seconds": written.seconds, "frames": written.frames, "locale": params.locale,
+        });
+        let output = |path: PathBuf, media: &str, facts: Value| Output {
+            path,
+            media: media.into(),
+            name: String::new(),
+            facts: facts.as_object().cloned().unwrap_or_else(Map::new),
+        };
+        Ok(Outputs::new()
+            .output("mezzanine", output(mezzanine, "video/x-matroska", track))
+            .output("poster", output(poster, "image/png", size))
+            .fact("frames", written.frames)
+            .fact("seconds", written.seconds))
+    }
+}
+
+fn check(params: &Params) -> Result<(), Failure> {
+    for (name, side) in [("width", params.width), ("height", params.height)] {
+        in_range(name, f64::from(side), 64.0, 4096.0)?;
+        if side % 2 != 0 {
+            let (value, expected) = (side.to_string(), "an even number".into());
+            return Err(crate::error::Error::Param { name: name.into(), value, expected }.into());
+        }
+    }
+    in_range("grain", params.grain, 0.0, 1.0)?;
+    in_range("push", params.push, 0.0, 0.5)?;
+    let zone = params.safe_zone;
+    for (name, side) in [("top", zone.top), ("right", zone.right), ("bottom", zone.bottom), ("left", zone.left)] {
+        in_range(&format!("safe-zone.{name}"), side, 0.0, 0.45)?;
+    }
+    Ok(())
+}
+
+/// The end card when all of it is there, or the middle of the last scene.
+fn poster_frame(timeline: &Timeline, wanted: Option<f64>) -> Result<u64, Failure> {
+    if let Some(t) = wanted {
+        in_range("poster-at", t, 0.0, timeline.seconds)?;
+    }
+    let usual = timeline.parts.last().map_or(0.0, |last| {
+        let share = if timeline.end_card().is_some() { 0.75 } else { 0.5 };
+        last.start + (last.end - last.start) * share
+    });
+    let rate = f64::from(timeline.fps.0) / f64::from(timeline.fps.1);
+    Ok(((wanted.unwrap_or(usual) * rate) as u64).min(timeline.frames - 1))
+}
+
+/// Where frames go to be encoded on another thread, and where used ones come back from.
+struct Sender {
+    to: mpsc::SyncSender<Frame>,
+    back: mpsc::Receiver<Frame>,
+    format: FrameFormat,
+}
+
+impl Sender {
+    fn frame(&self) -> Frame {
+        self.back.try_recv().unwrap_or_else(|_| Frame::new(self.format))
+    }
+
+    /// False when the encoder has given up; its error is found when it is joined.
+    fn send(&self, frame: Frame) -> bool {
+        self.to.send(frame).is_ok()
+    }
+}
+
+/// Encodes what `make` sends while it makes more.
+fn encode(
+    path: &Path,
+    options: WriteOptions,
+    make: impl FnOnce(&Sender) -> Result<(), Failure>,
+) -> Result<Written, Failure> {
+    let (to, frames) = mpsc::sync_channel::<Frame>(3);
+    let (used, back) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let encoder = scope.spawn(move || -> Result<Written, MediaError> {
+            let mut writer = Writer::create(path, options)?;
+            for frame in frames {
+                writer.write(&frame)?;
+                // The maker may be gone already; then nobody needs the buffer.
+                let _ = used.send(frame);
+            }
+            writer.finish()
+        });
+        let sender = Sender { to, back, format: options.format };
+        let made = make(&sender);
+        drop(sender);
+        let written = encoder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        made?;
+        written.map_err(media_failure)
+    })
+}
+
+fn media_failure(error: MediaError) -> Failure {
+    let failure = Failure::new(error.code(), error.to_string());
+    if error.is_retryable() { failure.retryable() } else { failure }
+}
