@@ -5,6 +5,11 @@ mod settle;
 mod state;
 mod step;
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
 pub use event::{Event, LossReason};
 pub use state::{IllegalTransition, JobState, Phase, Task, TaskState};
 pub use step::{CRASH_LIMIT, Command, End, StepError, step};
