@@ -3,17 +3,18 @@
 use std::fs;
 use std::io::Read;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use spotloom_media::{FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer, filters};
+use spotloom_media::{FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer, Written, filters};
 use spotloom_plugin_sdk::api::Output;
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::contract::{Model, Video};
 use crate::error::Error;
-use crate::family::{self, Family, Shot};
+use crate::family::{self, Family, Frames, Shot};
 use crate::finish::film::Film;
 use crate::finish::timeline::Timeline;
 use crate::finish::{colour, smooth};
@@ -34,9 +35,8 @@ struct Loaded {
     family: Box<dyn Family>,
 }
 
-/// The `shot` input, as the `prompt` stage writes it.
+/// The `shot` input, as the `prompt` stage writes it; what else a stage may put there is not for us.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ShotFile {
     prompt: String,
     #[serde(default)]
@@ -116,46 +116,46 @@ impl Diffusion {
         let total = (clips * shot.steps) as u64 + frames;
 
         let path = run.scratch().join("clip.mkv");
-        let film = Film::new(
-            (contract.video.width, contract.video.height),
-            settings.width,
-            settings.height,
-            seed,
-            settings.grain,
-        );
-        let mut writer = Writer::create(
-            &path,
-            WriteOptions { codec: Mezzanine::Ffv1, format: film.format(), fps: settings.fps, threads: run.threads() },
-        )
-        .map_err(media)?;
+        let size = (contract.video.width, contract.video.height);
+        let film = Film::new(size, settings.width, settings.height, seed, settings.grain);
+        let options =
+            WriteOptions { codec: Mezzanine::Ffv1, format: film.format(), fps: settings.fps, threads: run.threads() };
         let mut source = family.begin(&shot)?;
-        let (mut taken, mut steps, mut thinking) = (0, 0u64, 0.0);
-        let mut timeline = Timeline::new();
-        for index in 0..frames {
-            let mut next = || -> Result<Option<Picture>, Error> {
-                if taken == wanted {
-                    return Ok(None);
+        let mut reel = Reel {
+            source: source.as_mut(),
+            run,
+            wanted,
+            clips,
+            steps: shot.steps,
+            total,
+            taken: 0,
+            done: 0,
+            thinking: 0.0,
+            frames: 0,
+        };
+        let written = std::thread::scope(|scope| {
+            // Two pictures ahead: the model works on while frames are enlarged and written, in bounded memory.
+            let (sender, receiver) = sync_channel::<Picture>(2);
+            let (file, film) = (&path, &film);
+            let printer = scope.spawn(move || print(file, options, film, &receiver));
+            let mut timeline = Timeline::new();
+            let mut shoot = || -> Result<(), Error> {
+                for index in 0..frames {
+                    let moment = timeline.at(1.0 + index as f64 * rate, &mut || reel.next())?;
+                    if sender.send(moment).is_err() {
+                        // The printer has stopped, and says why when it is joined.
+                        return Ok(());
+                    }
+                    reel.frame_done(frames)?;
                 }
-                taken += 1;
-                let start = Instant::now();
-                let picture = source.next(&mut |done| {
-                    steps += 1;
-                    run.progress(
-                        steps + index,
-                        total,
-                        format!("clip {} of {clips}, step {} of {}", done.clip, done.step, shot.steps),
-                    );
-                    Ok(run.check_cancelled()?)
-                })?;
-                thinking += start.elapsed().as_secs_f64();
-                Ok(Some(smooth::clean(&colour::to_ycbcr(&picture))))
+                Ok(())
             };
-            let moment = timeline.at(1.0 + index as f64 * rate, &mut next)?;
-            writer.write(&film.frame(index, &moment).map_err(media)?).map_err(media)?;
-            run.progress(steps + index + 1, total, format!("frame {} of {frames}", index + 1));
-            run.check_cancelled()?;
-        }
-        let written = writer.finish().map_err(media)?;
+            let shot = shoot();
+            drop(sender);
+            let written = printer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            shot.and(written)
+        })?;
+        let (steps, thinking) = (reel.done, reel.thinking);
         warnings.extend_from_slice(source.warnings());
         for warning in &warnings {
             tracing::warn!("{warning}");
@@ -207,6 +207,65 @@ impl Diffusion {
         };
         Ok(self.loaded.insert(loaded).family.as_mut())
     }
+}
+
+/// The model's frames on their way to the timeline, counted and reported.
+struct Reel<'a, 'f> {
+    source: &'a mut (dyn Frames + 'f),
+    run: &'a Run,
+    /// Frames of the model this shot needs.
+    wanted: usize,
+    clips: usize,
+    /// Denoising steps of a clip.
+    steps: usize,
+    /// Steps and frames in all.
+    total: u64,
+    taken: usize,
+    /// Denoising steps done.
+    done: u64,
+    /// Seconds spent in the model.
+    thinking: f64,
+    /// Frames handed on.
+    frames: u64,
+}
+
+impl Reel<'_, '_> {
+    /// The next frame of the model, cleaned, as Y'CbCr; `None` once there are enough.
+    fn next(&mut self) -> Result<Option<Picture>, Error> {
+        if self.taken == self.wanted {
+            return Ok(None);
+        }
+        self.taken += 1;
+        let start = Instant::now();
+        let Self { source, run, clips, steps, total, done, frames, .. } = self;
+        let picture = source.next(&mut |step| {
+            *done += 1;
+            run.progress(
+                *done + *frames,
+                *total,
+                format!("clip {} of {clips}, step {} of {steps}", step.clip, step.step),
+            );
+            Ok(run.check_cancelled()?)
+        })?;
+        self.thinking += start.elapsed().as_secs_f64();
+        Ok(Some(smooth::clean(&colour::to_ycbcr(&picture))))
+    }
+
+    /// Counts a finished frame.
+    fn frame_done(&mut self, all: u64) -> Result<(), Error> {
+        self.frames += 1;
+        self.run.progress(self.done + self.frames, self.total, format!("frame {} of {all}", self.frames));
+        Ok(self.run.check_cancelled()?)
+    }
+}
+
+/// Enlarges and writes pictures until there are no more.
+fn print(path: &Path, options: WriteOptions, film: &Film, pictures: &Receiver<Picture>) -> Result<Written, Error> {
+    let mut writer = Writer::create(path, options).map_err(media)?;
+    for (index, picture) in pictures.iter().enumerate() {
+        writer.write(&film.frame(index as u64, &picture).map_err(media)?).map_err(media)?;
+    }
+    writer.finish().map_err(media)
 }
 
 fn read_shot(path: &Path) -> Result<ShotFile, Error> {

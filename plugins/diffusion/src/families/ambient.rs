@@ -12,6 +12,7 @@ use tokenizers::Tokenizer;
 use crate::contract::{Contract, Model, Negative};
 use crate::error::Error;
 use crate::family::{Family, Frames, Shot, Step};
+use crate::finish::smooth::boxed;
 use crate::graph::{Graph, GraphName, Port, Tensor};
 use crate::noise;
 use crate::picture::Picture;
@@ -22,6 +23,10 @@ use crate::schedulers::scheduler;
 const TEXT_WIDTH: usize = 192;
 /// Rows of the text encoder: one per attribute.
 const TEXT_ROWS: usize = 7;
+
+/// Share of the variance that the noise of a later clip takes from the first one's. Chosen by eye and by the largest
+/// change between two frames: none lets suns and reflections pop up, all of it makes the motion repeat.
+const KINSHIP: f32 = 0.5;
 
 /// A loaded model of this family.
 pub struct Ambient {
@@ -126,11 +131,21 @@ impl Ambient {
         }
     }
 
-    /// 3. Noise for a clip: [1, channels, frames, height, width].
+    /// 3. Noise for a clip: [1, channels, frames, height, width]. Clips after the first are akin to it, which keeps
+    ///    what noise decides (where a sun stands, where colours gather) in its place: new noise lets things pop up.
     #[must_use]
     pub fn noise(&self, seed: u64, clip: usize) -> ArrayD<f32> {
         let l = self.contract.latent;
-        noise::normal(seed, u32::try_from(clip).unwrap_or(u32::MAX), &[1, l.channels, l.frames, l.height, l.width])
+        let of = |clip: usize| {
+            let stream = u32::try_from(clip).unwrap_or(u32::MAX);
+            noise::normal(seed, stream, &[1, l.channels, l.frames, l.height, l.width])
+        };
+        let mut noise = of(clip);
+        if clip > 0 {
+            let (own, shared) = ((1.0 - KINSHIP).sqrt(), KINSHIP.sqrt());
+            Zip::from(&mut noise).and(&of(0)).for_each(|n, first| *n = own * *n + shared * first);
+        }
+        noise
     }
 
     /// 4. The latent frame of as many pictures as one latent frame stands for: [1, channels, 1, height, width].
@@ -364,10 +379,33 @@ impl Frames for AmbientShot<'_> {
     }
 }
 
-/// The new frames of a clip that begins with `given`.
+/// The new frames of a clip that begins with `given`, without a seam: what the codec changed in brightness and colour
+/// on the way through it is taken back at first and let in over the clip.
 fn join(given: &[Picture], mut frames: Vec<Picture>) -> Vec<Picture> {
-    frames.split_off(given.len())
+    let mut new = frames.split_off(given.len());
+    let Some(first) = given.first() else { return new };
+    let (width, height) = (first.width, first.height);
+    let share = 1.0 / given.len() as f32;
+    let mut change = Picture::filled(width, height, 0.0);
+    for (was, is) in given.iter().zip(&frames) {
+        for (sum, (was, is)) in change.data.iter_mut().zip(was.data.iter().zip(&is.data)) {
+            *sum += (was - is) * share;
+        }
+    }
+    for plane in 0..3 {
+        let soft = boxed(&boxed(change.plane(plane), width, height, SEAM), width, height, SEAM);
+        change.plane_mut(plane).copy_from_slice(&soft);
+    }
+    let count = new.len() as f32;
+    for (i, frame) in new.iter_mut().enumerate() {
+        let weight = 1.0 - (i as f32 + 1.0) / count;
+        frame.data.iter_mut().zip(&change.data).for_each(|(v, c)| *v += weight * c);
+    }
+    new
 }
+
+/// Reach in pixels over which a seam is evened out.
+const SEAM: usize = 10;
 
 /// Puts the given latent frame into the first slot.
 fn pin(sample: &mut ArrayD<f32>, first: &ArrayD<f32>) {

@@ -129,21 +129,39 @@ impl Plane {
     }
 
     fn at(&self, x: f32, y: f32) -> f32 {
-        bilinear(&self.data, self.width, self.height, x, y)
+        Cell::at(self.width, self.height, x, y).read(&self.data)
     }
 }
 
-/// The value between pixels; beyond the border, the border's.
-#[must_use]
-pub fn bilinear(data: &[f32], width: usize, height: usize, x: f32, y: f32) -> f32 {
-    let x = x.clamp(0.0, (width - 1) as f32);
-    let y = y.clamp(0.0, (height - 1) as f32);
-    let (left, top) = (x as usize, y as usize);
-    let (right, bottom) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
-    let (fx, fy) = (x - left as f32, y - top as f32);
-    let upper = data[top * width + left] * (1.0 - fx) + data[top * width + right] * fx;
-    let lower = data[bottom * width + left] * (1.0 - fx) + data[bottom * width + right] * fx;
-    upper * (1.0 - fy) + lower * fy
+/// A place between four pixels, ready to be read from any plane of a size.
+#[derive(Clone, Copy)]
+pub struct Cell {
+    /// Top left, top right, bottom left, bottom right.
+    corners: [usize; 4],
+    weights: [f32; 4],
+}
+
+impl Cell {
+    /// The place (x, y); beyond the border, the border.
+    #[must_use]
+    pub fn at(width: usize, height: usize, x: f32, y: f32) -> Self {
+        let x = x.clamp(0.0, (width - 1) as f32);
+        let y = y.clamp(0.0, (height - 1) as f32);
+        let (left, top) = (x as usize, y as usize);
+        let (right, bottom) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
+        let (fx, fy) = (x - left as f32, y - top as f32);
+        Self {
+            corners: [top * width + left, top * width + right, bottom * width + left, bottom * width + right],
+            weights: [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy],
+        }
+    }
+
+    /// The value there.
+    #[must_use]
+    pub fn read(&self, plane: &[f32]) -> f32 {
+        let ([a, b, c, d], w) = (self.corners, self.weights);
+        plane[a] * w[0] + plane[b] * w[1] + plane[c] * w[2] + plane[d] * w[3]
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 
-use super::motion::{Field, bilinear};
+use super::motion::{Cell, Field};
 use crate::error::Error;
 use crate::picture::Picture;
 
@@ -74,21 +74,27 @@ impl Timeline {
         let at = |frame: usize| self.motion[frame - 1].blend(&self.motion[frame], 0.5);
         let velocity = at(1).blend(&at(2), t);
         let weights = b_spline(t);
-        let mut out = Picture::filled(width, height, 0.0);
         let size = width * height;
+        let mut out = Picture::filled(width, height, 0.0);
+        let (luma, chroma) = out.data.split_at_mut(size);
+        let (cb, cr) = chroma.split_at_mut(size);
         for y in 0..height {
             for x in 0..width {
                 let (fx, fy) = ((x as f32 - 0.5) * 0.5, (y as f32 - 0.5) * 0.5);
-                let dx = 2.0 * bilinear(&velocity.dx, velocity.width, velocity.height, fx, fy);
-                let dy = 2.0 * bilinear(&velocity.dy, velocity.width, velocity.height, fx, fy);
+                let cell = Cell::at(velocity.width, velocity.height, fx, fy);
+                let (dx, dy) = (2.0 * cell.read(&velocity.dx), 2.0 * cell.read(&velocity.dy));
+                let mut sum = [0.0; 3];
                 for (j, (frame, weight)) in self.frames.iter().zip(weights).enumerate() {
                     let along = j as f32 - 1.0 - t;
-                    let (px, py) = (x as f32 + along * dx, y as f32 + along * dy);
-                    for plane in 0..3 {
-                        out.data[plane * size + y * width + x] +=
-                            weight * bilinear(frame.plane(plane), width, height, px, py);
-                    }
+                    let cell = Cell::at(width, height, x as f32 + along * dx, y as f32 + along * dy);
+                    let (l, c) = frame.data.split_at(size);
+                    let (b, r) = c.split_at(size);
+                    sum[0] += weight * cell.read(l);
+                    sum[1] += weight * cell.read(b);
+                    sum[2] += weight * cell.read(r);
                 }
+                let i = y * width + x;
+                [luma[i], cb[i], cr[i]] = sum;
             }
         }
         out

@@ -1,0 +1,133 @@
+//! Shots from the embedded model: what comes out, that it is reproducible, and how it is reported.
+
+mod support;
+
+use std::fs;
+
+use serde_json::json;
+use spotloom_diffusion::contract::{Model, SchedulerName};
+use spotloom_diffusion::families::ambient::Ambient;
+use spotloom_diffusion::family::{Family, Shot};
+use spotloom_diffusion::runtime::runtime;
+use spotloom_media::{Frame, Pixel, ReadOptions, Reader, probe};
+use spotloom_plugin_sdk::api::{End, Event};
+use tempfile::TempDir;
+
+fn frames(path: &std::path::Path, pixel: Pixel) -> Vec<Frame> {
+    Reader::open(path, ReadOptions::new(pixel)).expect("a clip").map(|f| f.expect("a frame")).collect()
+}
+
+/// Mean difference of two frames, in 8-bit steps.
+fn difference(a: &Frame, b: &Frame) -> f64 {
+    let pairs = a.plane(0).iter().zip(b.plane(0));
+    pairs.map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / a.plane(0).len() as f64
+}
+
+#[test]
+fn a_caption_becomes_a_clip_that_is_what_it_says() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let prompt = "waves at sunset with warm light";
+    let params = json!({"seconds": 2, "grain": 0});
+    let done = support::shot(&support::model(), folder.path(), prompt, &params).run();
+
+    let clip = &done.outputs("clip")[0];
+    insta::assert_snapshot!(serde_json::to_string_pretty(&clip.facts).expect("JSON"));
+    let info = probe(&clip.path).expect("a clip");
+    let video = info.video.expect("video");
+    assert_eq!((video.codec.as_str(), video.pixel.as_str(), video.fps), ("ffv1", "yuv420p10le", (24, 1)));
+    assert_eq!((video.width, video.height), (192, 108));
+    assert_eq!((video.color.matrix.as_str(), video.color.range.as_str()), ("bt709", "tv"));
+
+    let frames = frames(&clip.path, Pixel::Rgb24);
+    assert_eq!(frames.len(), 48);
+    // A sunset: the sky is redder than it is blue.
+    let sky = &frames[20].plane(0)[192 * 30 * 3..192 * 40 * 3];
+    let of = |c: usize| sky.chunks_exact(3).map(|p| f64::from(p[c])).sum::<f64>() / (sky.len() / 3) as f64;
+    assert!(of(0) > of(2) + 50.0, "red {} blue {}", of(0), of(2));
+    // It moves, in every step, and nowhere jumps: the seam at the sixteenth frame of the model lies within.
+    let steps: Vec<_> = frames.windows(2).map(|f| difference(&f[0], &f[1])).collect();
+    assert!(steps.iter().all(|d| (0.02..4.0).contains(d)), "{steps:?}");
+
+    let facts = done.facts();
+    assert_eq!(facts["understood"], json!({"scene": "sea", "time": "sunset"}));
+    assert_eq!((&facts["clips"], &facts["steps"]), (&json!(2), &json!(32)));
+    assert_eq!((&facts["provider"], &facts["warnings"]), (&json!("cpu"), &json!([])));
+    assert!(facts["onnxruntime"].as_str().is_some_and(|v| v.starts_with("1.")), "{facts:?}");
+
+    let mut last = 0;
+    for event in &done.events {
+        if let Event::Progress { done, total, .. } = event {
+            assert!(*done == last + 1 && done <= total, "{done} of {total} after {last}");
+            last = *done;
+        }
+    }
+    assert_eq!(last, 32 + 48, "the last progress is the total");
+}
+
+#[test]
+fn the_same_shot_gives_the_same_file_bit_for_bit_and_another_seed_another() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let file = |seed: u64, threads: u32| {
+        let params = json!({"seed": seed, "seconds": 1.8, "steps": 4});
+        let run = support::shot(&support::model(), folder.path(), "teal and orange gradient", &params);
+        fs::read(run.threads(threads).run().path("clip")).expect("a clip")
+    };
+    let first = file(1, 2);
+    assert!(first == file(1, 2), "a fresh stage gives the same file");
+    assert!(first == file(1, 1), "so does another number of threads");
+    assert!(first != file(2, 2), "another seed gives another");
+}
+
+#[test]
+fn a_warm_model_remembers_nothing_of_the_shot_before() {
+    let model = Model::open(&support::model()).expect("the embedded model");
+    let mut ambient = Ambient::load(&model, runtime().expect("ONNX Runtime"), 2).expect("the embedded model");
+    let mut last_frame = |prompt: &str| {
+        let shot = Shot {
+            prompt: prompt.into(),
+            negative_prompt: String::new(),
+            seed: 3,
+            image: None,
+            scheduler: SchedulerName::FlowAb2,
+            steps: 3,
+            shift: 3.0,
+            guidance: 2.5,
+        };
+        let mut frames = ambient.begin(&shot).expect("a shot");
+        (0..20).map(|_| frames.next(&mut |_| Ok(())).expect("a frame")).last().expect("twenty frames")
+    };
+    let first = last_frame("blue studio backdrop");
+    let other = last_frame("red soda can");
+    assert!(first != other);
+    assert!(first == last_frame("blue studio backdrop"));
+}
+
+#[test]
+fn a_picture_is_where_the_shot_begins() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let run = |prompt: &str, params| support::shot(&support::model(), folder.path(), prompt, &params);
+    let still = run("soft blue studio backdrop", json!({"grain": 0})).run();
+    let moved = run("soft blue studio backdrop", json!({"grain": 0, "seed": 99}))
+        .input("image", still.path("clip"), "image/png")
+        .run();
+    let elsewhere = run("soft blue studio backdrop", json!({"grain": 0, "seed": 99})).run();
+    let first = |done: &spotloom_plugin_sdk::harness::Done| frames(&done.path("clip"), Pixel::Gray8).remove(0);
+    let (near, far) = (difference(&first(&still), &first(&moved)), difference(&first(&still), &first(&elsewhere)));
+    assert!(near < 3.0 && near < far / 3.0, "with the picture {near}, without it {far}");
+}
+
+#[test]
+fn a_prompt_it_has_no_scene_for_is_said_to_be_so() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let params = json!({"steps": 2});
+    let done = support::shot(&support::model(), folder.path(), "zorblat qwixel", &params).run();
+    insta::assert_snapshot!(done.facts()["warnings"].to_string());
+}
+
+#[test]
+fn a_run_ends_between_two_steps_when_it_is_asked_to() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let done = support::shot(&support::model(), folder.path(), "sea", &json!({})).cancel_after(3).run();
+    assert_eq!(done.end, End::Cancelled);
+    assert_eq!(done.events.iter().filter(|e| matches!(e, Event::Progress { .. })).count(), 3);
+}
