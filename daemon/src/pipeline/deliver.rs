@@ -24,6 +24,9 @@ const DELIVERIES: &str = "deliveries";
 /// Stands for the version in the name of the delivery folder: known only once the job is in the ledger.
 pub const VERSION: &str = "{version}";
 
+/// Parameters that tell more, for plugins that have a place for them.
+const OPTIONAL: [&str; 3] = ["location", "details", "event"];
+
 /// Every channel the brief names is there.
 pub(super) fn check_channels(brief: &Brief, catalog: &dyn Catalog, mistakes: &mut Vec<Diagnostic>) {
     let channels = catalog.channels();
@@ -180,7 +183,10 @@ fn task(
             }
         }
     }
-    let params = Json::Object(params(expansion, way, notice));
+    let mut params = params(expansion, way, notice);
+    // What only some versions of a channel's plugin take.
+    params.retain(|name, _| !OPTIONAL.contains(&name.as_str()) || plugin.schema.properties().any(|p| p == name));
+    let params = Json::Object(params);
     for error in plugin.schema.errors(&params) {
         let name = format!("the channel of {key}");
         let mistake = error.into_diagnostic(&name);
@@ -210,6 +216,8 @@ fn task(
 /// The channel's own settings, and what this task adds to them.
 fn params(expansion: &Expansion<'_>, way: Way<'_>, notice: Option<Notice>) -> Map<String, Json> {
     let (brief, channels) = (expansion.brief, expansion.catalog.channels());
+    let folder = format!("{}/{}-v{VERSION}", slug(&brief.campaign), slug(&brief.title));
+    let event = notice.unwrap_or(Notice::Delivered).name();
     let mut params = match way {
         Way::Email(_) => channels.email.clone(),
         Way::Webhook(name) => channels.webhooks.get(name).cloned(),
@@ -222,14 +230,26 @@ fn params(expansion: &Expansion<'_>, way: Way<'_>, notice: Option<Notice>) -> Ma
     match way {
         Way::Email(to) => {
             params.insert("to".into(), json!([to]));
+            params.insert("event".into(), json!(event));
+            if event == Notice::Delivered.name() {
+                let location = format!("{}/{folder}", expansion.catalog.deliveries().trim_end_matches('/'));
+                params.insert("location".into(), json!(location));
+            }
+            let languages: Vec<&str> = brief.locales.iter().map(|l| l.as_str()).collect();
+            let detail = |label: &str, text: String| json!({"label": label, "text": text});
+            let details = [
+                detail("Pipeline", brief.pipeline.clone()),
+                detail("Masters", brief.outputs.join(", ")),
+                detail("Languages", languages.join(", ")),
+            ];
+            params.insert("details".into(), json!(details));
         }
         Way::Webhook(_) => {
-            params.insert("event".into(), json!(notice.unwrap_or(Notice::Delivered).name()));
+            params.insert("event".into(), json!(event));
         }
         Way::Folder(_) => {
             let below = params.get("subfolder").and_then(Json::as_str).map(|s| format!("{s}/")).unwrap_or_default();
-            let folder = format!("{below}{}/{}-v{VERSION}", slug(&brief.campaign), slug(&brief.title));
-            params.insert("subfolder".into(), json!(folder));
+            params.insert("subfolder".into(), json!(format!("{below}{folder}")));
         }
     }
     params

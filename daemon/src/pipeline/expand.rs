@@ -83,6 +83,14 @@ pub fn expand(pipeline: &Pipeline, brief: &Brief, catalog: &dyn Catalog) -> Resu
     })
 }
 
+/// The answer to a brief that names a pipeline there is not.
+#[must_use]
+pub fn unknown<'a>(brief: &Brief, known: impl IntoIterator<Item = &'a str>) -> Diagnostic {
+    let message = format!("there is no pipeline `{}`", brief.pipeline);
+    let mistake = Diagnostic::new("unknown-pipeline", message).at(brief.place(&["pipeline"]));
+    mistake.suggest(&brief.pipeline, known)
+}
+
 /// Sorted, and each mistake once even when every item of a `for-each` makes it.
 fn finished(mut mistakes: Diagnostics) -> Diagnostics {
     error::sort(&mut mistakes);

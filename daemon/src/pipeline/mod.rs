@@ -14,11 +14,13 @@ mod model;
 mod parse;
 pub mod plan;
 mod plugins;
+mod schema;
 mod template;
 mod value;
 
 pub use catalog::{Catalog, NotFound, PluginInfo, ResourceFile};
 pub use deliver::VERSION;
-pub use expand::expand;
+pub use expand::{expand, unknown};
+pub use schema::schema;
 pub use model::{Input, InputKind, Pipeline, Stage};
 pub use template::slug;

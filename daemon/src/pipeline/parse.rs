@@ -85,7 +85,9 @@ fn input(name: &str, _: &Node, node: &Node, m: &mut Mistakes) -> Option<Input> {
         let items = m.list(n, "a list of words")?;
         items.iter().map(|item| m.text(item, "a word")).collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()
     });
-    let default = f.get("default").cloned();
+    // Here a null says something: the input has no value unless the brief gives one.
+    f.get("default");
+    let default = node.get("default").cloned();
     let kind = kind.and_then(|n| {
         let kinds = [
             ("string", InputKind::String),
@@ -113,7 +115,7 @@ fn input(name: &str, _: &Node, node: &Node, m: &mut Mistakes) -> Option<Input> {
     });
     f.finish(m);
     let kind = kind?;
-    if let Some(node) = default.as_ref().filter(|d| !d.as_text().is_some_and(is_template)) {
+    if let Some(node) = default.as_ref().filter(|d| !d.is_null() && !d.as_text().is_some_and(is_template)) {
         let value = node.to_json();
         if !kind.accepts(&value) {
             let mistake = node.mistake("wrong-type", format!("the default of `{name}` is {}", node.what()));
