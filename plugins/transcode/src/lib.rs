@@ -1,1 +1,19 @@
-//! spotloom-transcode
+//! A composed mezzanine to the master files that platforms take.
+//!
+//! Purpose: one decode, many masters. Every preset is a YAML file that says what a placement takes; [`plan`] holds the
+//! mezzanine against it and decides everything before a frame is encoded; [`encode`] fans the decoded frames out to one
+//! encoder per master; [`sound`] makes the track that goes under them.
+//!
+//! Invariant: a master that is handed on is inside every limit of its preset, and the same inputs give the same bytes.
+
+mod encode;
+mod params;
+mod plan;
+pub mod preset;
+mod sound;
+mod stage;
+
+pub use params::Params;
+pub use stage::Transcode;
+
+spotloom_plugin_sdk::export_stage!(Transcode);
