@@ -87,13 +87,13 @@ impl RunEnd {
             EndKind::Succeeded { .. } => Failure::new(self.code(), format!("`{plugin}` succeeded")),
             EndKind::Cancelled => Failure::new(self.code(), "cancelled"),
             EndKind::TimedOut { after } => {
-                Failure::new(self.code(), format!("`{plugin}` was not done after {} and was ended", seconds(*after)))
+                Failure::new(self.code(), format!("`{plugin}` was not done after {} and was ended", span(*after)))
                     .hint("if it needs that long, raise `timeout:` of this stage in the pipeline")
                     .retryable()
             }
             EndKind::Stalled { silent_for } => Failure::new(
                 self.code(),
-                format!("`{plugin}` gave no sign of life for {} and was ended", seconds(*silent_for)),
+                format!("`{plugin}` gave no sign of life for {} and was ended", span(*silent_for)),
             )
             .hint("if it is only slow, raise `stall-timeout:` of this stage in the pipeline")
             .retryable(),
@@ -109,8 +109,10 @@ impl RunEnd {
             }
             EndKind::Killed { signal, core } => {
                 let core = if *core { ", core dumped" } else { "" };
-                let crash = format!("`{plugin}` crashed ({}{core}){}", signal_name(*signal), self.last_words());
-                Failure::new(self.code(), crash).hint(DEFECT).retryable()
+                let crash =
+                    format!("the process of `{plugin}` died of {}{core}{}", signal_name(*signal), self.last_words());
+                let hint = if matches!(*signal, libc::SIGKILL | libc::SIGTERM) { OUTSIDE } else { DEFECT };
+                Failure::new(self.code(), crash).hint(hint).retryable()
             }
             EndKind::Exited { code } => {
                 let why = if *code == EXIT_CHANNEL_LOST { "; it may have closed the host's descriptors" } else { "" };
@@ -156,25 +158,33 @@ impl RunEnd {
 
 const DEFECT: &str = "this is a defect of the plugin, not of the brief; send its author this message and the job's log";
 
-fn seconds(duration: Duration) -> String {
+const OUTSIDE: &str =
+    "something outside Spotloom ended the process: a person, a service manager, or a container's memory limit";
+
+fn span(duration: Duration) -> String {
     let s = duration.as_secs_f64();
-    if s < 10.0 { format!("{s:.1} s") } else { format!("{s:.0} s") }
+    match s {
+        ..10.0 => format!("{s:.1} s"),
+        ..120.0 => format!("{s:.0} s"),
+        ..7200.0 => format!("{:.0} min", s / 60.0),
+        _ => format!("{:.1} h", s / 3600.0),
+    }
 }
 
 fn signal_name(signal: i32) -> String {
     let name = match signal {
-        libc::SIGILL => "SIGILL, an illegal instruction",
+        libc::SIGILL => "SIGILL (an illegal instruction)",
         libc::SIGTRAP => "SIGTRAP",
-        libc::SIGABRT => "SIGABRT, it gave up by itself",
-        libc::SIGBUS => "SIGBUS, memory that is not there",
-        libc::SIGFPE => "SIGFPE, an impossible calculation",
-        libc::SIGKILL => "SIGKILL, from outside",
-        libc::SIGSEGV => "SIGSEGV, a wrong address",
+        libc::SIGABRT => "SIGABRT (it gave up by itself)",
+        libc::SIGBUS => "SIGBUS (memory that is not there)",
+        libc::SIGFPE => "SIGFPE (an impossible calculation)",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGSEGV => "SIGSEGV (a wrong address)",
         libc::SIGPIPE => "SIGPIPE",
-        libc::SIGTERM => "SIGTERM, from outside",
-        libc::SIGXCPU => "SIGXCPU, the CPU time limit",
-        libc::SIGXFSZ => "SIGXFSZ, the file size limit",
-        libc::SIGSYS => "SIGSYS, a forbidden system call",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGXCPU => "SIGXCPU (the CPU time limit)",
+        libc::SIGXFSZ => "SIGXFSZ (the file size limit)",
+        libc::SIGSYS => "SIGSYS (a forbidden system call)",
         other => return format!("signal {other}"),
     };
     name.into()
@@ -196,6 +206,7 @@ mod tests {
             EndKind::OutOfMemory { limit: None },
             EndKind::Killed { signal: 11, core: false },
             EndKind::Killed { signal: 6, core: true },
+            EndKind::Killed { signal: 9, core: false },
             EndKind::Killed { signal: 40, core: false },
             EndKind::Exited { code: 0 },
             EndKind::Exited { code: 74 },

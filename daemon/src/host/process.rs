@@ -9,9 +9,9 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid};
 use spotloom_plugin_api::protocol::{FromHost, MAX_LINE};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
@@ -194,6 +194,11 @@ fn wait(mut child: std::process::Child, group: &Group, tell: &watch::Sender<Opti
     let status = child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
     *leader = None;
     drop(leader);
+    // SIGKILL is certain but not instant. Signal 0 only asks; whoever had the number next would not notice.
+    let until = Instant::now() + LAST_WORDS;
+    while test_kill_process_group(pid).is_ok() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(1));
+    }
     // Nobody listens any more when the host was dropped.
     let _ = tell.send(Some(status));
 }
