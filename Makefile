@@ -5,6 +5,7 @@
 # make install PREFIX=/usr/local
 
 SHELL := /bin/bash
+export RUST_BACKTRACE := 0
 PREFIX ?= /usr/local
 HERE := $(CURDIR)/target/spotloom
 

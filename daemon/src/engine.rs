@@ -35,7 +35,7 @@ pub struct Engine {
 /// When there is none yet that can be opened.
 pub fn open_ledger(studio: &Studio) -> Result<SqliteLedger, Diagnostics> {
     make_state(studio)?;
-    SqliteLedger::open(&studio.ledger()).map_err(|e| vec![e.diagnostic()])
+    SqliteLedger::open(&studio.state()).map_err(|e| vec![e.diagnostic()])
 }
 
 /// What plugins there are: the built-in ones, then the studio's own.
@@ -61,8 +61,10 @@ pub fn plugin_dirs(studio: &Studio) -> [PluginDir; 2] {
 }
 
 fn make_state(studio: &Studio) -> Result<(), Diagnostics> {
-    let state = studio.state();
-    std::fs::create_dir_all(&state).map_err(|e| vec![cannot_write(&state, &e)])
+    for folder in [studio.state(), studio.deliveries()] {
+        std::fs::create_dir_all(&folder).map_err(|e| vec![cannot_write(&folder, &e)])?;
+    }
+    Ok(())
 }
 
 fn cannot_write(path: &Path, e: &std::io::Error) -> Diagnostic {
@@ -78,7 +80,7 @@ impl Engine {
     pub async fn start(studio: &Studio) -> Result<Self, Diagnostics> {
         make_state(studio)?;
         let lock = LedgerLock::acquire(&studio.state()).map_err(|e| vec![e.diagnostic()])?;
-        let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&studio.ledger()).map_err(|e| vec![e.diagnostic()])?);
+        let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&studio.state()).map_err(|e| vec![e.diagnostic()])?);
         let store = Store::open(&studio.state()).map_err(|e| vec![cannot_write(&studio.state(), &e)])?;
         if let Err(e) = store.clean_scratch() {
             tracing::warn!("old scratch folders could not be removed: {e}");

@@ -8,5 +8,5 @@ fn main() -> ExitCode {
     if args.next().is_some_and(|first| first == "plugin-host") {
         return ExitCode::from(u8::try_from(spotloom::host::child::main(args)).unwrap_or(u8::MAX));
     }
-    ExitCode::SUCCESS
+    spotloom::cli::main()
 }

@@ -15,4 +15,4 @@ pub mod receiver;
 pub mod smtp;
 pub mod studio;
 
-pub use studio::{Finished, TestStudio};
+pub use studio::{Daemon, Finished, TestStudio, brief, wait_for};

@@ -11,6 +11,48 @@ use tempfile::TempDir;
 
 use crate::build;
 
+/// Five trivial stages in a row.
+const FIVE: &str = r#"name: five
+description: Five trivial stages in a row
+inputs:
+  seconds: {type: number, default: 0}
+  tally: {type: string, default: /dev/null}
+stages:
+  one: {uses: trivial, with: {text: "{{ brief.title }} ", seconds: "{{ inputs.seconds }}", tally: "{{ inputs.tally }}"}}
+  two: {uses: trivial, with: {text: "two ", seconds: "{{ inputs.seconds }}", tally: "{{ inputs.tally }}", files: "{{ stages.one.text }}"}}
+  three: {uses: trivial, with: {text: "three ", seconds: "{{ inputs.seconds }}", tally: "{{ inputs.tally }}", files: "{{ stages.two.text }}"}}
+  four: {uses: trivial, with: {text: "four ", seconds: "{{ inputs.seconds }}", tally: "{{ inputs.tally }}", files: "{{ stages.three.text }}"}}
+  five: {uses: trivial, with: {text: "five", seconds: "{{ inputs.seconds }}", tally: "{{ inputs.tally }}", files: "{{ stages.four.text }}"}}
+deliver:
+  files: "{{ stages.five.text }}"
+notify: [accepted, delivered, failed]
+"#;
+
+/// One stage that does what the brief says.
+const SABOTAGE: &str = r#"name: sabotage
+description: One stage that misbehaves as asked
+inputs:
+  mode: {type: string, default: ok}
+stages:
+  deed:
+    uses: saboteur
+    with: {mode: "{{ inputs.mode }}"}
+    timeout: 3s
+    stall-timeout: 2s
+  after: {uses: trivial, needs: [deed], with: {text: after}}
+deliver:
+  files: "{{ stages.after.text }}"
+notify: [accepted, delivered, failed]
+"#;
+
+/// A brief for one of the test pipelines; `more` is further lines.
+pub fn brief(title: &str, pipeline: &str, more: &str) -> String {
+    format!(
+        "campaign: Test\ntitle: {title}\npipeline: {pipeline}\nbrand: zest\nscenes: [{{prompt: sea, seconds: 2}}]\n\
+         outputs: [youtube]\n{more}"
+    )
+}
+
 /// A fresh studio.
 pub struct TestStudio {
     dir: TempDir,
@@ -57,15 +99,20 @@ impl TestStudio {
         studio
     }
 
-    /// A studio with only the saboteur's pipelines: jobs of trivial stages that behave as their brief says.
-    pub fn with_saboteur() -> Self {
-        let dir = TempDir::new().unwrap();
-        let studio = Self { dir };
-        studio.write("spotloom.yaml", "intake: {settle: 0.2, poll: 1}\nlimits: {grace-s: 1, min-free-disk-mb: 1}\n");
-        fs::create_dir_all(studio.root().join("plugins")).unwrap();
-        fs::create_dir_all(studio.root().join("briefs")).unwrap();
-        fs::copy(build::cdylib("spotloom_saboteur"), studio.root().join("plugins/libspotloom_saboteur.so")).unwrap();
-        studio.write("brands/plain/brand.yaml", "name: Plain\n");
+    /// The example studio with quick settings and two more plugins: the saboteur and the trivial stage.
+    pub fn with_test_plugins() -> Self {
+        let studio = Self::example();
+        studio.write(
+            "spotloom.yaml",
+            "intake: {settle: 0.3, poll: 1}\nlimits: {grace-s: 1, min-free-disk-mb: 1}\npools: {cpu: 2, net: 4}\n",
+        );
+        fs::create_dir_all(studio.path("plugins")).unwrap();
+        for plugin in ["saboteur", "trivial"] {
+            let file = format!("plugins/libspotloom_{plugin}.so");
+            fs::copy(build::cdylib(&format!("spotloom_{plugin}")), studio.path(&file)).unwrap();
+        }
+        studio.write("pipelines/five.yaml", FIVE);
+        studio.write("pipelines/sabotage.yaml", SABOTAGE);
         studio.run(&["plugins", "trust"]).ok();
         studio
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::agent::now;
-use crate::artifacts::{hash_bytes, hash_file};
+use crate::artifacts::{Store, hash_bytes, hash_file};
 use crate::engine::Engine;
 use crate::error::Diagnostic;
 use crate::ids::JobId;
@@ -60,7 +60,7 @@ async fn run_in(engine: &Engine, studio: &Studio, brief: &Path, bytes: &[u8], ou
     let id = submitted.job;
     let (view, tasks) = m.ledger(move |l| Ok((l.job(id)?, l.tasks(id)?))).await?;
     let view = view.ok_or_else(|| Diagnostic::new("no-such-job", format!("job {id} is gone from the ledger")))?;
-    let files = delivered(&tasks);
+    let files = delivered(&tasks, &m.store);
     let files = match out {
         Some(out) => copy_out(&files, out)?,
         None => files,
@@ -69,11 +69,16 @@ async fn run_in(engine: &Engine, studio: &Studio, brief: &Path, bytes: &[u8], ou
     Ok(view.phase.outcome().into())
 }
 
-/// Paths of what was put into the studio's own deliveries folder.
-fn delivered(tasks: &[TaskView]) -> Vec<PathBuf> {
-    let paths =
-        tasks.iter().filter(|t| t.key.as_str() == "deliver[folder:deliveries]").filter_map(|t| t.facts.get("files"));
-    paths.filter_map(|v| v.as_array()).flatten().filter_map(|v| v.as_str()).map(PathBuf::from).collect()
+/// Paths of what was put into the studio's own deliveries folder, from the receipt of that delivery.
+fn delivered(tasks: &[TaskView], store: &Store) -> Vec<PathBuf> {
+    let own = tasks.iter().filter(|t| t.key.as_str() == "deliver[folder:deliveries]");
+    let receipts = own.filter_map(|t| t.outputs.get("receipt")).flatten();
+    let texts = receipts.filter_map(|r| fs::read(store.path(&r.sha256)).ok());
+    let values = texts.filter_map(|t| serde_json::from_slice::<serde_json::Value>(&t).ok());
+    values
+        .flat_map(|v| v["files"].as_array().cloned().unwrap_or_default())
+        .filter_map(|f| f["path"].as_str().map(PathBuf::from))
+        .collect()
 }
 
 fn copy_out(files: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, Problem> {

@@ -84,7 +84,7 @@ pub fn spool(shelves: &Shelves, name: &str) -> Result<Spooled, NotSpooled> {
             .hint("copy the brief itself into the folder");
         return Err(NotSpooled::Refused(what));
     }
-    if before.bytes > yaml::MAX_BYTES as u64 {
+    if before.bytes > yaml::MAX_BYTES {
         return Err(NotSpooled::Refused(yaml::too_large(name, before.bytes)));
     }
     let mut bytes = Vec::new();
@@ -93,7 +93,7 @@ pub fn spool(shelves: &Shelves, name: &str) -> Result<Spooled, NotSpooled> {
         .read(true)
         .custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
         .open(&path)
-        .and_then(|f| f.take(yaml::MAX_BYTES as u64 + 1).read_to_end(&mut bytes));
+        .and_then(|f| f.take(yaml::MAX_BYTES + 1).read_to_end(&mut bytes));
     match read {
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
             let what = Diagnostic::new("unreadable", format!("{name} can't be read: {e}"))

@@ -6,7 +6,7 @@ pub mod assets;
 pub mod catalog;
 pub mod install;
 pub mod open;
-// pub mod planning;
+pub mod planning;
 pub mod resources;
 pub mod secrets;
 

@@ -40,7 +40,7 @@ pub fn read_brief(path: &Path) -> Result<Vec<u8>, Diagnostic> {
     if !meta.is_file() {
         return Err(Diagnostic::new("not-a-file", format!("{shown} is not a plain file")).expected("a YAML file"));
     }
-    if meta.len() > yaml::MAX_BYTES as u64 {
+    if meta.len() > yaml::MAX_BYTES {
         return Err(yaml::too_large(&shown, meta.len()));
     }
     fs::read(path).map_err(unreadable)

@@ -23,7 +23,7 @@ pub struct Params {
     /// An existing folder, as an absolute path. It is not made here: a share that is not mounted must not look delivered.
     pub root: PathBuf,
     /// Folders below `root`, made when missing: `Summer Splash/Citrus hero-v1`. Characters that some system
-    /// refuses in a name become `_`; `..` is an error.
+    /// refuses in a name become `_`; `..` is an error. `{version}` stands for the number of the job's version.
     #[serde(default)]
     pub subfolder: String,
 }
@@ -55,7 +55,8 @@ impl Stage for Folder {
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
         run.require("files")?;
-        let folder = place::open(&params.root, &names::segments(&params.subfolder)?)?;
+        let subfolder = params.subfolder.replace("{version}", &run.job().version.to_string());
+        let folder = place::open(&params.root, &names::segments(&subfolder)?)?;
         let copies = copies(run)?;
 
         // All conflicts first, so that a refused delivery leaves nothing half done.
