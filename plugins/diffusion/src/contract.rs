@@ -179,13 +179,9 @@ impl Model {
             return Err(invalid(format!("it is longer than {} KiB", MAX_CONTRACT / 1024)));
         }
         let contract: Contract = serde_saphyr::from_str(&text).map_err(|e| {
-            let place = e.location();
-            Error::ContractSyntax {
-                file: file.clone(),
-                line: place.map_or(1, |p| p.line()),
-                column: place.map_or(1, |p| p.column()),
-                reason: first_line(&e.without_snippet().to_string()),
-            }
+            let (line, column) = e.location().map_or((1, 1), |p| (p.line(), p.column()));
+            let reason = reason(&e.without_snippet().to_string(), &text, line);
+            Error::ContractSyntax { file: file.clone(), line, column, reason }
         })?;
         contract.check().map_err(invalid)?;
         Ok(Self { contract, folder: folder.into(), sha256: hex(&Sha256::digest(text.as_bytes())) })
@@ -273,8 +269,15 @@ impl Contract {
     }
 }
 
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().into()
+/// What the parser says, without the place (that is said apart), and with the line it means.
+fn reason(said: &str, text: &str, line: u64) -> String {
+    let said = said.lines().next().unwrap_or_default();
+    let said = said.split(" at line ").next().unwrap_or(said);
+    let index = usize::try_from(line).unwrap_or(1).saturating_sub(1);
+    match text.lines().nth(index).map(str::trim).filter(|l| !l.is_empty()) {
+        Some(meant) => format!("{said}, in `{}`", meant.chars().take(120).collect::<String>()),
+        None => said.into(),
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

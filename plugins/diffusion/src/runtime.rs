@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use ort::environment::Environment;
+use ort::logging::LogLevel;
 
 use crate::error::Error;
 
@@ -31,7 +32,7 @@ pub fn runtime() -> Result<&'static Runtime, Error> {
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime);
     }
-    let library = find(|name| std::env::var_os(name), module_folder().as_deref(), Path::new("/"))?;
+    let library = find(|name| std::env::var_os(name), &homes(), Path::new("/"))?;
     let unusable = |reason: String| Error::RuntimeUnusable { library: library.clone(), reason };
     let environment = ort::init_from(&library)
         .map_err(|e| unusable(e.to_string()))?
@@ -39,19 +40,23 @@ pub fn runtime() -> Result<&'static Runtime, Error> {
         .with_telemetry(false)
         .build()
         .map_err(|e| unusable(e.to_string()))?;
+    // What it tells about its optimiser is nothing to a job's log.
+    environment.set_log_level(LogLevel::Warning);
     let version = version_of(&library);
     tracing::info!(library = %library.display(), version, "ONNX Runtime started");
     Ok(RUNTIME.get_or_init(|| Runtime { environment, library, version }))
 }
 
-/// The library to use. `module` is the folder of the plugin (or test) itself; `root` is `/` except in tests.
+/// The library to use. `homes` are the folders of the plugin and of the program; `root` is `/` except in tests.
 ///
 /// 1. `SPOTLOOM_ONNXRUNTIME`, then `ORT_DYLIB_PATH`: a file, or a folder that holds it. What a person set is used or
 ///    refused, never silently replaced.
-/// 2. Beside the plugin, and in `../lib/spotloom` and `../lib` of it: an installed Spotloom.
-/// 3. `.deps/onnxruntime/VERSION/` in any folder above the plugin: a checkout.
+/// 2. In a home, the folder above it, or `lib/spotloom` and `lib` beside it: an installed Spotloom.
+/// 3. `.deps/onnxruntime/VERSION/` in any folder above a home: a checkout.
 /// 4. The system's library folders.
-fn find(env: impl Fn(&str) -> Option<OsString>, module: Option<&Path>, root: &Path) -> Result<PathBuf, Error> {
+///
+/// The working folder is left out on purpose: a studio must not be able to bring its own library.
+fn find(env: impl Fn(&str) -> Option<OsString>, homes: &[PathBuf], root: &Path) -> Result<PathBuf, Error> {
     for name in ["SPOTLOOM_ONNXRUNTIME", "ORT_DYLIB_PATH"] {
         if let Some(value) = env(name).filter(|v| !v.is_empty()) {
             let path = PathBuf::from(value);
@@ -60,14 +65,14 @@ fn find(env: impl Fn(&str) -> Option<OsString>, module: Option<&Path>, root: &Pa
         }
     }
     let mut folders = Vec::new();
-    if let Some(module) = module {
-        folders.push(module.to_path_buf());
-        if let Some(parent) = module.parent() {
-            folders.extend([parent.join("lib/spotloom"), parent.join("lib")]);
+    for home in homes {
+        folders.push(home.clone());
+        if let Some(parent) = home.parent() {
+            folders.extend([parent.to_path_buf(), parent.join("lib/spotloom"), parent.join("lib")]);
         }
-        for above in module.ancestors() {
-            folders.extend(versions(&above.join(".deps/onnxruntime")));
-        }
+    }
+    for above in homes.iter().flat_map(|home| home.ancestors()) {
+        folders.extend(versions(&above.join(".deps/onnxruntime")));
     }
     let system = ["usr/local/lib", "usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/lib"];
     folders.extend(system.iter().map(|folder| root.join(folder)));
@@ -112,16 +117,16 @@ fn version_of(library: &Path) -> String {
     if version.is_empty() { "unknown".into() } else { version }
 }
 
-/// The folder of this plugin's own file: the one mapped under its name, else the program's.
-fn module_folder() -> Option<PathBuf> {
+/// The folder of this plugin's own file, by the name it is mapped under, and the folder of the program.
+fn homes() -> Vec<PathBuf> {
     let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let module = maps
         .lines()
         .filter_map(|line| line.find('/').map(|at| &line[at..]))
         .find(|path| path.ends_with("/libspotloom_diffusion.so"))
-        .map(PathBuf::from)
-        .or_else(|| std::env::current_exe().ok())?;
-    module.parent().map(Path::to_path_buf)
+        .map(PathBuf::from);
+    let files = [module, std::env::current_exe().ok()];
+    files.iter().flatten().filter_map(|file| file.parent().map(Path::to_path_buf)).collect()
 }
 
 #[cfg(test)]
@@ -138,7 +143,8 @@ mod tests {
         };
         let check = |env: &[(&str, &str)], expected: Result<&str, &str>| {
             let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, path)| at(path).into());
-            match (find(env, Some(&at("app/plugins")), root.path()), expected) {
+            let homes = [at("app/lib/spotloom/plugins"), at("app/bin")];
+            match (find(env, &homes, root.path()), expected) {
                 (Ok(found), Ok(path)) => assert_eq!(found, at(path)),
                 (Err(e), Err(part)) => assert!(e.to_string().contains(part), "{e}"),
                 (found, expected) => panic!("{found:?} is not {expected:?}"),
@@ -154,8 +160,8 @@ mod tests {
         check(&[], Ok(".deps/onnxruntime/1.32.0/libonnxruntime.so.1.32.0"));
         put("app/lib/libonnxruntime.so");
         check(&[], Ok("app/lib/libonnxruntime.so"));
-        put("app/plugins/libonnxruntime.so");
-        check(&[], Ok("app/plugins/libonnxruntime.so"));
+        put("app/lib/spotloom/libonnxruntime.so");
+        check(&[], Ok("app/lib/spotloom/libonnxruntime.so"));
         put("other/libonnxruntime.so.1.40.0");
         check(&[("ORT_DYLIB_PATH", "other/libonnxruntime.so.1.40.0")], Ok("other/libonnxruntime.so.1.40.0"));
         check(

@@ -117,7 +117,7 @@ fn a_picture_is_where_the_shot_begins() {
 }
 
 #[test]
-fn a_prompt_it_has_no_scene_for_is_said_to_be_so() {
+fn a_prompt_without_a_known_word_is_said_to_be_so() {
     let folder = TempDir::new().expect("a temporary folder");
     let params = json!({"steps": 2});
     let done = support::shot(&support::model(), folder.path(), "zorblat qwixel", &params).run();

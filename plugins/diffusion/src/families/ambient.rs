@@ -119,6 +119,14 @@ impl Ambient {
         Ok(ids)
     }
 
+    /// Whether any word of a prompt is in the vocabulary.
+    fn knows_a_word(&self, prompt: &str) -> Result<bool, Error> {
+        let encoding = self.tokenizer.encode(prompt, true).map_err(|e| self.failed("tokenizer", e.to_string()))?;
+        let unknown = self.tokenizer.token_to_id("[UNK]");
+        let words = encoding.get_ids().iter().zip(encoding.get_special_tokens_mask());
+        Ok(words.into_iter().any(|(id, special)| *special == 0 && Some(*id) != unknown))
+    }
+
     /// 2. What the transformer is told of each prompt.
     ///
     /// # Errors
@@ -292,14 +300,19 @@ impl Family for Ambient {
         let mut warnings = Vec::new();
         let negative = match self.contract.prompt.negative {
             Negative::Used => shot.negative_prompt.as_str(),
-            Negative::Ignored => "",
+            Negative::Ignored => {
+                if !shot.negative_prompt.trim().is_empty() {
+                    tracing::info!(model = self.contract.name, "the negative prompt has no effect on this model");
+                }
+                ""
+            }
         };
         let ids = self.tokenise(&[&shot.prompt, negative])?;
         let text = self.encode_text(ids.view())?;
         let understood = self.understood(&text.attributes);
-        if !self.contract.attributes.is_empty() && !understood.iter().any(|(slot, _)| slot == "scene") {
+        if !self.knows_a_word(&shot.prompt)? {
             warnings.push(format!(
-                "{} knows no scene named in the prompt and made an abstract one; its README lists the words it knows",
+                "{} knows none of the words of the prompt and made an abstract picture; its README lists those it knows",
                 self.contract.name
             ));
         }
