@@ -211,7 +211,10 @@ fn what_cannot_follow_is_refused() {
         (vec![ready()], "`task-ready` cannot follow: the job has not been accepted"),
         (vec![accepted(), accepted()], "`job-accepted` cannot follow: a job is accepted once, with at least one task"),
         (vec![accepted(), started(1)], "`task-started` cannot follow: task `a` is waiting"),
-        (vec![accepted(), ready(), started(2)], "`task-started` cannot follow: task `a` has epoch 0, so 2 cannot be the next"),
+        (
+            vec![accepted(), ready(), started(2)],
+            "`task-started` cannot follow: task `a` has epoch 0, so 2 cannot be the next",
+        ),
         (
             vec![accepted(), ready(), started(1), succeeded(2)],
             "`task-succeeded` cannot follow: task `a` has epoch 1, not 2",
@@ -221,7 +224,10 @@ fn what_cannot_follow_is_refused() {
             "`task-ready` cannot follow: task `a` is succeeded",
         ),
         (vec![accepted(), Event::JobFinished], "`job-finished` cannot follow: the job is accepted"),
-        (vec![accepted(), Event::JobDelivered, Event::JobFinished], "`job-finished` cannot follow: the job is delivered"),
+        (
+            vec![accepted(), Event::JobDelivered, Event::JobFinished],
+            "`job-finished` cannot follow: the job is delivered",
+        ),
         (vec![accepted(), Event::JobRetried], "`job-retried` cannot follow: the job is accepted"),
         (
             vec![accepted(), Event::TaskSkipped { task: TaskKey::new("b"), because: None }],

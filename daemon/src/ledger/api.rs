@@ -11,8 +11,8 @@ use super::types::{
 
 /// A durable record of jobs and the queue of their tasks.
 ///
-/// Calls block (use `spawn_blocking`); each is one transaction and durable when it returns. No call reads a clock:
-/// `now` is the caller's. Shared freely between threads, and between processes on one machine.
+/// Calls block (use `spawn_blocking`); each is one transaction and durable when it returns (but a power cut, not a
+/// killed process, may undo the newest heartbeats and log lines). No call reads a clock: `now` is the caller's. Shared freely between threads, and between processes on one machine.
 pub trait Ledger: Send + Sync {
     /// Takes a job in. The same `intake_id` again gives the job that it made the first time.
     ///

@@ -7,15 +7,13 @@ mod api;
 pub mod conformance;
 mod error;
 mod failpoint;
-mod lock;
 mod sqlite;
 mod types;
 
 pub use api::Ledger;
 pub use error::{LedgerError, Result};
 pub use failpoint::FAILPOINT_VARIABLE;
-pub use lock::LedgerLock;
-pub use sqlite::SqliteLedger;
+pub use sqlite::{LedgerLock, SqliteLedger};
 pub use types::{
     Agent, ArtifactRecord, AttemptEnd, AttemptOutcome, AttemptView, CacheEntry, Claim, ClaimRequest, Counts,
     EventRecord, Finished, Heartbeat, IntakeRecord, IntakeState, JobFilter, JobView, Lease, LeaseView, LogLine,

@@ -4,12 +4,12 @@ use spotloom_plugin_api::{Failure, Outcome, TaskFailure};
 
 use super::super::error::LedgerError;
 use super::super::types::{AttemptEnd, Finished};
-use super::sample::{Bench, GOES_ON, crashed, done, failed, planned, succeeded, told};
+use super::sample::{Bench, Case, GOES_ON, crashed, done, failed, planned, succeeded, told};
 use crate::ids::TaskKey;
 use crate::job::{Phase, StepError, TaskState};
 use crate::pipeline::plan::{PlannedTask, Retry, Trigger};
 
-pub(super) const CASES: &[(&str, fn(&Bench))] = &[
+pub(super) const CASES: &[Case] = &[
     ("a job is delivered, then told", a_job_is_delivered_then_told),
     ("a failure is the job's cause, and told", a_failure_is_the_jobs_cause),
     ("tries run out", tries_run_out),

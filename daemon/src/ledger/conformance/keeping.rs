@@ -5,11 +5,11 @@ use spotloom_plugin_api::Level;
 
 use super::super::error::LedgerError;
 use super::super::types::{AttemptEnd, CacheEntry, Counts, Lease, LogLine};
-use super::sample::{Bench, file, planned, succeeded};
+use super::sample::{Bench, Case, file, planned, succeeded};
 use crate::ids::Epoch;
 use crate::job::JobState;
 
-pub(super) const CASES: &[(&str, fn(&Bench))] = &[
+pub(super) const CASES: &[Case] = &[
     ("events are numbered and add up", events_are_numbered_and_add_up),
     ("results are kept for the cache", results_are_kept_for_the_cache),
     ("log lines are kept within bounds", log_lines_are_kept_within_bounds),

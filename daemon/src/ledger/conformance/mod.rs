@@ -14,8 +14,7 @@ use super::api::Ledger;
 
 /// Runs every case, each on a ledger of its own.
 pub fn run(make: &dyn Fn() -> Box<dyn Ledger>) {
-    let cases: Vec<(&str, fn(&Bench))> = [submitting::CASES, ordering::CASES, endings::CASES, keeping::CASES].concat();
-    for (name, case) in cases {
+    for (name, case) in [submitting::CASES, ordering::CASES, endings::CASES, keeping::CASES].concat() {
         let ledger = make();
         let bench = Bench::new(&*ledger, name);
         case(&bench);

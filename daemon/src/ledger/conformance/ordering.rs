@@ -6,12 +6,12 @@ use spotloom_plugin_api::Failure;
 
 use super::super::error::LedgerError;
 use super::super::types::{AttemptEnd, AttemptOutcome, Finished, Heartbeat, Lease, Progress, ResolvedInput};
-use super::sample::{Bench, GOES_ON, LEASE_MS, failed, file, planned, succeeded};
+use super::sample::{Bench, Case, GOES_ON, LEASE_MS, failed, file, planned, succeeded};
 use crate::ids::Epoch;
 use crate::job::LossReason;
 use crate::pipeline::plan::PlannedTask;
 
-pub(super) const CASES: &[(&str, fn(&Bench))] = &[
+pub(super) const CASES: &[Case] = &[
     ("a claim brings all that is needed", a_claim_brings_all_that_is_needed),
     ("pools limit what is handed out", pools_limit_what_is_handed_out),
     ("priority, then fairness, then age", priority_then_fairness_then_age),

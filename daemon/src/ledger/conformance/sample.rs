@@ -47,6 +47,9 @@ pub(super) fn told(key: &str, trigger: Trigger) -> PlannedTask {
     PlannedTask { trigger, pool: "net".into(), ..planned(key, &[]) }
 }
 
+/// A name, and what has to be true.
+pub(super) type Case = (&'static str, fn(&Bench));
+
 /// A ledger under test, a clock, and one agent.
 pub struct Bench<'a> {
     pub ledger: &'a dyn Ledger,

@@ -2,11 +2,11 @@
 
 use super::super::error::LedgerError;
 use super::super::types::{IntakeRecord, IntakeState, JobFilter, Submitted};
-use super::sample::{Bench, planned};
+use super::sample::{Bench, Case, planned};
 use crate::ids::Sha256;
 use crate::job::{Phase, StepError};
 
-pub(super) const CASES: &[(&str, fn(&Bench))] = &[
+pub(super) const CASES: &[Case] = &[
     ("one drop makes one job", one_drop_makes_one_job),
     ("versions follow the content", versions_follow_the_content),
     ("an empty plan is refused", an_empty_plan_is_refused),

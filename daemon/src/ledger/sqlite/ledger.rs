@@ -22,7 +22,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn heartbeat(&self, lease: &Lease, progress: Option<&Progress>, now: Timestamp) -> Result<Heartbeat> {
-        self.write(|write| queue::heartbeat(write, lease, progress, now))
+        self.write_unsynced(|write| queue::heartbeat(write, lease, progress, now))
     }
 
     fn finish(&self, lease: &Lease, end: &AttemptEnd, now: Timestamp) -> Result<Finished> {
@@ -85,7 +85,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn log(&self, lease: &Lease, lines: &[LogLine], now: Timestamp) -> Result<()> {
-        self.write(|write| keep::log(write, lease, lines, now))
+        self.write_unsynced(|write| keep::log(write, lease, lines, now))
     }
 
     fn log_lines(&self, job: JobId, task: Option<&TaskKey>, after: i64, limit: usize) -> Result<Vec<LogRecord>> {

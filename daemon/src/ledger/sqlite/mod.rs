@@ -3,6 +3,7 @@
 mod filesystem;
 mod keep;
 mod ledger;
+mod lock;
 mod queue;
 mod record;
 mod schema;
@@ -12,4 +13,5 @@ mod text;
 mod verify;
 mod views;
 
+pub use lock::LedgerLock;
 pub use store::SqliteLedger;

@@ -19,6 +19,10 @@ use crate::ids::{Epoch, JobId, TaskKey, Timestamp};
 use crate::job::{Command, End, Event, LossReason, StepError};
 use crate::pipeline::plan::{InputRef, PlannedTask, Trigger};
 
+/// Answered by the index alone, however long the queue is.
+pub(super) const FIRST_OF_POOL: &str = "SELECT priority, share, job, ordinal, key FROM tasks
+     WHERE state = 'ready' AND due = 1 AND pool = ?1 ORDER BY priority DESC, share, job, ordinal LIMIT 1";
+
 pub(super) fn claim(write: &mut Write, request: &ClaimRequest, now: Timestamp) -> Result<Option<Claim>> {
     // Once due, always due: a clock set back delays nothing that was ready.
     write
@@ -50,13 +54,13 @@ pub(super) fn claim(write: &mut Write, request: &ClaimRequest, now: Timestamp) -
     }))
 }
 
+/// A place in the queue: priority, running tasks of the job, job, place in the plan.
+type Rank = (Reverse<i64>, i64, i64, i64);
+
 /// The best task of the pools with a free slot: priority, fewest running tasks of its job, oldest job, plan order.
 fn first_in_queue(write: &Write, request: &ClaimRequest) -> Result<Option<(JobId, TaskKey)>> {
-    let mut first_of_pool = write.tx.prepare_cached(
-        "SELECT priority, share, job, ordinal, key FROM tasks WHERE state = 'ready' AND due = 1 AND pool = ?1
-         ORDER BY priority DESC, share, job, ordinal LIMIT 1",
-    )?;
-    let mut best: Option<((Reverse<i64>, i64, i64, i64), TaskKey)> = None;
+    let mut first_of_pool = write.tx.prepare_cached(FIRST_OF_POOL)?;
+    let mut best: Option<(Rank, TaskKey)> = None;
     for (pool, _) in request.pools.iter().filter(|(_, free)| **free > 0) {
         let first = first_of_pool
             .query_row([pool], |row| {

@@ -8,7 +8,6 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 use super::super::error::{LedgerError, Result};
 use super::super::failpoint::{self, Failpoint};
-use super::super::lock::LedgerLock;
 use super::filesystem::check_local;
 use super::record::PlanCache;
 use super::schema;
@@ -28,7 +27,6 @@ pub struct SqliteLedger {
     reader: Mutex<Connection>,
     pub(super) plans: PlanCache,
     failpoint: Option<Failpoint>,
-    _lock: Option<LedgerLock>,
 }
 
 /// A transaction that changes something, and the names of what it does, for failpoints.
@@ -39,37 +37,16 @@ pub(super) struct Write<'a> {
 }
 
 impl SqliteLedger {
-    /// Opens the ledger in `folder` for a daemon, making both if need be. No other daemon can have it until this
-    /// value is dropped. After a crash the whole file is checked first.
+    /// Opens the ledger in `folder`, making both if need be. Several processes may have it open; which of them is the
+    /// daemon is a matter of [`LedgerLock`](super::LedgerLock).
     ///
     /// # Errors
-    /// `Locked`, `NetworkFilesystem`, `OldSqlite`, `NewerSchema`, `Damaged`, `BadFailpoint`, or what the file system says.
+    /// `NetworkFilesystem`, `OldSqlite`, `NewerSchema`, `Damaged`, `BadFailpoint`, or what the file system says.
     pub fn open(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|source| LedgerError::Io { path: folder.to_path_buf(), source })?;
-        let lock = LedgerLock::acquire(folder)?;
-        let after_crash = lock.after_crash();
-        let ledger = Self::open_file(folder, Some(lock))?;
-        if after_crash {
-            tracing::info!("the ledger was not closed: checking it");
-            ledger.check_file()?;
-        }
-        Ok(ledger)
-    }
-
-    /// Opens the ledger in `folder` beside a daemon that may have it: to look, to cancel, to retry.
-    ///
-    /// # Errors
-    /// As [`Self::open`], but never `Locked`; `Io` when there is no ledger.
-    pub fn attach(folder: &Path) -> Result<Self> {
-        let path = folder.join(FILE_NAME);
-        std::fs::metadata(&path).map_err(|source| LedgerError::Io { path, source })?;
-        Self::open_file(folder, None)
-    }
-
-    fn open_file(folder: &Path, lock: Option<LedgerLock>) -> Result<Self> {
         if rusqlite::version_number() < OLDEST_SQLITE_NUMBER {
             return Err(LedgerError::OldSqlite { found: rusqlite::version().into(), needed: OLDEST_SQLITE });
         }
+        std::fs::create_dir_all(folder).map_err(|source| LedgerError::Io { path: folder.to_path_buf(), source })?;
         check_local(folder)?;
         let failpoint = Failpoint::from_environment()?;
         let path = folder.join(FILE_NAME);
@@ -81,13 +58,7 @@ impl SqliteLedger {
         schema::migrate(&mut writer)?;
         let reader = connect(&path)?;
         reader.pragma_update(None, "query_only", true)?;
-        Ok(Self {
-            writer: Mutex::new(writer),
-            reader: Mutex::new(reader),
-            plans: PlanCache::default(),
-            failpoint,
-            _lock: lock,
-        })
+        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader), plans: PlanCache::default(), failpoint })
     }
 
     /// Where the ledger in `folder` lies.
@@ -98,7 +69,18 @@ impl SqliteLedger {
 
     /// Runs `work` in one transaction: all of it is durable when this returns `Ok`, nothing of it happened otherwise.
     pub(super) fn write<T>(&self, work: impl FnOnce(&mut Write) -> Result<T>) -> Result<T> {
+        self.write_synced("full", work)
+    }
+
+    /// Like [`Self::write`], but a power cut can undo it: for what is only about the present. It cannot get ahead of
+    /// anything else, since the next synced commit takes it along.
+    pub(super) fn write_unsynced<T>(&self, work: impl FnOnce(&mut Write) -> Result<T>) -> Result<T> {
+        self.write_synced("normal", work)
+    }
+
+    fn write_synced<T>(&self, synchronous: &str, work: impl FnOnce(&mut Write) -> Result<T>) -> Result<T> {
         let mut connection = hold(&self.writer);
+        connection.pragma_update(None, "synchronous", synchronous)?;
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut write = Write { tx: &tx, plans: &self.plans, names: Vec::new() };
         let value = work(&mut write)?;
@@ -147,5 +129,41 @@ impl From<rusqlite::Error> for LedgerError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged { problem: error.to_string() },
             _ => Self::Store(Box::new(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::conformance::{Bench, planned};
+    use super::super::super::{JobFilter, Ledger};
+    use super::super::queue;
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_said_and_survived() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = SqliteLedger::open(folder.path()).unwrap();
+        let bench = Bench::new(&ledger, "full");
+        let limit = |pages: i64| hold(&ledger.writer).pragma_update(None, "max_page_count", pages).unwrap();
+        let large = bench.new_job("a", (0..2_000).map(|n| planned(&format!("shots[{n}]"), &[])).collect());
+
+        limit(1); // SQLite makes it the present size
+        let refused = ledger.submit(&large, bench.now());
+        assert!(matches!(refused, Err(LedgerError::Full)), "{refused:?}");
+        assert_eq!(ledger.jobs(&JobFilter::default()).unwrap(), []);
+
+        limit(1_000_000);
+        bench.submit(&large);
+        ledger.verify().unwrap();
+    }
+
+    #[test]
+    fn the_queue_is_read_in_the_order_of_its_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = SqliteLedger::open(folder.path()).unwrap();
+        let connection = hold(&ledger.writer);
+        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", queue::FIRST_OF_POOL)).unwrap();
+        let steps = plan.query_map(["cpu"], |row| row.get::<_, String>("detail")).unwrap();
+        assert_eq!(steps.collect::<Result<Vec<_>, _>>().unwrap(), ["SEARCH tasks USING INDEX queue (pool=?)"]);
     }
 }

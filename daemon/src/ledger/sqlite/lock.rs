@@ -4,22 +4,22 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use super::error::{LedgerError, Result};
+use super::super::error::{LedgerError, Result};
+use super::store::SqliteLedger;
 
 /// Held for the life of a daemon.
 #[derive(Debug)]
 pub struct LedgerLock {
     file: File,
     path: PathBuf,
-    /// The daemon before this one did not close it: it was killed, or the machine stopped.
-    after_crash: bool,
 }
 
 impl LedgerLock {
-    /// Takes the lock of the ledger in `folder`, which must be there.
+    /// Takes the lock of the ledger in `folder`, which must be there. When the daemon before this one did not give it
+    /// back in order (it was killed, the machine stopped), the whole ledger is checked first.
     ///
     /// # Errors
-    /// `Locked`, with the other daemon's process id where it can be read.
+    /// `Locked`, with the other daemon's process id where it can be read; `Damaged`; what [`SqliteLedger::open`] gives.
     pub fn acquire(folder: &Path) -> Result<Self> {
         let path = folder.join("daemon.lock");
         let io = |source| LedgerError::Io { path: path.clone(), source };
@@ -35,15 +35,14 @@ impl LedgerLock {
             }
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
+        if !holder.trim().is_empty() && SqliteLedger::file(folder).exists() {
+            tracing::info!("the ledger was not closed in order: checking it");
+            SqliteLedger::open(folder)?.check_file()?;
+        }
         file.set_len(0).map_err(io)?;
         file.rewind().map_err(io)?;
         writeln!(file, "{}", std::process::id()).map_err(io)?;
-        Ok(Self { file, path, after_crash: !holder.trim().is_empty() })
-    }
-
-    #[must_use]
-    pub fn after_crash(&self) -> bool {
-        self.after_crash
+        Ok(Self { file, path })
     }
 }
 
