@@ -1,5 +1,6 @@
 //! What a producer or a pipeline author reads when a file is wrong. Every file in `bad/` has a snapshot beside it:
 //! read those to judge the messages.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "catalog/mod.rs"]
 mod catalog;
@@ -12,7 +13,8 @@ use spotloom::error::{Diagnostics, render};
 use spotloom::pipeline::{self, Pipeline};
 use spotloom::yaml;
 
-const GOOD_BRIEF: &str = "{campaign: C, title: T, pipeline: p, brand: zest, scenes: [{prompt: sea}], outputs: [youtube-15s]}";
+const GOOD_BRIEF: &str =
+    "{campaign: C, title: T, pipeline: p, brand: zest, scenes: [{prompt: sea}], outputs: [youtube-15s]}";
 
 fn bad(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad").join(kind)

@@ -1,4 +1,5 @@
 //! From a brief to a plan, with the built-in pipelines and the descriptions of the built plugins.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "catalog/mod.rs"]
 mod catalog;
@@ -121,7 +122,11 @@ fn what_did_not_change_is_the_same_task() {
     check(("assets/summer.mp3", "null"), &["prompts", "shots", "compose"], &["masters"]);
     check(("wipe", "cut"), &["prompts", "shots", "masters"], &["compose"]);
     check(("seed: 42", "seed: 43"), &["compose", "masters"], &["prompts"]);
-    check(("producer@agency.example", "boss@agency.example"), &["prompts", "shots", "compose", "masters"], &["deliver"]);
+    check(
+        ("producer@agency.example", "boss@agency.example"),
+        &["prompts", "shots", "compose", "masters"],
+        &["deliver"],
+    );
     check((", linkedin-landscape", ""), &["prompts", "shots", "compose"], &["masters"]);
 }
 
@@ -184,6 +189,17 @@ stages:
     assert_eq!((last.timeout_s, last.stall_timeout_s), (7200.0, 30.0));
     assert_eq!((last.cache, last.pool.as_str(), last.continue_on_error), (false, "gpu", true));
     assert_eq!(last.params["prompt"], "seed 42");
+}
+
+/// No mail server is needed for a brief that asks for no mail.
+#[test]
+fn a_studio_without_channels_makes_spots() {
+    let text =
+        "{campaign: C, title: T, pipeline: social-ad, brand: zest, scenes: [{prompt: sea}], outputs: [youtube-15s]}";
+    let plan = pipeline::expand(&built_in("social-ad"), &brief(text), &Studio::new().without_mail()).unwrap();
+    let keys: Vec<&str> = plan.tasks.iter().map(|t| t.key.as_str()).collect();
+    let expected = ["prompts[0]", "shots[0]", "compose[16:9,en]", "masters[16:9,en]", "deliver[folder:deliveries]"];
+    assert_eq!(keys, expected);
 }
 
 fn scenes() -> impl Strategy<Value = Vec<Value>> {

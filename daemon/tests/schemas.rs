@@ -1,4 +1,5 @@
 //! The JSON Schemas for editors, as files. `UPDATE_SCHEMAS=1` writes them anew.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::Path;
 

@@ -253,7 +253,7 @@ fn scene(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Scene> {
     let image = f.get("image").map(|n| asset(n, m));
     let seconds = f
         .get("seconds")
-        .map_or(Some(default_seconds()), |n| m.number(n, "seconds: a number from 0.5 to 60", 0.5..=LONGEST_SCENE));
+        .map_or(Some(default_seconds()), |n| m.number(n, "a number of seconds from 0.5 to 60", 0.5..=LONGEST_SCENE));
     let transition = f.get("transition").map_or(Some(Transition::default()), |n| {
         let choices = [
             ("cut", Transition::Cut),

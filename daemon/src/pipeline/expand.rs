@@ -23,7 +23,7 @@ use super::{deliver, model};
 use crate::brief::Brief;
 use crate::error::{self, Diagnostic, Diagnostics};
 use crate::ids::TaskKey;
-use crate::yaml::{Mistakes, Node};
+use crate::yaml::{self, Mistakes, Node};
 
 /// More tasks than this are a mistake in a `for-each`.
 const MOST_TASKS: usize = 2_000;
@@ -221,7 +221,7 @@ impl Expansion<'_> {
             let place = at.place(&error.path);
             let name = match error.path.as_slice() {
                 [] => key.to_string(),
-                path => format!("`{}` of {key}", path.join(".")),
+                path => format!("`{}` of {key}", yaml::dotted(path)),
             };
             self.mistakes.push(Diagnostic { place: Some(place), ..error.into_diagnostic(&name) });
         }

@@ -21,6 +21,6 @@ mod value;
 pub use catalog::{Catalog, NotFound, PluginInfo, ResourceFile};
 pub use deliver::VERSION;
 pub use expand::{expand, unknown};
-pub use schema::schema;
 pub use model::{Input, InputKind, Pipeline, Stage};
+pub use schema::schema;
 pub use template::slug;

@@ -55,6 +55,7 @@ struct Input {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
+#[expect(dead_code, reason = "only the schema is made from it")]
 enum Type {
     String,
     Integer,
@@ -127,6 +128,7 @@ struct Deliver {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
+#[expect(dead_code, reason = "only the schema is made from it")]
 enum Event {
     Accepted,
     Delivered,

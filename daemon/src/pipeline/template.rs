@@ -238,13 +238,17 @@ fn filters(text: &str) -> Vec<&str> {
 
 /// An error of minijinja in our words, at its place. `offset` is where its source starts in the scalar.
 fn explain(node: &Node, offset: usize, error: &Error) -> Diagnostic {
-    let place = match error.range() {
-        Some(range) => node.place_within(range.start + offset..range.end + offset),
-        None => node.place(),
-    };
+    let text = node.as_text().unwrap_or_default();
+    let range = error.range().map(|r| r.start + offset..r.end + offset).map(|mut range| {
+        // Of `brand.tone.voice` the engine points at `.tone.voice` only.
+        if let Some(before) = text.get(..range.start).filter(|_| error.kind() == ErrorKind::UndefinedError) {
+            range.start = before.trim_end_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.')).len();
+        }
+        range
+    });
+    let place = range.clone().map_or_else(|| node.place(), |range| node.place_within(range));
     let detail = error.detail().unwrap_or_default();
-    let meant = error.range().zip(node.as_text());
-    let meant = meant.and_then(|(r, text)| text.get(r.start + offset..r.end + offset)).map(str::trim);
+    let meant = range.and_then(|range| text.get(range)).map(str::trim);
     let message = match error.kind() {
         ErrorKind::SyntaxError => format!("the expression can't be read: {detail}"),
         ErrorKind::UndefinedError => {

@@ -209,7 +209,7 @@ impl<'a> Fields<'a> {
     /// The fields of `node`, which is `what` (`a scene`, `the brief`).
     pub fn of(node: &'a Node, what: &str, mistakes: &mut Mistakes) -> Option<Self> {
         if node.as_mapping().is_none() {
-            mistakes.wrong_type(node, &format!("{what}: a mapping of fields, like `name: value`"));
+            mistakes.wrong_type(node, &format!("{what} as fields, like `name: value`"));
             return None;
         }
         Some(Self { node, what: what.into(), asked: Vec::new(), missing: Vec::new() })

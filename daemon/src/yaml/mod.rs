@@ -13,4 +13,4 @@ mod syntax;
 pub use fields::{Fields, Mistakes};
 pub use node::{Entry, Kind, Node, Style};
 pub use parse::{MAX_BYTES, MAX_DEPTH, MAX_NODES, parse, too_large};
-pub use schema::{Schema, SchemaError, typed};
+pub use schema::{Schema, SchemaError, dotted, typed};

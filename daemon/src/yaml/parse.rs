@@ -47,7 +47,7 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<Node, Diagnostics> {
         block_nesting_limit: MAX_DEPTH,
     };
     for next in Parser::new_from_str_with_options(source.text(), options) {
-        let (event, span) = next.map_err(|e| vec![syntax::explain(&source, &e)])?;
+        let (event, span) = next.map_err(|e| vec![syntax::explain(&source, &e, builder.open_bracket())])?;
         builder.take(event, span).map_err(|d| vec![*d])?;
     }
     if !builder.duplicates.is_empty() {
@@ -106,8 +106,14 @@ impl Builder {
         }
     }
 
+    /// Where the innermost `[` or `{` stands that is still open.
+    fn open_bracket(&self) -> Option<Span> {
+        self.open.last().filter(|open| open.flow).map(|open| open.span)
+    }
+
     fn take(&mut self, event: Event<'_>, at: granit_parser::Span) -> Result<(), Fault> {
         let span = convert(at);
+        let tag_at = at.tag_span().map_or(span, convert);
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -119,16 +125,16 @@ impl Builder {
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let style = self.style(style, &text, tag.as_deref(), span)?;
+                let style = self.style(style, &text, tag.as_deref(), tag_at)?;
                 let node = self.node(span, Kind::Scalar(text.into(), style));
                 self.finish(node, anchor, 1)?;
             }
             Event::SequenceStart(style, anchor, tag) => {
-                self.collection_tag(tag.as_deref(), "seq", span)?;
+                self.collection_tag(tag.as_deref(), "seq", tag_at)?;
                 self.begin(span, anchor, style, Content::Sequence(Vec::new()))?;
             }
             Event::MappingStart(style, anchor, tag) => {
-                self.collection_tag(tag.as_deref(), "map", span)?;
+                self.collection_tag(tag.as_deref(), "map", tag_at)?;
                 let content = Content::Mapping { entries: Vec::new(), seen: HashMap::new(), key: None };
                 self.begin(span, anchor, style, content)?;
             }

@@ -57,7 +57,7 @@ impl SchemaError {
         let place = key.map_or_else(|| at.place(), |entry| entry.key_node.place());
         let name = match self.path.as_slice() {
             [] => what.to_owned(),
-            path => format!("`{}` in {what}", path.join(".")),
+            path => format!("`{}` in {what}", dotted(path)),
         };
         Diagnostic { place: Some(place), ..self.into_diagnostic(&name) }
     }
@@ -240,6 +240,20 @@ impl Schema {
             found.push(one_of(wrong, error.instance(), &names));
         }
     }
+}
+
+/// `scenes[1].seconds`
+#[must_use]
+pub fn dotted(path: &[String]) -> String {
+    let mut text = String::new();
+    for step in path {
+        match step.parse::<usize>() {
+            Ok(index) if !text.is_empty() => text.push_str(&format!("[{index}]")),
+            _ if text.is_empty() => text.push_str(step),
+            _ => text.push_str(&format!(".{step}")),
+        }
+    }
+    text
 }
 
 fn keys(object: Option<&Value>) -> impl Iterator<Item = &str> {

@@ -43,8 +43,8 @@ pub(super) fn too_deep(source: &Source, span: Span) -> Diagnostic {
         .expected(format!("at most {MAX_DEPTH} levels"))
 }
 
-/// A syntax error in plain words.
-pub(super) fn explain(source: &Source, error: &ScanError) -> Diagnostic {
+/// A syntax error in plain words. `bracket` is the innermost one that is open where it happened.
+pub(super) fn explain(source: &Source, error: &ScanError, bracket: Option<Span>) -> Diagnostic {
     use ErrorKind as E;
     let marker = error.marker();
     let span = Span { line: to_u32(marker.line()), column: to_u32(marker.col() + 1), width: 1 };
@@ -56,6 +56,11 @@ pub(super) fn explain(source: &Source, error: &ScanError) -> Diagnostic {
             .at(source.place(tab))
             .expected("blanks; YAML does not allow tabs here")
             .hint("replace each tab with two blanks (editors can do that for the whole file)");
+    }
+    if let Some(bracket) = bracket.filter(|b| b.line < span.line) {
+        return Diagnostic::new("yaml-syntax", "the bracket that opens here is never closed")
+            .at(source.place(Span { width: 1, ..bracket }))
+            .hint(format!("add the closing one before line {}", span.line));
     }
     let (message, hint) = match error.kind() {
         E::UnknownAnchor => ("the alias stands for nothing", "mark the value to repeat with `&name` further up"),

@@ -32,7 +32,8 @@ impl Studio {
             (description.id.clone(), PluginInfo { sha256: sha(&description.id), description })
         });
         let preset = |name: &str, width: u32, height: u32, aspect: &str| {
-            let data = json!({"width": width, "height": height, "fps": 30, "aspect": aspect, "safe-zone": {"top": 0.1}});
+            let data =
+                json!({"width": width, "height": height, "fps": 30, "aspect": aspect, "safe-zone": {"top": 0.1}});
             (name.to_owned(), data.as_object().cloned().unwrap())
         };
         let channel = |value: Value| value.as_object().cloned().unwrap();
