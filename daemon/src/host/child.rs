@@ -80,6 +80,8 @@ fn serve(args: &Args) -> Result<i32, (i32, String)> {
     if getpgrp() != getpid() {
         setpgid(None, None).map_err(|e| failed("could not start a process group", e.into()))?;
     }
+    // What `top` shows. Only a name: nothing depends on it.
+    let _ = std::fs::write("/proc/self/comm", "spotloom-host");
     confine::close_inherited();
     let (input, output) = confine::move_protocol().map_err(|e| failed("could not set up the channel", e))?;
     let confinement = confine::drop_rights(args.memory_limit);

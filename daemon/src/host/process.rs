@@ -71,6 +71,8 @@ impl Host {
     /// Starts a process for `plugin`; it has not said anything yet. Must be called within a tokio runtime.
     pub(super) fn start(options: &HostOptions, plugin: &PluginFile, memory_limit: Option<u64>) -> io::Result<Self> {
         let mut command = Command::new(&options.program);
+        // What `ps` shows; the program itself may be a path under /proc.
+        command.arg0("spotloom");
         command.arg("plugin-host").arg("--plugin").arg(&plugin.path).arg("--sha256").arg(plugin.sha256.as_str());
         if let Some(bytes) = memory_limit {
             command.arg("--memory-limit").arg(bytes.to_string());
@@ -99,7 +101,7 @@ impl Host {
             group.signal(Signal::KILL);
             return Err(e);
         }
-        // From here on an early return kills the group: the guard is the `Host` itself, and before that its closed stdin.
+        // An early return from here on closes `stdin`, and with it the host ends itself.
         let stdin = ChildStdin::from_std(stdin)?;
         let lines = Lines::new(ChildStdout::from_std(stdout)?, MAX_LINE);
         let tail = Arc::new(Mutex::new(VecDeque::with_capacity(TAIL)));
