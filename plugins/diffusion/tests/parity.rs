@@ -13,7 +13,6 @@ use support::npz::Npz;
 fn check(name: &str, found: &ArrayD<f32>, expected: &ArrayD<f32>, limit: f32) {
     assert_eq!(found.shape(), expected.shape(), "{name}");
     let difference = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    eprintln!("{name}: largest difference {difference:e}");
     assert!(difference <= limit, "{name}: {difference} is more than {limit}");
 }
 

@@ -40,11 +40,11 @@ impl Film {
     /// Never for a picture of the size this was made for.
     pub fn frame(&self, index: u64, picture: &Picture) -> spotloom_media::Result<Frame> {
         let grain = self.grain.frame(index);
-        let mut planes: Vec<Vec<u8>> = (0..3).map(|p| Vec::with_capacity(self.format.plane_bytes(p))).collect();
-        self.luma.run(picture.plane(0), |y, row| grain.luma(y, row, &mut planes[0]));
-        for plane in 1..3 {
-            self.chroma.run(picture.plane(plane), |y, row| grain.chroma(plane, y, row, &mut planes[plane]));
-        }
-        Frame::from_planes(self.format, planes)
+        let mut planes: [Vec<u8>; 3] = std::array::from_fn(|p| Vec::with_capacity(self.format.plane_bytes(p)));
+        let [luma, cb, cr] = &mut planes;
+        self.luma.run(picture.plane(0), |y, row| grain.luma(y, row, luma));
+        self.chroma.run(picture.plane(1), |y, row| grain.chroma(1, y, row, cb));
+        self.chroma.run(picture.plane(2), |y, row| grain.chroma(2, y, row, cr));
+        Frame::from_planes(self.format, planes.into())
     }
 }
