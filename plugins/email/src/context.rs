@@ -28,7 +28,7 @@ pub(crate) fn of(event: Event, params: &Params, run: &Run, attached: bool, poste
         "files": run.inputs("files").iter().map(file).collect::<Vec<_>>(),
         "attached": attached,
         "poster": poster.map(|p| json!({"width": p.width, "height": p.height})),
-        "location": params.location,
+        "location": params.location.as_ref().map(|l| l.replace("{version}", &job.version.to_string())),
         "details": params.details,
         "failure": failure,
     })

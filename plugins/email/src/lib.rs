@@ -34,7 +34,8 @@ pub struct Params {
     /// What the mail tells; by default what there is to tell of the job.
     #[serde(default)]
     pub event: Option<Event>,
-    /// Where the recipients find the files when they are not attached: a path or a link, as text.
+    /// Where the recipients find the files when they are not attached: a path or a link, as text. `{version}` stands
+    /// for the number of the job's version.
     #[serde(default)]
     pub location: Option<String>,
     /// What else the mail should say of the job, line by line: pipeline, outputs, languages, …

@@ -126,7 +126,7 @@ fn the_built_in_templates() {
             .params({
                 let mut params = params(port);
                 params["details"] = json!([{"label": "Outputs", "text": "YouTube 15 s, Instagram Reel"}]);
-                params["location"] = "https://files.nord.example/summer/citrus-v2".into();
+                params["location"] = "https://files.nord.example/summer/citrus-v{version}".into();
                 params
             })
             .input("template", template(name), "inode/directory")

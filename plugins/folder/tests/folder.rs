@@ -56,7 +56,7 @@ fn listing(folder: &Path) -> Vec<String> {
 #[test]
 fn delivers_named_by_version_with_poster_manifest_and_receipt() {
     let disk = Disk::new();
-    let done = disk.deliver("Summer/Hero: v2", &[("wide.mp4", "wide"), ("tall.mp4", "tall")]);
+    let done = disk.deliver("Summer/Hero: v{version}", &[("wide.mp4", "wide"), ("tall.mp4", "tall")]);
     let folder = disk.root().join("Summer/Hero_ v2");
     assert_eq!(listing(&folder), ["manifest.json", "poster.png", "tall_v2.mp4", "wide_v2.mp4"]);
     assert_eq!(fs::read_to_string(folder.join("wide_v2.mp4")).unwrap(), "wide");

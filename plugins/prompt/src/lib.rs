@@ -21,9 +21,9 @@ const MAX_PROMPT: usize = 2000;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Params {
-    /// The scene in the brief's words. May be empty when there is a picture instead.
+    /// The scene in the brief's words. May be left out when there is a picture instead.
     #[serde(default)]
-    pub prompt: String,
+    pub prompt: Option<String>,
     /// Length of the shot.
     #[schemars(range(min = 0.1, max = 600.0))]
     pub seconds: f64,
@@ -120,7 +120,7 @@ impl Stage for Prompt {
         check(&params)?;
         let template = Template::read(&run.require("template")?.path)?;
         let mut scene = Scene {
-            prompt: words(&params.prompt),
+            prompt: words(params.prompt.as_deref().unwrap_or_default()),
             seconds: params.seconds,
             index: params.index,
             total: params.total.max(params.index.saturating_add(1)),
@@ -162,7 +162,7 @@ fn check(params: &Params) -> Result<(), Failure> {
     if !(0.1..=600.0).contains(&params.seconds) {
         return bad(format!("`seconds` is {}; it must be 0.1 to 600", params.seconds));
     }
-    let length = params.prompt.chars().count();
+    let length = params.prompt.iter().flat_map(|p| p.chars()).count();
     if length > MAX_PROMPT {
         return bad(format!("`prompt` has {length} characters; {MAX_PROMPT} are allowed"));
     }

@@ -77,7 +77,7 @@ fn the_seed_decides_and_the_look_stays_over_a_spot() {
     };
     assert_eq!(caption(1, 0), caption(1, 0));
     let seeds: BTreeSet<_> = (0..20).map(|seed| caption(seed, 0)).collect();
-    assert!(seeds.len() > 10, "20 seeds make {} captions", seeds.len());
+    assert!(seeds.len() > 5, "20 seeds make {} captions", seeds.len());
     // Of a caption only the camera changes from shot to shot: light, lens and mood are the spot's.
     let look = |caption: &str| caption.rsplit(", ").take(2).map(str::to_owned).collect::<Vec<_>>();
     let shots: Vec<_> = (0..9).map(|index| caption(7, index)).collect();
@@ -87,8 +87,10 @@ fn the_seed_decides_and_the_look_stays_over_a_spot() {
 
 #[test]
 fn a_scene_without_words_is_the_templates_own() {
-    let shot = shot("ad-shot", json!({"prompt": " ", "seconds": 5, "expand": "none"}));
-    assert_eq!(shot["prompt"], "product shot");
+    for prompt in [json!(" "), json!(null)] {
+        let shot = shot("ad-shot", json!({"prompt": prompt, "seconds": 5, "expand": "none"}));
+        assert_eq!(shot["prompt"], "product shot");
+    }
 }
 
 /// The embedded model ignores the words it doesn't know, but every word it does know changes the picture. So whatever a
