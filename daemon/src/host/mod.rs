@@ -20,6 +20,9 @@
 //! kills what is left of the group *before* it reaps the leader (so that the group's number can't belong to anybody
 //! else yet), and only then tells.
 //!
+//! Not covered: a plugin that means harm. There is no sandbox yet (the level reached is in the log when a host gets
+//! ready), and a process that leaves the group with `setsid` outlives its host. Trust is what the registry is for.
+//!
 //! Invariants: the daemon itself never loads a plugin. A run ends in exactly one [`EndKind`], and exit code 0 without the
 //! typed end is a failure. A host that crashed, broke the protocol or had to be killed is never used again. `unsafe`
 //! and `libloading` exist in this folder only.
