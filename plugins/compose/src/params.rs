@@ -145,7 +145,7 @@ fn default_locale() -> String {
 }
 
 fn default_grain() -> f64 {
-    0.2
+    0.08
 }
 
 fn default_push() -> f64 {

@@ -113,20 +113,25 @@ impl Typesetter {
     fn try_size(&mut self, spec: &TextSpec, spans: &[Span], size: f32) -> Result<Option<TextBlock>, Error> {
         let joining = spans.iter().any(|s| s.joining);
         let cap = self.cap_height(&spec.family, spec.weight)? * size;
-        let line_height = size * spec.leading;
+        // Marks above and below letters need more room than Latin's.
+        let line_height = size * spec.leading * if joining { 1.18 } else { 1.0 };
         let buffer = self.shape(spec, spans, size, spec.width);
         let (count, widest) = extent(&buffer);
         let descent = size * if joining { 0.38 } else { 0.22 };
-        let height = cap + line_height * (count.max(1) - 1) as f32 + descent;
+        let tallest = if joining { size } else { cap };
+        let height = tallest + line_height * (count.max(1) - 1) as f32 + descent;
         if count > spec.max_lines || widest > spec.width || height > spec.height {
             return Ok(None);
         }
         let buffer = if count > 1 { self.balance(spec, spans, size, count, buffer) } else { buffer };
         let mut ink = Ink::default();
-        let lines: Vec<Line> = buffer.layout_runs().map(|run| self.line(&run, &mut ink)).collect();
+        let lines: Vec<Line> =
+            buffer.layout_runs().map(|run| self.line(spec, &run, &mut ink)).collect::<Result<_, _>>()?;
         let width = lines.iter().fold(0.0_f32, |w, l| w.max(l.width));
+        let ascent = if joining { ink.top.clamp(0.6 * size, size) } else { cap };
         let middle = if joining { (ink.top - ink.bottom) / 2.0 } else { cap / 2.0 };
-        Ok(Some(TextBlock { size, width, height, ascent: cap, descent, middle, line_height, lines }))
+        let height = height - tallest + ascent;
+        Ok(Some(TextBlock { size, width, height, ascent, descent, middle, line_height, lines }))
     }
 
     /// The narrowest setting with as many lines: no last line of one short word.
@@ -177,17 +182,20 @@ impl Typesetter {
         let text = if spec.rtl { format!("\u{200F}{}", spec.text) } else { spec.text.clone() };
         for c in text.chars() {
             let neutral = !c.is_alphanumeric();
-            let stays = spans.last().filter(|s| is_ignorable(c) || (neutral && self.has(&s.family, spec.weight, c)));
+            let last = spans.last().map(|s| (s.family.clone(), s.joining));
+            let stays = last.filter(|(family, joining)| {
+                // Punctuation of a right-to-left word stays in its run, where the engine orders it, and borrows a glyph.
+                is_ignorable(c) || (neutral && (*joining || self.has(family, spec.weight, c)))
+            });
+            if stays.is_some() && !is_ignorable(c) && !families.iter().any(|f| self.has(f, spec.weight, c)) {
+                return Err(missing(spec, c));
+            }
             let family = match stays {
-                Some(span) => span.family.clone(),
+                Some((family, _)) => family,
                 None if is_ignorable(c) || c.is_whitespace() => spec.family.clone(),
                 None => {
                     let found = families.iter().find(|f| self.has(f, spec.weight, c));
-                    found.cloned().ok_or_else(|| Error::MissingGlyph {
-                        name: spec.name.clone(),
-                        character: c,
-                        font: spec.family.clone(),
-                    })?
+                    found.cloned().ok_or_else(|| missing(spec, c))?
                 }
             };
             let joining = is_joining(c);
@@ -244,17 +252,21 @@ impl Typesetter {
         Error::MissingFont { family: family.into(), known: known.join(", ") }
     }
 
-    fn line(&mut self, run: &LayoutRun<'_>, ink: &mut Ink) -> Line {
+    fn line(&mut self, spec: &TextSpec, run: &LayoutRun<'_>, ink: &mut Ink) -> Result<Line, Error> {
         let is_space = |g: &&cosmic_text::LayoutGlyph| run.text[g.start..g.end].chars().all(char::is_whitespace);
         let visible = || run.glyphs.iter().filter(|g| !is_space(g));
         let left = visible().map(|g| g.x).fold(f32::INFINITY, f32::min);
         let right = visible().map(|g| g.x + g.w).fold(f32::NEG_INFINITY, f32::max);
         if left > right {
-            return Line { width: 0.0, words: Vec::new() };
+            return Ok(Line { width: 0.0, words: Vec::new() });
         }
         let starts = word_starts(run.text);
         let mut words: Vec<(usize, String)> = Vec::new();
         for glyph in visible() {
+            let first = run.text[glyph.start..glyph.end].chars().find(|c| !is_ignorable(*c));
+            if let (0, Some(c)) = (glyph.glyph_id, first) {
+                return Err(missing(spec, c));
+            }
             let word = starts.partition_point(|&s| s <= glyph.start);
             let key = glyph.physical((0.0, 0.0), 1.0).cache_key;
             let Some(commands) = self.outlines.get_outline_commands(&mut self.fonts, key) else { continue };
@@ -270,8 +282,13 @@ impl Typesetter {
             outline(commands, x, y, &mut words[at].1, ink);
         }
         words.sort_by_key(|(word, _)| *word);
-        Line { width: right - left, words: words.into_iter().map(|(_, d)| d).filter(|d| !d.is_empty()).collect() }
+        let words = words.into_iter().map(|(_, d)| d).filter(|d| !d.is_empty()).collect();
+        Ok(Line { width: right - left, words })
     }
+}
+
+fn missing(spec: &TextSpec, character: char) -> Error {
+    Error::MissingGlyph { name: spec.name.clone(), character, font: spec.family.clone() }
 }
 
 /// How far outlines reach above and below the baseline.
@@ -336,4 +353,90 @@ fn is_ignorable(c: char) -> bool {
 /// Scripts whose letters touch: space between letters would tear words apart.
 fn is_joining(c: char) -> bool {
     matches!(c, '\u{0590}'..='\u{0DFF}' | '\u{FB1D}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::fonts;
+
+    fn spec(text: &str) -> TextSpec {
+        TextSpec {
+            name: "headline".into(),
+            text: text.into(),
+            family: "Sora".into(),
+            weight: 800,
+            size: 100.0,
+            min_size: 40.0,
+            width: 600.0,
+            height: 400.0,
+            max_lines: 3,
+            leading: 1.1,
+            tracking: 0.0,
+            rtl: false,
+        }
+    }
+
+    fn typesetter() -> Typesetter {
+        Typesetter::new(fonts::load(Path::new("/nonexistent")).unwrap(), "en")
+    }
+
+    #[test]
+    fn texts_wrap_shrink_and_then_fail() {
+        let mut setter = typesetter();
+        let mut check = |text: &str, lines: usize, full_size: bool| {
+            let block = setter.set(&spec(text)).unwrap();
+            assert_eq!(block.lines.len(), lines, "{text}");
+            assert_eq!(block.size == 100.0, full_size, "{text}: {}", block.size);
+            assert!(block.width <= 600.0 && block.height <= 400.0, "{text}");
+        };
+        check("Hello", 1, true);
+        check("Taste the sun", 2, true);
+        check("Sonnenblumen", 1, false);
+        check("One two three four five six seven eight", 3, false);
+        let failed = setter.set(&spec(&"Sonnenblumen".repeat(4))).unwrap_err();
+        assert_eq!(failed.code(), "text-does-not-fit");
+    }
+
+    #[test]
+    fn every_script_that_ships_has_its_glyphs() {
+        let mut setter = typesetter();
+        for text in [
+            "Größe, ß & œuvre!",
+            "Żółć – ığüşöç",
+            "Вкус солнца",
+            "Γεύση",
+            "ذُق الشمس! (100%)",
+            "טעם השמש.",
+            "सूरज का स्वाद",
+        ] {
+            let block = setter.set(&TextSpec { width: 5000.0, ..spec(text) }).unwrap();
+            assert_eq!(block.lines[0].words.len(), text.split(' ').count(), "{text}");
+        }
+        let failed = setter.set(&spec("太陽")).unwrap_err();
+        assert!(failed.to_string().contains("'太' (U+592A)"), "{failed}");
+    }
+
+    /// Left edge of a word's outlines.
+    fn left(d: &str) -> f32 {
+        let numbers = d.split(|c: char| c.is_ascii_alphabetic()).filter_map(|p| p.split(' ').next()?.parse().ok());
+        numbers.fold(f32::INFINITY, f32::min)
+    }
+
+    #[test]
+    fn arabic_runs_from_right_to_left_with_its_punctuation() {
+        let mut setter = typesetter();
+        let block = setter.set(&TextSpec { rtl: true, width: 5000.0, ..spec("برتقال حقيقي. ولا شيء آخر.") }).unwrap();
+        let words: Vec<f32> = block.lines[0].words.iter().map(|d| left(d)).collect();
+        assert!(words.windows(2).all(|w| w[0] > w[1]), "{words:?}");
+        // A full stop is at the left end of its word: the word reaches further left than without it.
+        let mut width = |text: &str| {
+            let block = setter.set(&TextSpec { rtl: true, width: 5000.0, ..spec(text) }).unwrap();
+            (block.lines[0].width, left(&block.lines[0].words[0]))
+        };
+        let ((with, dot), (without, letter)) = (width("حقيقي."), width("حقيقي"));
+        assert!(with > without && dot < letter + 12.0, "{with} {without} {dot} {letter}");
+    }
 }

@@ -185,3 +185,55 @@ fn frame_rate(fps: f64) -> Result<(u32, u32), Error> {
     }
     Ok(if fps.fract() == 0.0 { (fps as u32, 1) } else { ((fps * 1000.0).round() as u32, 1000) })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn timeline(scenes: Value, card: f64, clips: &[f64]) -> Timeline {
+        let given = json!({"width": 64, "height": 64, "scenes": scenes, "end-card": {"seconds": card}});
+        Timeline::new(&serde_json::from_value(given).unwrap(), clips).unwrap()
+    }
+
+    #[test]
+    fn transitions_lie_around_the_cut_and_shorten_nothing() {
+        let t = timeline(json!([{"seconds": 4}, {"seconds": 2, "transition-seconds": 1}]), 3.0, &[9.0, 9.0]);
+        assert_eq!((t.frames, t.seconds), (270, 9.0));
+        let check = |at: f64, expected: Showing| assert_eq!(t.showing(at), expected, "{at}");
+        check(0.0, Showing::One { part: 0 });
+        check(3.49, Showing::One { part: 0 });
+        check(3.5, Showing::Two { from: 0, to: 1, kind: TransitionKind::Fade, progress: 0.0 });
+        check(4.25, Showing::Two { from: 0, to: 1, kind: TransitionKind::Fade, progress: 0.75 });
+        check(4.5, Showing::One { part: 1 });
+        // The look sweeps the card in: the footage itself cuts.
+        check(6.0, Showing::One { part: 2 });
+        check(99.0, Showing::One { part: 2 });
+        assert_eq!(t.footage(0), (0.0, 4.5));
+        assert_eq!(t.footage(1), (3.5, 6.0));
+    }
+
+    #[test]
+    fn a_transition_is_never_longer_than_the_scenes_it_joins() {
+        let t = timeline(json!([{"seconds": 4}, {"seconds": 0.5, "transition-seconds": 2}]), 0.0, &[9.0, 9.0]);
+        assert_eq!(t.parts[1].transition_seconds, 0.4);
+        let cut = timeline(json!([{"seconds": 4}, {"seconds": 4, "transition": "cut"}]), 0.0, &[9.0, 9.0]);
+        assert_eq!(cut.parts[1].transition_seconds, 0.0);
+    }
+
+    #[test]
+    fn rates_are_exact_fractions() {
+        for (fps, expected) in [
+            (25.0, (25, 1)),
+            (30.0, (30, 1)),
+            (23.976, (24_000, 1001)),
+            (29.97, (30_000, 1001)),
+            (59.94, (60_000, 1001)),
+            (12.5, (12_500, 1000)),
+        ] {
+            assert_eq!(frame_rate(fps).unwrap(), expected, "{fps}");
+        }
+        assert!(frame_rate(5.0).is_err());
+    }
+}

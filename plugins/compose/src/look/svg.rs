@@ -1,5 +1,6 @@
 //! A filled-in look to layers: its top-level groups, each as a small SVG document with the texts as outlines.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use resvg::usvg::roxmltree::{Document, Node, ParsingOptions};
@@ -58,6 +59,12 @@ pub fn layers(svg: &str, scope: &Scope<'_>) -> Result<Vec<LayerSource>, Error> {
                     scope.pictures.keys()
                 )));
             }
+        }
+    }
+    let mut ids = BTreeSet::new();
+    for node in document.descendants() {
+        if let Some(id) = node.attribute("id").filter(|id| !ids.insert(*id)) {
+            return Err(scope.wrong(format!("{}: the id `{id}` is used twice", place(&document, node))));
         }
     }
     let mut shared = String::new();

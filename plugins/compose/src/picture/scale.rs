@@ -148,3 +148,46 @@ impl Crop {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scaled(source: &[u16], first: f64, step: f64, results: usize) -> Vec<f32> {
+        let (x, y) = (Axis::new(source.len(), results, first, step), Axis::new(1, 1, 0.0, 1.0));
+        let mut out = Vec::new();
+        rows(source, source.len(), &x, &y, 0..1, |_, values| out.extend_from_slice(values));
+        out
+    }
+
+    #[test]
+    fn one_to_one_is_a_copy_and_edges_repeat() {
+        let source = [10, 500, 20, 900, 40, 16_000];
+        assert_eq!(scaled(&source, 0.0, 1.0, 6), source.map(f32::from));
+        assert_eq!(scaled(&source, -3.0, 1.0, 2), [10.0, 10.0]);
+    }
+
+    #[test]
+    fn a_slope_stays_a_slope_between_samples_and_when_it_shrinks() {
+        let ramp: Vec<u16> = (0..64).map(|i| i * 100).collect();
+        for (first, step, results) in [(10.25, 1.0, 8), (10.0, 0.37, 20), (9.5, 3.0, 12)] {
+            for (i, v) in scaled(&ramp, first, step, results).into_iter().enumerate() {
+                let expected = ((first + step * i as f64) * 100.0) as f32;
+                assert!((v - expected).abs() < 1.0, "{first} {step}: {v}, expected {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_crop_covers_and_stays_inside() {
+        for (from, to) in [((1280, 720), (1080, 1920)), ((1280, 720), (1920, 1080)), ((100, 700), (640, 640))] {
+            for lean in [(0.0, 0.0), (1.0, -1.0), (-1.0, 1.0)] {
+                let crop = Crop::cover(from, to, 1.1, lean);
+                let right = crop.origin.0 + to.0 as f64 * crop.step;
+                let bottom = crop.origin.1 + to.1 as f64 * crop.step;
+                assert!(crop.origin.0 >= -1e-9 && crop.origin.1 >= -1e-9, "{crop:?}");
+                assert!(right <= from.0 as f64 + 1e-9 && bottom <= from.1 as f64 + 1e-9, "{crop:?}");
+            }
+        }
+    }
+}

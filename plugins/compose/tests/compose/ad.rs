@@ -1,0 +1,145 @@
+//! The stage through the harness, with real clips, fonts, looks and encodes.
+
+use crate::common::{GREY, WHITE, clip, compose, frames, params, pixel, template, with_look};
+use serde_json::json;
+use spotloom_compose::colour::Rgb;
+use spotloom_media::probe;
+use tempfile::TempDir;
+
+#[test]
+fn the_built_in_looks_work_in_every_aspect_language_and_with_and_without_a_product() {
+    let folder = TempDir::new().unwrap();
+    let clips =
+        [clip(folder.path(), "a.mkv", (128, 72), 20, |_| GREY), clip(folder.path(), "b.mkv", (128, 72), 20, |_| WHITE)];
+    let arabic = json!({"headline": "ذُق الشمس", "subline": "برتقال حقيقي. ولا شيء آخر.", "cta": "اطلب الآن"});
+    for look in ["clean", "bold-type"] {
+        for (width, height) in [(320, 180), (180, 320), (180, 180), (176, 220)] {
+            for (locale, product) in [("en", true), ("ar", false), ("ar", true)] {
+                let mut given = params(json!({"width": width, "height": height, "locale": locale}));
+                if locale == "ar" {
+                    given["copy"] = arabic.clone();
+                }
+                // What Instagram's interface covers.
+                given["safe-zone"] = json!({"top": 0.14, "bottom": if height > width { 0.35 } else { 0.0 }});
+                let mut harness = compose(look, given, &clips);
+                if product {
+                    harness = harness.input("product", template("studio/assets/zest-can.png"), "image/png");
+                }
+                let done = harness.run();
+                let facts = &done.outputs("mezzanine")[0].facts;
+                assert_eq!((&facts["width"], &facts["height"]), (&json!(width), &json!(height)));
+                let video = probe(done.path("mezzanine")).unwrap().video.unwrap();
+                assert_eq!((video.width, video.height), (width, height), "{look} {locale}");
+                assert!(done.path("poster").is_file());
+            }
+        }
+    }
+}
+
+#[test]
+fn an_ad_is_as_long_as_its_scenes_and_its_card() {
+    let folder = TempDir::new().unwrap();
+    let clips =
+        [clip(folder.path(), "a.mkv", (64, 36), 15, |_| GREY), clip(folder.path(), "b.mkv", (64, 36), 90, |_| WHITE)];
+    let scenes = json!([{"seconds": 1.5}, {"seconds": 0.7, "transition": "wipe"}]);
+    let done = compose("clean", params(json!({"scenes": scenes, "end-card": {"seconds": 1.3}})), &clips).run();
+    assert_eq!(done.facts()["frames"], json!(35));
+    assert_eq!(frames(&done).len(), 35);
+}
+
+#[test]
+fn a_brand_colour_is_the_brand_colour_in_the_file() {
+    let folder = TempDir::new().unwrap();
+    let look = folder.path().join("plate.svg");
+    for colour in ["#F28C0F", "#0B4F4A", "#FFFFFF", "#000000", "#E3000B"] {
+        let svg = format!(
+            "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {{{{ width }}}} {{{{ height }}}}' width='{{{{ width }}}}' height='{{{{ height }}}}'>\
+             <g id='plate'><rect x='200' y='200' width='900' height='600' fill='{colour}'/></g></svg>"
+        );
+        std::fs::write(&look, svg).unwrap();
+        let clips = [clip(folder.path(), "a.mkv", (64, 36), 6, |_| GREY)];
+        let done = with_look(&look, params(json!({"end-card": {"seconds": 0}})), &clips).run();
+        let wanted: Rgb = colour.parse().unwrap();
+        let found = pixel(&frames(&done)[1], 100, 80);
+        for (w, f) in wanted.0.iter().zip(found) {
+            assert!(w.abs_diff(f) <= 2, "{colour} came back as {found:?}");
+        }
+    }
+}
+
+#[test]
+fn small_texts_stay_readable_over_white_footage() {
+    let folder = TempDir::new().unwrap();
+    let clips = [clip(folder.path(), "a.mkv", (128, 72), 40, |_| WHITE)];
+    for (width, height) in [(1280, 720), (720, 1280), (720, 720), (704, 880)] {
+        for product in [true, false] {
+            // The same ad with and without its words: where they differ, there are letters.
+            let make = |subline: &str| {
+                let copy = json!({"headline": "Taste the sun", "subline": subline});
+                let given = params(
+                    json!({"width": width, "height": height, "copy": copy, "scenes": [{"seconds": 2.4}], "end-card": {"seconds": 0}}),
+                );
+                let mut harness = compose("clean", given, &clips);
+                if product {
+                    harness = harness.input("product", template("studio/assets/zest-can.png"), "image/png");
+                }
+                frames(&harness.run()).swap_remove(18)
+            };
+            let (with, without) = (make("Real oranges"), make("\u{00A0}. \u{00A0}"));
+            let mut worst = f64::INFINITY;
+            let mut letters = 0;
+            for y in 0..height as usize {
+                for x in 0..width as usize {
+                    let (letter, ground) = (Rgb(pixel(&with, x, y)), Rgb(pixel(&without, x, y)));
+                    // Insides of letters only; their edges are mixtures.
+                    if letter.luminance() > 0.8 && ground.luminance() < 0.7 {
+                        letters += 1;
+                        worst = worst.min(letter.contrast(ground));
+                    }
+                }
+            }
+            assert!(letters > 20, "{width}x{height}: {letters}");
+            assert!(worst >= 4.5, "{width}x{height}, product {product}: {worst:.2}");
+        }
+    }
+}
+
+#[test]
+fn the_same_inputs_give_the_same_bytes_on_any_number_of_threads() {
+    let folder = TempDir::new().unwrap();
+    let clips = [clip(folder.path(), "a.mkv", (128, 72), 12, |i| [300 + i as u16 * 20, 400, 600])];
+    let given = params(json!({"grain": 0.5, "push": 0.1, "end-card": {"seconds": 0.5}}));
+    let bytes = |threads| {
+        let done = compose("clean", given.clone(), &clips).threads(threads).run();
+        (std::fs::read(done.path("mezzanine")).unwrap(), std::fs::read(done.path("poster")).unwrap())
+    };
+    let first = bytes(1);
+    assert!(first == bytes(1));
+    assert!(first == bytes(5));
+}
+
+#[test]
+fn a_short_clip_is_slowed_down_to_fill_its_scene() {
+    let folder = TempDir::new().unwrap();
+    let clips = [clip(folder.path(), "a.mkv", (64, 36), 30, |i| [100 + i as u16 * 20, 512, 512])];
+    let look = folder.path().join("empty.svg");
+    std::fs::write(
+        &look,
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1920 1080' width='1920' height='1080'/>",
+    )
+    .unwrap();
+    let given = params(json!({"scenes": [{"seconds": 3}], "end-card": {"seconds": 0}}));
+    let done = with_look(&look, given, &clips).run();
+    let levels: Vec<u8> = frames(&done).iter().map(|f| pixel(f, 160, 90)[0]).collect();
+    assert_eq!(levels.len(), 30);
+    assert!(levels.windows(2).all(|w| w[0] <= w[1]), "{levels:?}");
+    assert!(levels[15] > levels[0] + 60 && levels[29] > levels[15] + 60, "{levels:?}");
+}
+
+#[test]
+fn it_ends_when_it_is_cancelled() {
+    let folder = TempDir::new().unwrap();
+    let clips = [clip(folder.path(), "a.mkv", (64, 36), 60, |_| GREY)];
+    let done = compose("clean", params(json!({})), &clips).cancel_after(5).run();
+    assert_eq!(done.end, spotloom_plugin_sdk::api::End::Cancelled);
+}

@@ -1,0 +1,5 @@
+//! The stage as a whole.
+
+mod ad;
+mod common;
+mod failures;
