@@ -1,7 +1,5 @@
 //! The JSON Schema of presets, as the file that editors and the daemon read. `UPDATE_SCHEMAS=1` writes it anew.
 
-#![expect(clippy::unwrap_used, reason = "a test's helpers report by panicking")]
-
 use std::path::Path;
 
 use schemars::generate::SchemaSettings;
