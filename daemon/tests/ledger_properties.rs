@@ -16,16 +16,31 @@ use spotloom_plugin_api::Failure;
 
 #[derive(Clone, Debug)]
 enum Act {
-    Claim { agent: usize },
+    Claim {
+        agent: usize,
+    },
     /// Says how one of the claims ever made ended.
-    Finish { claim: usize, how: How },
-    Heartbeat { claim: usize },
+    Finish {
+        claim: usize,
+        how: How,
+    },
+    Heartbeat {
+        claim: usize,
+    },
     Reap,
-    Restart { agent: usize },
-    Cancel { job: usize },
-    Retry { job: usize },
+    Restart {
+        agent: usize,
+    },
+    Cancel {
+        job: usize,
+    },
+    Retry {
+        job: usize,
+    },
     /// Clocks jump both ways.
-    Pass { ms: i64 },
+    Pass {
+        ms: i64,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,12 +86,9 @@ fn end(how: How) -> AttemptEnd {
     let failed = |crash: bool, failure: Failure| AttemptEnd::Failed { failure, crash, code: "failed".into() };
     let failure = Failure::new("broken", "it is broken");
     match how {
-        How::Succeed => AttemptEnd::Succeeded {
-            outputs: BTreeMap::new(),
-            facts: Map::new(),
-            from_cache: false,
-            cache_key: None,
-        },
+        How::Succeed => {
+            AttemptEnd::Succeeded { outputs: BTreeMap::new(), facts: Map::new(), from_cache: false, cache_key: None }
+        }
         How::Fail => failed(false, failure),
         How::FailForNow => failed(false, failure.retryable()),
         How::Crash => failed(true, failure),
