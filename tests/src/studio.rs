@@ -18,10 +18,10 @@ inputs:
   seconds: {type: number, default: 0}
   tally: {type: string, default: /dev/null}
 stages:
-  one: {uses: trivial, with: {text: "{{ brief.title }} ", seconds: "{{ inputs.seconds }}", tally: "{{ inputs.tally }}"}}
-  two: {uses: trivial, with: {text: "two ", seconds: "{{ inputs.seconds }}", tally: "{{ inputs.tally }}", files: "{{ stages.one.text }}"}}
-  three: {uses: trivial, with: {text: "three ", seconds: "{{ inputs.seconds }}", tally: "{{ inputs.tally }}", files: "{{ stages.two.text }}"}}
-  four: {uses: trivial, with: {text: "four ", seconds: "{{ inputs.seconds }}", tally: "{{ inputs.tally }}", files: "{{ stages.three.text }}"}}
+  one: {uses: trivial, with: {text: "{{ brief.title }}, ", seconds: "{{ inputs.seconds }}", tally: "{{ inputs.tally }}"}}
+  two: {uses: trivial, with: {text: "two, ", seconds: "{{ inputs.seconds }}", tally: "{{ inputs.tally }}", files: "{{ stages.one.text }}"}}
+  three: {uses: trivial, with: {text: "three, ", seconds: "{{ inputs.seconds }}", tally: "{{ inputs.tally }}", files: "{{ stages.two.text }}"}}
+  four: {uses: trivial, with: {text: "four, ", seconds: "{{ inputs.seconds }}", tally: "{{ inputs.tally }}", files: "{{ stages.three.text }}"}}
   five: {uses: trivial, with: {text: "five", seconds: "{{ inputs.seconds }}", tally: "{{ inputs.tally }}", files: "{{ stages.four.text }}"}}
 deliver:
   files: "{{ stages.five.text }}"

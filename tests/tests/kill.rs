@@ -76,7 +76,7 @@ fn a_job_survives_the_daemon_at_every_event() {
         let all = jobs(&studio);
         assert_eq!(all.len(), 1, "{point}: one drop, one job");
         assert_eq!(all[0]["phase"], "delivered", "{point}: {}", all[0]);
-        assert_eq!(delivered(&studio).as_deref(), Some("Survivor two three four five"), "{point}");
+        assert_eq!(delivered(&studio).as_deref(), Some("Survivor, two, three, four, five"), "{point}");
         let doctor = studio.run(&["doctor", "--json"]).json();
         let ledger = doctor["checks"].as_array().unwrap().iter().find(|c| c["name"] == "ledger").unwrap().clone();
         assert_eq!(ledger["ok"], true, "{point}: {ledger}");
