@@ -38,8 +38,8 @@ pub fn write(frame: &Frame, path: &Path) -> Result<(), Failure> {
 fn chroma(plane: &[u8], x: usize, y: usize, width: usize, height: usize) -> u8 {
     let (w, h) = (width / 2, height / 2);
     let (cx, cy) = (x / 2, y / 2);
-    let right = if x % 2 == 0 { cx } else { (cx + 1).min(w - 1) };
-    let other = if y % 2 == 0 { cy.saturating_sub(1) } else { (cy + 1).min(h - 1) };
+    let right = if x.is_multiple_of(2) { cx } else { (cx + 1).min(w - 1) };
+    let other = if y.is_multiple_of(2) { cy.saturating_sub(1) } else { (cy + 1).min(h - 1) };
     let row = |r: usize| (u32::from(plane[r * w + cx]) + u32::from(plane[r * w + right])) / 2;
     let sum = 3 * row(cy) + row(other);
     ((sum + 2) / 4) as u8
