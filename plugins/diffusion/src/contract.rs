@@ -19,7 +19,7 @@ use crate::error::Error;
 const MAX_CONTRACT: u64 = 256 * 1024;
 
 /// The content of `model.yaml`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Contract {
     /// Version of this format; always 1.
@@ -43,14 +43,14 @@ pub struct Contract {
 }
 
 /// The families there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FamilyName {
     Ambient,
 }
 
 /// On which terms the model may be used.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Licence {
     /// SPDX expression.
@@ -61,7 +61,7 @@ pub struct Licence {
 }
 
 /// What one pass of the decoder gives.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Video {
     /// Pixels.
@@ -75,7 +75,7 @@ pub struct Video {
 }
 
 /// The shape of one clip's latents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Latent {
     pub channels: usize,
@@ -85,7 +85,7 @@ pub struct Latent {
 }
 
 /// How prompts are handed to the text encoder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Prompt {
     /// Tokens after padding and cutting.
@@ -94,7 +94,7 @@ pub struct Prompt {
 }
 
 /// What becomes of a negative prompt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Negative {
     /// Guidance leads away from it instead of from the empty prompt.
@@ -104,7 +104,7 @@ pub enum Negative {
 }
 
 /// How the model is sampled unless a pipeline says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Sampling {
     pub scheduler: SchedulerName,
@@ -127,7 +127,7 @@ pub enum SchedulerName {
 }
 
 /// One file of the model.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Component {
     /// Path inside the model's folder.
@@ -137,7 +137,7 @@ pub struct Component {
 }
 
 /// One slot of what was understood: `words[0]` means "not mentioned".
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Attribute {
     pub name: String,

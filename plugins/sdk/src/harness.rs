@@ -209,3 +209,21 @@ impl Link for Recorder {
         self.progress.load(Ordering::SeqCst) >= self.cancel_after
     }
 }
+
+/// Holds the JSON Schema of `T` against a file that editors and the daemon read (`pipelines/schemas/…`), relative to the
+/// checkout. With `UPDATE_SCHEMAS=1` in the environment the file is written anew.
+///
+/// # Panics
+/// When the file is out of date.
+#[expect(clippy::panic, reason = "a test harness reports by panicking")]
+pub fn schema_is_fresh<T: schemars::JsonSchema>(path: &Path) {
+    let schema = schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
+    let text = format!("{:#}\n", schema.to_value());
+    if std::env::var_os("UPDATE_SCHEMAS").is_some()
+        && let Err(e) = std::fs::write(path, &text)
+    {
+        panic!("{} could not be written: {e}", path.display());
+    }
+    let there = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(there == text, "{} is out of date: run this test with UPDATE_SCHEMAS=1", path.display());
+}
