@@ -68,7 +68,7 @@ fn the_example_brief_becomes_three_masters_and_only_what_changed_is_made_again()
     // Again: everything from the cache, the same version, the same files.
     let second = run(&studio, "examples/citrus-hero.yaml");
     assert_eq!((&second["version"], masters(&second)), (&first["version"], made.clone()));
-    for stage in ["script", "shots", "compose", "masters"] {
+    for stage in ["prompts", "shots", "compose", "masters"] {
         assert!(all_cached(&states(&studio, &second, stage)), "{stage} was not taken from the cache");
     }
 
