@@ -30,6 +30,14 @@ pub(super) async fn plugins(studio: Studio, action: Option<PluginsAction>, term:
     done
 }
 
+/// For a plugin's author: no studio is needed.
+pub(super) async fn check_file(path: &Path, term: Term) -> Done {
+    let hosts = HostPool::new(HostOptions::default());
+    let done = check(path, &hosts, term).await;
+    hosts.shutdown().await;
+    done
+}
+
 /// Part of the installation: hashes of the plugins that came with the program.
 pub(super) async fn trust_built_in(action: PluginsAction, term: Term) -> Done {
     let PluginsAction::Trust { files, quiet, .. } = action else { return Ok(Exit::Usage) };

@@ -8,7 +8,7 @@ use clap::Parser as _;
 use crate::error::Diagnostic;
 use crate::studio::Studio;
 
-use super::args::{Cli, Command, Global};
+use super::args::{Cli, Command, Global, PluginsAction};
 use super::exit::{Done, Exit, Problem};
 use super::term::Term;
 use super::{doctor, init, jobs, logging, models, plan, plugins, run, schema, serve, validate};
@@ -41,9 +41,11 @@ fn dispatch(cli: Cli, term: Term) -> Done {
     match cli.command {
         Command::Init { dir } => init::init(&dir, term),
         Command::Schema { of } => schema::print(of, term),
-        Command::Plugins { action: Some(action @ super::args::PluginsAction::Trust { built_in: true, .. }) } => {
+        // These two work without a studio: one belongs to the installation, the other to a plugin's author.
+        Command::Plugins { action: Some(action @ PluginsAction::Trust { built_in: true, .. }) } => {
             wait(plugins::trust_built_in(action, term))
         }
+        Command::Plugins { action: Some(PluginsAction::Check { path }) } => wait(plugins::check_file(&path, term)),
         Command::Run { brief, out } => {
             let studio = open(&global, Some(&brief))?;
             wait(run::run(studio, &brief, out.as_deref(), term))
