@@ -42,6 +42,10 @@ pub struct Place {
 const WINDOW: usize = 100;
 /// How many of them stand before the place, in a line that is too long.
 const LEAD: usize = 30;
+/// The longest message, in characters.
+const LONGEST_MESSAGE: usize = 400;
+/// Longer names than this are not compared.
+const LONGEST_NAME: usize = 120;
 /// A tab is shown as so many blanks.
 const TAB: &str = "    ";
 
@@ -49,16 +53,24 @@ impl Place {
     /// A place in `text`, the whole line without its line break. Cuts a very long line down to the part around it.
     #[must_use]
     pub fn new(file: &str, line: u32, column: u32, width: u32, text: &str) -> Self {
-        // Lines can be a megabyte long: walk no further than the window.
-        let long = text.len() > WINDOW && text.chars().nth(WINDOW).is_some();
+        let skipped = Self::skipped(text.len(), column);
+        let snippet: String = text.chars().skip(skipped).take(WINDOW).collect();
+        Self::in_window(file, line, column, width, skipped, &snippet)
+    }
+
+    /// How many characters are left away before a place in a line of so many bytes.
+    pub(crate) fn skipped(line_bytes: usize, column: u32) -> usize {
         let before = (column.max(1) - 1) as usize;
-        let skipped = if long && before + LEAD > WINDOW { before - LEAD } else { 0 };
-        let snippet = if long { text.chars().skip(skipped).take(WINDOW).collect() } else { text.to_owned() };
+        if line_bytes > WINDOW && before + LEAD > WINDOW { before - LEAD } else { 0 }
+    }
+
+    /// A place in a line that begins with `window` after `skipped` characters.
+    pub(crate) fn in_window(file: &str, line: u32, column: u32, width: u32, skipped: usize, window: &str) -> Self {
         Self {
             file: file.into(),
             line,
             column: column.max(1),
-            snippet,
+            snippet: window.chars().take(WINDOW).collect(),
             width: width.max(1),
             skipped: u32::try_from(skipped).unwrap_or(u32::MAX),
         }
@@ -117,7 +129,7 @@ fn shown(text: &str) -> String {
 
 impl Diagnostic {
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), place: None, expected: None, hint: None }
+        Self { code: code.into(), message: shorten(message.into()), place: None, expected: None, hint: None }
     }
 
     #[must_use]
@@ -176,6 +188,14 @@ impl fmt::Display for Diagnostic {
 /// All mistakes found at once, in the order of their places.
 pub type Diagnostics = Vec<Diagnostic>;
 
+/// Names in a message come from files and can be as long as those.
+fn shorten(message: String) -> String {
+    match message.char_indices().nth(LONGEST_MESSAGE) {
+        Some((at, _)) => format!("{}…", &message[..at]),
+        None => message,
+    }
+}
+
 /// All of them as one text, with a count when there are several.
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic]) -> String {
@@ -199,6 +219,9 @@ pub fn sort(diagnostics: &mut Diagnostics) {
 
 /// The nearest of `known` to `wrong`, when it is near enough to be meant.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if wrong.len() > LONGEST_NAME {
+        return None;
+    }
     let wrong = wrong.to_lowercase();
     known
         .into_iter()

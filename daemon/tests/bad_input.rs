@@ -102,3 +102,27 @@ fn attacks() {
     check(vec![0xff, 0xfe, b'a', 0], "not-utf-8");
     check(vec![0; 4096], "yaml-syntax");
 }
+
+/// Files that are good YAML and wrong ten thousand times: few answers, soon.
+#[test]
+fn floods() {
+    let check = |text: String, code: &str| {
+        let mistakes = Brief::parse("flood.yaml", text.as_bytes()).unwrap_err();
+        assert!(mistakes.iter().any(|m| m.code == code), "{}", render(&mistakes));
+        assert!(mistakes.len() <= 51 && render(&mistakes).len() < 50_000);
+    };
+    let many = |n: usize, of: &dyn Fn(usize) -> String| (0..n).map(of).collect::<Vec<_>>().join(", ");
+    check(format!("{{{}}}", many(40_000, &|i| format!("k{i}: 1"))), "too-many");
+    check(format!("scenes: [{}]", many(20_000, &|_| "{promt: x}".into())), "too-many");
+    check(
+        format!(
+            "scenes: [{}]",
+            many(90, &|i| format!("{{{}}}", many(500, &|j| format!("f{j}é: 1")).replace("f0", &format!("g{i}"))))
+        ),
+        "more-mistakes",
+    );
+    check(format!("with: {{{}}}", many(40_000, &|i| format!("k{i}: 1"))), "too-many");
+    check(format!("outputs: [{}]", many(40_000, &|i| format!("p{i}"))), "too-many");
+    check(format!("locales: [{}]", "x".repeat(1_000_000)), "too-long");
+    check(format!("rights: {{ai_disclosure: {}}}", "x".repeat(1_000_000)), "too-long");
+}

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::model::*;
-use super::text::{Locale, Text, is_address};
+use super::people::{deliver, stakeholders};
+use super::text::{Locale, Text};
 use crate::error::{self, Diagnostics};
 use crate::yaml::{Fields, Mistakes, Node};
 
@@ -26,13 +27,6 @@ pub(super) fn default_seconds() -> f64 {
 pub(super) fn default_on() -> Vec<Notice> {
     vec![Notice::Delivered, Notice::Failed]
 }
-
-const NOTICES: [(&str, Notice); 4] = [
-    ("accepted", Notice::Accepted),
-    ("approval", Notice::Approval),
-    ("delivered", Notice::Delivered),
-    ("failed", Notice::Failed),
-];
 
 /// Reads the whole brief.
 pub(super) fn brief(node: &Node) -> Result<Brief, Diagnostics> {
@@ -137,13 +131,10 @@ fn locale(node: &Node, m: &mut Mistakes) -> Option<Locale> {
 
 /// Words, in all of the brief's languages when they are per language.
 fn text(node: &Node, known: &Known, expected: &str, m: &mut Mistakes) -> Option<Text> {
-    let Some(entries) = node.as_mapping() else {
-        if node.as_sequence().is_some() {
-            m.wrong_type(node, &format!("{expected}: text, or text per language like {{en: …, de: …}}"));
-            return None;
-        }
+    if node.as_text().is_some() {
         return m.text(node, expected).map(Text::Plain);
-    };
+    }
+    let entries = m.entries(node, &format!("{expected}: text, or text per language like {{en: …, de: …}}"))?;
     let mut texts = BTreeMap::new();
     let mut right = true;
     for entry in entries {
@@ -177,7 +168,7 @@ fn product(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Product> {
 
 /// Optional and wrong are different: `None` for wrong.
 #[expect(clippy::option_option, reason = "absent, wrong, right")]
-fn settled<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+pub(super) fn settled<T>(value: Option<Option<T>>) -> Option<Option<T>> {
     match value {
         None => Some(None),
         Some(value) => value.map(Some),
@@ -338,91 +329,8 @@ fn territory(node: &Node, m: &mut Mistakes) -> Option<String> {
     None
 }
 
-fn deliver(node: &Node, m: &mut Mistakes) -> Option<Vec<Delivery>> {
-    let items = m.list(node, "a list, like `[{email: producer@agency.example}, {folder: nas}]`")?;
-    let mut deliveries = Vec::new();
-    let mut right = true;
-    for item in items {
-        match delivery(item, m) {
-            Some(d) if deliveries.contains(&d) => {
-                m.push(item.mistake("repeated", "this delivery is there twice").hint("remove one of the two"));
-                right = false;
-            }
-            Some(d) => deliveries.push(d),
-            None => right = false,
-        }
-    }
-    right.then_some(deliveries)
-}
-
-fn delivery(node: &Node, m: &mut Mistakes) -> Option<Delivery> {
-    let mut f = Fields::of(node, "a delivery", m)?;
-    let email = f.get("email").map(|n| address(n, m).map(Delivery::Email));
-    let webhook = f.get("webhook").map(|n| m.text(n, "the name of a webhook").map(Delivery::Webhook));
-    let folder = f.get("folder").map(|n| m.text(n, "the name of a folder").map(Delivery::Folder));
-    let misspelt = f.rest().next().is_some();
-    f.finish(m);
-    let mut given = [email, webhook, folder].into_iter().flatten();
-    match (given.next(), given.next()) {
-        (Some(one), None) => one,
-        (None, _) if misspelt => None,
-        _ => {
-            let mistake = node.mistake("missing-field", "a delivery goes one way");
-            m.push(mistake.expected("exactly one of `email`, `webhook` and `folder`"));
-            None
-        }
-    }
-}
-
-fn address(node: &Node, m: &mut Mistakes) -> Option<String> {
-    let text = m.text(node, "an e-mail address")?;
-    if is_address(&text) {
-        return Some(text);
-    }
-    let shown: String = text.chars().take(60).collect();
-    let mistake = node.mistake("bad-email", format!("`{shown}` is no e-mail address"));
-    m.push(mistake.expected("one plain address, like `client@zest.example`"));
-    None
-}
-
-fn stakeholders(node: &Node, m: &mut Mistakes) -> Option<Vec<Stakeholder>> {
-    let items = m.list(node, "a list, like `- {email: client@zest.example, on: [delivered]}`")?;
-    items.iter().map(|item| stakeholder(item, m)).collect::<Vec<_>>().into_iter().collect()
-}
-
-fn stakeholder(node: &Node, m: &mut Mistakes) -> Option<Stakeholder> {
-    let mut f = Fields::of(node, "a stakeholder", m)?;
-    let email = f.get("email").map(|n| address(n, m));
-    let webhook = f.get("webhook").map(|n| m.text(n, "the name of a webhook"));
-    let role = f
-        .get("role")
-        .map_or(Some(Role::default()), |n| m.choice(n, &[("viewer", Role::Viewer), ("approver", Role::Approver)]));
-    let on = f.get("on").map_or_else(
-        || Some(default_on()),
-        |n| {
-            let items = m.list(n, "a list of events, like `[delivered, failed]`")?;
-            let on: Option<Vec<Notice>> =
-                items.iter().map(|item| m.choice(item, &NOTICES)).collect::<Vec<_>>().into_iter().collect();
-            let mut on = on?;
-            on.sort_unstable();
-            on.dedup();
-            Some(on)
-        },
-    );
-    let misspelt = f.rest().next().is_some();
-    if email.is_some() == webhook.is_some() && !(misspelt && email.is_none()) {
-        let mistake = node.mistake("missing-field", "a stakeholder is told one way");
-        m.push(mistake.expected("exactly one of `email` and `webhook`"));
-    }
-    f.finish(m);
-    Some(Stakeholder { email: settled(email)?, webhook: settled(webhook)?, role: role?, on: on? })
-}
-
 fn with(node: &Node, m: &mut Mistakes) -> Option<BTreeMap<String, serde_json::Value>> {
-    let Some(entries) = node.as_mapping() else {
-        m.wrong_type(node, "a mapping of the pipeline's inputs, like `look: bold`");
-        return None;
-    };
+    let entries = m.entries(node, "a mapping of the pipeline's inputs, like `look: bold`")?;
     Some(entries.iter().map(|e| (e.key.to_string(), e.value.to_json())).collect())
 }
 

@@ -4,6 +4,7 @@
 
 mod check;
 mod model;
+mod people;
 mod schema;
 pub mod text;
 

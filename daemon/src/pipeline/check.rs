@@ -4,8 +4,8 @@ use spotloom_plugin_api::Resource;
 
 use super::catalog::{Catalog, NotFound};
 use super::model::{ForEach, Pipeline, Stage};
-use super::parse::stage_of;
 use super::plugins::{Plugin, Plugins, fits};
+use super::references::stage_of;
 use super::template::{Inspection, Language, dotted, is_template, single, unknown_step};
 use crate::error::{self, Diagnostic, Diagnostics};
 use crate::yaml::{Entry, Kind, Node};

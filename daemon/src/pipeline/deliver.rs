@@ -7,13 +7,15 @@ use serde_json::{Map, Value as Json, json};
 use spotloom_plugin_api::Resource;
 
 use super::catalog::Catalog;
-use super::expand::{Expansion, default_pool, default_retry, default_timeouts, handed_over, tasks_behind};
-use super::model::Pipeline;
+use super::expand::{Expansion, default_pool, default_retry, default_timeouts, tasks_behind};
+use super::model::{Deliver, Pipeline};
 use super::plan::{InputRef, PlannedTask, Trigger};
 use super::template::slug;
+use super::value::Evaluated;
 use crate::brief::{Brief, Delivery, Notice};
 use crate::error::{Diagnostic, list, nearest};
 use crate::ids::TaskKey;
+use crate::yaml::Node;
 
 /// The plugins that implied tasks use.
 pub(super) const PLUGINS: [&str; 3] = ["folder", "email", "webhook"];
@@ -253,4 +255,39 @@ fn params(expansion: &Expansion<'_>, way: Way<'_>, notice: Option<Notice>) -> Ma
         }
     }
     params
+}
+
+/// What is handed over, evaluated.
+fn handed_over(expansion: &mut Expansion<'_>, deliver: &Deliver) -> Option<(Vec<InputRef>, Vec<InputRef>)> {
+    let mut files = |node: &Node| {
+        let value = expansion.evaluate(node)?;
+        let mut inputs = Vec::new();
+        let right = collect(value, &mut inputs);
+        if !right {
+            let mistake = node.mistake("wrong-type", "only files that stages make can be handed over");
+            expansion.mistakes.push(mistake.expected("`{{ stages.STAGE.OUTPUT }}`"));
+        }
+        right.then_some(inputs)
+    };
+    let poster = deliver.poster.as_ref().map_or(Some(Vec::new()), &mut files);
+    let files = files(&deliver.files);
+    if let Some([]) = files.as_deref() {
+        let mistake = deliver.files.mistake("missing-input", "there is nothing to hand over");
+        expansion.mistakes.push(mistake.hint("is every stage left out by its `when`?"));
+        return None;
+    }
+    let mut poster = poster?;
+    poster.truncate(1);
+    Some((files?, poster))
+}
+
+fn collect(value: Evaluated, inputs: &mut Vec<InputRef>) -> bool {
+    match value {
+        Evaluated::Reference(reference) => inputs.push(reference.input()),
+        Evaluated::Json(Json::Null) => {}
+        Evaluated::Json(Json::Array(items)) => return items.is_empty(),
+        Evaluated::List(items) => return items.into_iter().all(|item| collect(item, inputs)),
+        Evaluated::Json(_) | Evaluated::Mapping(_) => return false,
+    }
+    true
 }

@@ -12,14 +12,15 @@ use spotloom_plugin_api::{InputPort, OutputPort, Resources};
 
 use super::catalog::Catalog;
 use super::check::{self, find, not_found};
+use super::deliver;
 use super::facts::Facts;
 use super::items::{self, Item};
-use super::model::{ForEach, Pipeline, Stage};
+use super::model::{Pipeline, Stage};
+use super::origin::At;
 use super::plan::{InputRef, Plan, PlannedTask, Retry, Trigger};
 use super::plugins::{Plugin, Plugins, fits};
-use super::template::{Language, dotted};
+use super::template::Language;
 use super::value::{Evaluated, Reference};
-use super::{deliver, model};
 use crate::brief::Brief;
 use crate::error::{self, Diagnostic, Diagnostics};
 use crate::ids::TaskKey;
@@ -353,107 +354,4 @@ pub(super) fn default_pool(resources: &Resources) -> &'static str {
 
 pub(super) const fn default_timeouts() -> (f64, f64) {
     (TIMEOUT_S, STALL_TIMEOUT_S)
-}
-
-/// Where a value of a task comes from: the pipeline's own text, or the brief's when an expression only passes it on.
-struct At<'a> {
-    stage: &'a Stage,
-    item: Option<&'a Item>,
-    brief: &'a Brief,
-}
-
-impl At<'_> {
-    /// The place of a parameter, or of what is inside it.
-    fn place(&self, path: &[String]) -> error::Place {
-        let Some(with) = &self.stage.with else { return self.stage.node.place() };
-        let (node, led) = with.follow(path.iter().map(String::as_str));
-        match (led, path) {
-            (true, []) => self.stage.node.place(),
-            (true, _) => self.origin(node),
-            // The value came out of an expression; the mistake is somewhere inside it.
-            (false, _) => self.inside(with, path).unwrap_or_else(|| node.place()),
-        }
-    }
-
-    /// For `copy: "{{ brief.copy }}"` and the path `copy.headline`: the headline in the brief.
-    fn inside(&self, with: &Node, path: &[String]) -> Option<error::Place> {
-        (1..path.len()).rev().find_map(|split| {
-            let (node, led) = with.follow(path[..split].iter().map(String::as_str));
-            let mut origin = self.source(node.as_text().filter(|_| led)?)?;
-            origin.extend(path[split..].iter().cloned());
-            let steps: Vec<&str> = origin.iter().map(String::as_str).collect();
-            Some(self.brief.place(&steps))
-        })
-    }
-
-    fn origin(&self, node: &Node) -> error::Place {
-        let written = node.as_text().and_then(|text| self.source(text)).and_then(|path| {
-            let steps: Vec<&str> = path.iter().map(String::as_str).collect();
-            self.brief.written(&steps).map(Node::place)
-        });
-        written.unwrap_or_else(|| node.place())
-    }
-
-    /// The path in the brief that an expression passes on.
-    fn source(&self, text: &str) -> Option<Vec<String>> {
-        let steps = dotted(text)?;
-        let owned = |steps: &[&str]| steps.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-        match steps.split_first()? {
-            (&"brief", rest) => Some(owned(rest)),
-            (&"inputs", rest) => Some([vec!["with".to_owned()], owned(rest)].concat()),
-            (&"each", rest) => {
-                let item = self.item?;
-                let (list, index, rest) = match self.stage.for_each.as_ref()? {
-                    ForEach::List(node) => (node, *item.indices.first()?, rest),
-                    ForEach::Matrix(names) => {
-                        let (name, rest) = rest.split_first()?;
-                        let at = names.iter().position(|(n, _)| n == name)?;
-                        (&names.get(at)?.1, *item.indices.get(at)?, rest)
-                    }
-                };
-                let list = dotted(list.as_text()?)?;
-                let (&"brief", list) = list.split_first()? else { return None };
-                Some([owned(list), vec![index.to_string()], owned(rest)].concat())
-            }
-            _ => None,
-        }
-    }
-}
-
-/// What is handed over, evaluated.
-pub(super) fn handed_over(
-    expansion: &mut Expansion<'_>,
-    deliver: &model::Deliver,
-) -> Option<(Vec<InputRef>, Vec<InputRef>)> {
-    let mut files = |node: &Node| {
-        let value = expansion.evaluate(node)?;
-        let mut inputs = Vec::new();
-        let right = collect(value, &mut inputs);
-        if !right {
-            let mistake = node.mistake("wrong-type", "only files that stages make can be handed over");
-            expansion.mistakes.push(mistake.expected("`{{ stages.STAGE.OUTPUT }}`"));
-        }
-        right.then_some(inputs)
-    };
-    let poster = deliver.poster.as_ref().map_or(Some(Vec::new()), &mut files);
-    let files = files(&deliver.files);
-    if let Some([]) = files.as_deref() {
-        let mistake = deliver.files.mistake("missing-input", "there is nothing to hand over");
-        expansion.mistakes.push(mistake.hint("is every stage left out by its `when`?"));
-        return None;
-    }
-    let mut poster = poster?;
-    poster.truncate(1);
-    Some((files?, poster))
-}
-
-fn collect(value: Evaluated, inputs: &mut Vec<InputRef>) -> bool {
-    match value {
-        Evaluated::Reference(reference) => inputs.push(reference.input()),
-        Evaluated::Json(Json::Null) => {}
-        Evaluated::Json(Json::Array(items)) => return items.is_empty(),
-        Evaluated::List(items) => return items.into_iter().all(|item| collect(item, inputs)),
-        Evaluated::Json(_) | Evaluated::Mapping(_) => return false,
-    }
-    true
 }

@@ -15,7 +15,7 @@ use crate::yaml::{Kind, Node};
 /// Work one expression may do: about so many instructions, and 64 times as many bytes.
 const FUEL: u64 = 20_000;
 const RECURSION: usize = 64;
-/// The longest text an expression may give, in bytes.
+/// The longest text of an expression, and that it may give, in bytes.
 const LONGEST: usize = 64 * 1024;
 
 /// The language with everything that is the same for the whole plan.
@@ -112,6 +112,11 @@ impl Language {
     }
 
     fn inspect_text(&self, node: &Node, text: &str, bare: bool, found: &mut Inspection) {
+        if text.len() > LONGEST {
+            let mistake = node.mistake("bad-expression", format!("the expression is {} bytes long", text.len()));
+            found.mistakes.push(mistake.expected(format!("at most {LONGEST}")));
+            return;
+        }
         let single = single(text).or(bare.then_some(Inner { text, start: 0 }));
         let paths = match single.map(|inner| (inner, self.env.compile_expression(inner.text))) {
             Some((_, Ok(expression))) => expression.undeclared_variables(true),
@@ -128,7 +133,7 @@ impl Language {
                 }
             },
         };
-        for name in filters(text) {
+        for name in filters(text).into_iter().collect::<BTreeSet<_>>() {
             let known = self.env.compile_expression(&format!("0|{name}")).and_then(|e| e.eval(()));
             if known.is_err_and(|e| e.kind() == ErrorKind::UnknownFilter) {
                 let at = text.find(name).unwrap_or_default();

@@ -11,6 +11,10 @@ use crate::yaml::{Kind, Style};
 
 /// More mistakes than this are not reported one by one.
 const MOST: usize = 50;
+/// More than this are not kept.
+const MOST_KEPT: usize = 1000;
+/// The most items of a list and fields of a mapping.
+const MOST_ITEMS: usize = 1000;
 /// The longest text of a field, in characters.
 const LONGEST_TEXT: usize = 20_000;
 
@@ -18,6 +22,8 @@ const LONGEST_TEXT: usize = 20_000;
 #[derive(Debug, Default)]
 pub struct Mistakes {
     list: Diagnostics,
+    /// Those that were not even kept.
+    dropped: usize,
 }
 
 impl Mistakes {
@@ -27,11 +33,15 @@ impl Mistakes {
     }
 
     pub fn push(&mut self, mistake: Diagnostic) {
-        self.list.push(mistake);
+        if self.list.len() < MOST_KEPT {
+            self.list.push(mistake);
+        } else {
+            self.dropped += 1;
+        }
     }
 
     pub fn extend(&mut self, mistakes: impl IntoIterator<Item = Diagnostic>) {
-        self.list.extend(mistakes);
+        mistakes.into_iter().for_each(|mistake| self.push(mistake));
     }
 
     #[must_use]
@@ -44,7 +54,7 @@ impl Mistakes {
     pub fn into_diagnostics(mut self) -> Diagnostics {
         error::sort(&mut self.list);
         if self.list.len() > MOST {
-            let more = self.list.len() - MOST;
+            let more = self.list.len() - MOST + self.dropped;
             self.list.truncate(MOST);
             self.list.push(Diagnostic::new("more-mistakes", format!("and {more} more mistakes")));
         }
@@ -175,7 +185,31 @@ impl Mistakes {
                 last.hint = Some(format!("a list of one is written `[{}]`", super::node::short(text)));
             }
         }
+        let count = items.map_or(0, <[Node]>::len);
+        if count > MOST_ITEMS {
+            self.too_many(node, count, "items");
+            return None;
+        }
         items
+    }
+
+    fn too_many(&mut self, node: &Node, count: usize, of: &str) {
+        self.push(
+            node.mistake("too-many", format!("there are {count} {of}")).expected(format!("at most {MOST_ITEMS}")),
+        );
+    }
+
+    /// The fields of a mapping with free names.
+    pub fn entries<'a>(&mut self, node: &'a Node, expected: &str) -> Option<&'a [Entry]> {
+        let Some(entries) = node.as_mapping() else {
+            self.wrong_type(node, expected);
+            return None;
+        };
+        if entries.len() > MOST_ITEMS {
+            self.too_many(node, entries.len(), "fields");
+            return None;
+        }
+        Some(entries)
     }
 
     /// One of a few words.
@@ -208,10 +242,7 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The fields of `node`, which is `what` (`a scene`, `the brief`).
     pub fn of(node: &'a Node, what: &str, mistakes: &mut Mistakes) -> Option<Self> {
-        if node.as_mapping().is_none() {
-            mistakes.wrong_type(node, &format!("{what} as fields, like `name: value`"));
-            return None;
-        }
+        mistakes.entries(node, &format!("{what} as fields, like `name: value`"))?;
         Some(Self { node, what: what.into(), asked: Vec::new(), missing: Vec::new() })
     }
 

@@ -1,5 +1,6 @@
 //! The tree: nodes that know their place and share their source.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -13,12 +14,25 @@ pub(super) struct Source {
     file: String,
     text: String,
     lines: Vec<usize>,
+    /// Of very long lines: where every so many characters begin, so that a place in them is found at once.
+    steps: HashMap<u32, Vec<usize>>,
 }
+
+/// Lines of more bytes have steps, and a step is so many characters.
+const LONG_LINE: usize = 4096;
+const STEP: usize = 256;
 
 impl Source {
     pub(super) fn new(file: &str, text: String) -> Self {
-        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { file: file.into(), text, lines }
+        let lines: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let mut source = Self { file: file.into(), text, lines, steps: HashMap::new() };
+        let numbers = (1..).zip(&source.lines).map(|(number, _)| number);
+        let long = numbers.filter(|number| source.line(*number).len() > LONG_LINE).map(|number| {
+            let starts = source.line(number).char_indices().step_by(STEP).map(|(at, _)| at);
+            (number, starts.collect())
+        });
+        source.steps = long.collect();
+        source
     }
 
     pub(super) fn text(&self) -> &str {
@@ -33,14 +47,18 @@ impl Source {
     }
 
     pub(super) fn place(&self, span: Span) -> Place {
-        Place::new(&self.file, span.line, span.column, span.width, self.line(span.line))
+        let skipped = Place::skipped(self.line(span.line).len(), span.column);
+        let window = self.line_from(span.line, skipped);
+        Place::in_window(&self.file, span.line, span.column, span.width, skipped, window)
     }
 
-    /// The text of `span`'s first line from its start on.
-    fn rest_of_line(&self, span: Span) -> &str {
-        let line = self.line(span.line);
-        let start = line.char_indices().nth(span.column.max(1) as usize - 1).map_or(line.len(), |(at, _)| at);
-        &line[start..]
+    /// What is left of a line after so many characters.
+    fn line_from(&self, line: u32, skipped: usize) -> &str {
+        let text = self.line(line);
+        let step = self.steps.get(&line).and_then(|steps| Some((*steps.get(skipped / STEP)?, skipped % STEP)));
+        let (start, rest) = step.unwrap_or((0, skipped));
+        let text = &text[start..];
+        text.char_indices().nth(rest).map_or("", |(at, _)| &text[at..])
     }
 }
 
@@ -104,13 +122,13 @@ impl Node {
     #[must_use]
     pub fn place_within(&self, bytes: std::ops::Range<usize>) -> Place {
         let Kind::Scalar(text, _) = &self.kind else { return self.place() };
-        let rest = self.source.rest_of_line(self.span);
+        let rest = self.source.line_from(self.span.line, self.span.column.max(1) as usize - 1);
         let (Some(offset), Some(before), Some(meant)) =
-            (rest.find(&**text), text.get(..bytes.start), text.get(bytes.start..bytes.end))
+            (starts_within(rest, text), text.get(..bytes.start), text.get(bytes.start..bytes.end))
         else {
             return self.place();
         };
-        if text.is_empty() || text.contains('\n') || offset > 1 {
+        if text.is_empty() || text.contains('\n') {
             return self.place();
         }
         let chars = |s: &str| u32::try_from(s.chars().count()).unwrap_or(u32::MAX);
@@ -207,6 +225,12 @@ impl Node {
             Kind::Scalar(text, _) => format!("the text `{}`", short(text)),
         }
     }
+}
+
+/// Where `text` begins in `rest`: at once, or after an opening quote.
+fn starts_within(rest: &str, text: &str) -> Option<usize> {
+    let quoted = rest.strip_prefix(['"', '\'']).is_some_and(|r| r.starts_with(text));
+    if rest.starts_with(text) { Some(0) } else { quoted.then_some(1) }
 }
 
 /// Text for the middle of a sentence.

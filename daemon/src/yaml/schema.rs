@@ -26,6 +26,9 @@ pub fn typed<T: DeserializeOwned + JsonSchema>(node: &Node, what: &str) -> Resul
     serde_json::from_value(value).map_err(|e| vec![node.mistake("bad-value", format!("{what} is wrong: {e}"))])
 }
 
+/// More unknown properties of one object are not reported one by one.
+const MOST_UNKNOWN: usize = 50;
+
 /// A JSON Schema ready to check with.
 #[derive(Debug)]
 pub struct Schema {
@@ -134,7 +137,7 @@ impl Schema {
         match error.kind() {
             K::AdditionalProperties { unexpected } | K::UnevaluatedProperties { unexpected } => {
                 let known: Vec<&str> = keys(self.sibling(error, "properties")).collect();
-                for name in unexpected {
+                for name in unexpected.iter().take(MOST_UNKNOWN) {
                     let near = error::nearest(name, known.iter().copied());
                     found.push(SchemaError {
                         property: Some(name.clone()),

@@ -1,0 +1,73 @@
+//! Whose mistake it is: the place in the brief or in the pipeline that a wrong value came from.
+
+use super::items::Item;
+use super::model::{ForEach, Stage};
+use super::template::dotted;
+use crate::brief::Brief;
+use crate::error::Place;
+use crate::yaml::Node;
+
+/// Where a value of a task comes from: the pipeline's own text, or the brief's when an expression only passes it on.
+pub(super) struct At<'a> {
+    pub stage: &'a Stage,
+    pub item: Option<&'a Item>,
+    pub brief: &'a Brief,
+}
+
+impl At<'_> {
+    /// The place of a parameter, or of what is inside it.
+    pub(super) fn place(&self, path: &[String]) -> Place {
+        let Some(with) = &self.stage.with else { return self.stage.node.place() };
+        let (node, led) = with.follow(path.iter().map(String::as_str));
+        match (led, path) {
+            (true, []) => self.stage.node.place(),
+            (true, _) => self.origin(node),
+            // The value came out of an expression; the mistake is somewhere inside it.
+            (false, _) => self.inside(with, path).unwrap_or_else(|| node.place()),
+        }
+    }
+
+    /// For `copy: "{{ brief.copy }}"` and the path `copy.headline`: the headline in the brief.
+    fn inside(&self, with: &Node, path: &[String]) -> Option<Place> {
+        (1..path.len()).rev().find_map(|split| {
+            let (node, led) = with.follow(path[..split].iter().map(String::as_str));
+            let mut origin = self.source(node.as_text().filter(|_| led)?)?;
+            origin.extend(path[split..].iter().cloned());
+            let steps: Vec<&str> = origin.iter().map(String::as_str).collect();
+            Some(self.brief.place(&steps))
+        })
+    }
+
+    pub(super) fn origin(&self, node: &Node) -> Place {
+        let written = node.as_text().and_then(|text| self.source(text)).and_then(|path| {
+            let steps: Vec<&str> = path.iter().map(String::as_str).collect();
+            self.brief.written(&steps).map(Node::place)
+        });
+        written.unwrap_or_else(|| node.place())
+    }
+
+    /// The path in the brief that an expression passes on.
+    fn source(&self, text: &str) -> Option<Vec<String>> {
+        let steps = dotted(text)?;
+        let owned = |steps: &[&str]| steps.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+        match steps.split_first()? {
+            (&"brief", rest) => Some(owned(rest)),
+            (&"inputs", rest) => Some([vec!["with".to_owned()], owned(rest)].concat()),
+            (&"each", rest) => {
+                let item = self.item?;
+                let (list, index, rest) = match self.stage.for_each.as_ref()? {
+                    ForEach::List(node) => (node, *item.indices.first()?, rest),
+                    ForEach::Matrix(names) => {
+                        let (name, rest) = rest.split_first()?;
+                        let at = names.iter().position(|(n, _)| n == name)?;
+                        (&names.get(at)?.1, *item.indices.get(at)?, rest)
+                    }
+                };
+                let list = dotted(list.as_text()?)?;
+                let (&"brief", list) = list.split_first()? else { return None };
+                Some([owned(list), vec![index.to_string()], owned(rest)].concat())
+            }
+            _ => None,
+        }
+    }
+}
