@@ -91,9 +91,9 @@ impl Writer {
                 rate,
                 codec::threading::Config::count(X264_THREADS),
                 &[
-                    ("preset", "superfast"),
+                    ("preset", "ultrafast"),
                     ("profile", "high"),
-                    ("crf", "9"),
+                    ("crf", "10"),
                     ("g", "12"),
                     ("bf", "0"),
                     ("x264-params", "cpu-independent=1"),
