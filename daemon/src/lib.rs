@@ -3,8 +3,8 @@
 pub mod agent;
 pub mod artifacts;
 pub mod brief;
-pub mod config;
 pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod error;
 pub mod host;

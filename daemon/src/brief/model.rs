@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256 as Hasher};
 
 use super::text::{Locale, Text};
 use crate::error::{Diagnostics, Place};
-use crate::ids::Sha256;
 use crate::yaml::{self, Node};
 
 /// A campaign brief: one spot, in all its languages and formats.
@@ -253,14 +251,6 @@ impl Brief {
             "deliver": self.deliver,
             "stakeholders": self.stakeholders,
         })
-    }
-
-    /// Hash over everything that makes a difference to the files: not over who gets them.
-    #[must_use]
-    pub fn sha256(&self) -> Sha256 {
-        let content = Self { deliver: Vec::new(), stakeholders: Vec::new(), ..self.clone() };
-        let content = json!({"brief": content.to_json(), "with": self.with}).to_string();
-        Sha256(Hasher::digest(content).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Where a value stands, by its path (`["scenes", "0", "image"]`); the nearest thing around it if it was left out.

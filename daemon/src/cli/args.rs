@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     name = "spotloom",
     version,
     max_term_width = 100,
-    after_help = "Start here:\n  spotloom init my-studio                     a studio with an example brand and briefs\n  spotloom run my-studio/examples/citrus-hero.yaml   one brief, start to finish\n  spotloom serve --studio my-studio           take every brief dropped into my-studio/briefs\n\nExit codes: 0 done, 1 the input is wrong, 2 usage, 3 a stage failed, 4 waiting for approval,\n5 cancelled, 70 a defect of ours."
+    after_help = "Start here:\n  spotloom init my-studio                           a studio with an example brand and briefs\n  spotloom run my-studio/examples/citrus-hero.yaml  one brief, start to finish\n  spotloom serve --studio my-studio                 take every brief dropped into my-studio/briefs\n\nExit codes: 0 done, 1 the input is wrong, 2 usage, 3 a stage failed, 4 waiting for approval,\n5 cancelled, 70 a defect of ours"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -23,7 +23,7 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// The studio folder; found from the brief or the current folder when not given
-    #[arg(long, global = true, value_name = "DIR", env = "SPOTLOOM_STUDIO")]
+    #[arg(long, global = true, value_name = "DIR", env = "SPOTLOOM_STUDIO", hide_env_values = true)]
     pub studio: Option<PathBuf>,
     /// Print one JSON document for machines instead of text for people
     #[arg(long, global = true)]
@@ -32,7 +32,7 @@ pub struct Global {
     #[arg(long, global = true, value_enum, default_value = "human", value_name = "FORMAT")]
     pub log_format: LogFormat,
     /// What is logged: error, warn, info, debug, trace, or filters like spotloom=debug
-    #[arg(long, global = true, value_name = "LEVEL", env = "SPOTLOOM_LOG")]
+    #[arg(long, global = true, value_name = "LEVEL", env = "SPOTLOOM_LOG", hide_env_values = true)]
     pub log: Option<String>,
 }
 
@@ -69,7 +69,7 @@ pub enum Command {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
-    /// Show what a brief will do: tasks, what comes from the cache, what it delivers; runs nothing
+    /// Show what a brief will do: its tasks, and which come from the cache; runs nothing
     Plan {
         /// The brief, a YAML file
         brief: PathBuf,

@@ -53,9 +53,9 @@ pub(super) async fn doctor(studio: Result<Studio, Problem>, term: Term) -> Done 
     let all_well = checks.iter().all(|c| c.ok);
     term.give(&serde_json::json!({ "ok": all_well, "checks": checks }));
     for check in &checks {
-        term.say(format!("{}  {:<14} {}", if check.ok { "ok     " } else { "MISSING" }, check.name, check.found));
+        term.say(format!("{}  {:<14} {}", if check.ok { "ok     " } else { "PROBLEM" }, check.name, check.found));
         if let Some(mend) = &check.mend {
-            term.say(format!("{:25}mend: {mend}", ""));
+            term.say(format!("{:24}mend: {mend}", ""));
         }
     }
     Ok(if all_well { Exit::Done } else { Exit::Input })

@@ -8,7 +8,7 @@ use crate::error::Diagnostic;
 use crate::studio::Installation;
 
 use super::exit::{Done, Exit, Problem};
-use super::term::Term;
+use super::term::{Term, table};
 
 /// Folders a studio has besides what the template brings.
 const FOLDERS: [&str; 8] = [
@@ -39,8 +39,11 @@ pub(super) fn init(dir: &Path, term: Term) -> Done {
     }
     let shown = dir.display();
     term.say(format!("A studio is ready in {shown}.\n"));
-    term.say(format!("  spotloom run {shown}/examples/citrus-hero.yaml    make the example ad now"));
-    term.say(format!("  spotloom serve --studio {shown}    take every brief dropped into {shown}/briefs"));
+    let next = [
+        [format!("  spotloom run {shown}/examples/citrus-hero.yaml"), "make the example ad now".into()],
+        [format!("  spotloom serve --studio {shown}"), format!("take every brief dropped into {shown}/briefs")],
+    ];
+    term.say(table(&next.map(Vec::from)).trim_end());
     term.give(&serde_json::json!({ "studio": dir.canonicalize().map_err(failed)? }));
     Ok(Exit::Done)
 }

@@ -1,6 +1,7 @@
 //! `spotloom jobs`: the ledger, for people.
 
 use crate::agent::now;
+use crate::artifacts::Store;
 use crate::engine;
 use crate::error::Diagnostic;
 use crate::ids::{JobId, Timestamp};
@@ -10,21 +11,24 @@ use crate::studio::Studio;
 
 use super::args::JobsAction;
 use super::exit::{Done, Exit, Problem};
+use super::run::{delivered, listed};
 use super::term::{Term, table};
 
 pub(super) fn jobs(studio: &Studio, action: Option<JobsAction>, term: Term) -> Done {
     let ledger = engine::open_ledger(studio)?;
     match action.unwrap_or(JobsAction::List) {
         JobsAction::List => list(&ledger, term),
-        JobsAction::Show { job } => show(&ledger, JobId(job), term),
+        JobsAction::Show { job } => show(studio, &ledger, JobId(job), term),
         JobsAction::Logs { job } => logs(&ledger, JobId(job), term),
         JobsAction::Retry { job } => {
             ledger.retry(JobId(job), now())?;
+            term.give(&find(&ledger, JobId(job))?);
             term.say(format!("Job {job} goes on from where it broke, as soon as a daemon serves this studio."));
             Ok(Exit::Done)
         }
         JobsAction::Cancel { job } => {
             ledger.cancel(JobId(job), "cancelled on the command line", now())?;
+            term.give(&find(&ledger, JobId(job))?);
             term.say(format!("Job {job} is cancelled."));
             Ok(Exit::Done)
         }
@@ -75,12 +79,15 @@ fn state(job: &JobView) -> String {
     if telling { format!("{word}, telling") } else { word.into() }
 }
 
-fn show(ledger: &dyn Ledger, id: JobId, term: Term) -> Done {
+fn show(studio: &Studio, ledger: &dyn Ledger, id: JobId, term: Term) -> Done {
     let job = find(ledger, id)?;
     let tasks = ledger.tasks(id)?;
     let attempts = ledger.attempts(id, None)?;
-    term.give(&serde_json::json!({ "job": job, "tasks": tasks, "attempts": attempts }));
-    term.say(format!("{} / {} v{}   job {}, {}\n", job.campaign, job.title, job.version, job.id, state(&job)));
+    let files = Store::open(&studio.state()).map(|store| delivered(&tasks, &store)).unwrap_or_default();
+    term.give(&serde_json::json!({ "job": job, "tasks": tasks, "attempts": attempts, "files": files }));
+    term.say(format!("{} / {} v{}", job.campaign, job.title, job.version));
+    let (accepted, brief) = (when(job.submitted_at), &job.brief_name);
+    term.say(format!("job {}, {}: {brief}, accepted {accepted}\n", job.id, state(&job)));
     if let Some(cause) = &job.cause {
         term.say(format!("failed in `{}`: {}", cause.task, cause.failure.message));
         if let Some(hint) = &cause.failure.hint {
@@ -94,6 +101,9 @@ fn show(ledger: &dyn Ledger, id: JobId, term: Term) -> Done {
         rows.push(vec![t.key.to_string(), word(t), tries.to_string(), took(t), detail(t)]);
     }
     term.say(table(&rows).trim_end());
+    if !files.is_empty() {
+        term.say(format!("\n{}", listed(&files)));
+    }
     Ok(Exit::Done)
 }
 
@@ -133,6 +143,9 @@ fn logs(ledger: &dyn Ledger, id: JobId, term: Term) -> Done {
         all.extend(lines);
     }
     term.give(&all);
+    if all.is_empty() {
+        term.say(format!("The stages of job {id} have logged nothing."));
+    }
     for record in &all {
         let l = &record.line;
         let fields: String = l.fields.iter().map(|(k, v)| format!(" {k}={v}")).collect();

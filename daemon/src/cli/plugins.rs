@@ -73,7 +73,7 @@ async fn trust(dir: PluginDir, files: &[String], quiet: bool, cache: &Path, host
 }
 
 fn list(registry: &Registry, term: Term) -> Done {
-    let mut rows = vec![["PLUGIN", "VERSION", "STATE", ""].map(str::to_owned).to_vec()];
+    let mut rows = vec![["PLUGIN", "VERSION", "STATE", "ABOUT"].map(str::to_owned).to_vec()];
     let mut all = Vec::new();
     for entry in registry.list() {
         let file = entry.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
@@ -130,6 +130,25 @@ async fn check(path: &Path, hosts: &HostPool, term: Term) -> Done {
     Ok(Exit::Done)
 }
 
+/// How wide a column of text may be, in characters.
+const WIDTH: usize = 70;
+
+/// A text in lines of at most `width` characters where its words allow it; at least one line.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 fn describe(d: &Description, term: Term) {
     term.say(format!("{} {}\n{}\n", d.id, d.version, d.summary));
     let mut rows = Vec::new();
@@ -141,9 +160,13 @@ fn describe(d: &Description, term: Term) {
         d.params.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     for (name, schema) in d.params.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let kind = if required.contains(&name.as_str()) { "parameter, required" } else { "parameter" };
-        let text =
-            schema.get("description").and_then(Value::as_str).unwrap_or_default().lines().next().unwrap_or_default();
-        rows.push(vec![format!("  {name}"), kind.into(), text.to_owned()]);
+        let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+        // A comment in the plugin's source: its line breaks mean nothing, its first paragraph says it all.
+        let lines = wrapped(text.split("\n\n").next().unwrap_or_default(), WIDTH);
+        for (n, line) in lines.into_iter().enumerate() {
+            let (name, kind) = if n == 0 { (format!("  {name}"), kind) } else { (String::new(), "") };
+            rows.push(vec![name, kind.into(), line]);
+        }
     }
     for output in &d.outputs {
         rows.push(vec![

@@ -70,7 +70,7 @@ async fn run_in(engine: &Engine, studio: &Studio, brief: &Path, bytes: &[u8], ou
 }
 
 /// Paths of what was put into the studio's own deliveries folder, from the receipt of that delivery.
-fn delivered(tasks: &[TaskView], store: &Store) -> Vec<PathBuf> {
+pub(super) fn delivered(tasks: &[TaskView], store: &Store) -> Vec<PathBuf> {
     let own = tasks.iter().filter(|t| t.key.as_str() == "deliver[folder:deliveries]");
     let receipts = own.filter_map(|t| t.outputs.get("receipt")).flatten();
     let texts = receipts.filter_map(|r| fs::read(store.path(&r.sha256)).ok());
@@ -119,19 +119,22 @@ fn print(view: &JobView, tasks: &[TaskView], files: &[PathBuf], term: Term) {
             problem.hint = cause.failure.hint.clone();
             if !term.json {
                 term.problems(&vec![problem]);
-                term.say(format!(
-                    "The log: spotloom jobs logs {0}    go on from there: spotloom jobs retry {0}",
-                    view.id
-                ));
+                term.say(format!("  spotloom jobs logs {0}     what its stages logged", view.id));
+                term.say(format!("  spotloom jobs retry {0}    go on from there", view.id));
             }
         }
         None => {
             let title = format!("{} / {}, version {}", view.campaign, view.title, view.version);
             term.say(format!("{title}: {} tasks, {cached} from the cache", tasks.len()));
-            let rows: Vec<Vec<String>> = files.iter().map(|f| vec![format!("  {}", f.display()), size(f)]).collect();
-            term.say(table(&rows).trim_end());
+            term.say(listed(files));
         }
     }
+}
+
+/// Files with their sizes, for people.
+pub(super) fn listed(files: &[PathBuf]) -> String {
+    let rows: Vec<Vec<String>> = files.iter().map(|f| vec![format!("  {}", f.display()), size(f)]).collect();
+    table(&rows).trim_end().to_owned()
 }
 
 fn size(file: &Path) -> String {

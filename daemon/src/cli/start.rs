@@ -70,10 +70,12 @@ fn dispatch(cli: Cli, term: Term) -> Done {
 
 /// The studio meant: named, or the one the file or the current folder lies in.
 fn open(global: &Global, file: Option<&Path>) -> Result<Studio, Problem> {
+    // Absolute, because a message may have to tell it, and because a file that is missing has folders all the same.
+    let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
     let root = match (&global.studio, file) {
         (Some(root), _) => root.clone(),
-        (None, Some(file)) => Studio::discover(file).or_else(|d| Studio::discover(Path::new(".")).map_err(|_| d))?,
-        (None, None) => Studio::discover(Path::new("."))?,
+        (None, Some(file)) => Studio::discover(&here.join(file)).or_else(|d| Studio::discover(&here).map_err(|_| d))?,
+        (None, None) => Studio::discover(&here)?,
     };
     Ok(Studio::open(&root)?)
 }

@@ -10,7 +10,7 @@ use crate::host::{HostOptions, HostPool};
 use crate::pipeline::Pipeline;
 use crate::registry::Registry;
 use crate::studio::open::{SETTINGS, read_config, yaml_files};
-use crate::studio::{Studio, catalog, planning};
+use crate::studio::{Studio, StudioCatalog, catalog, planning};
 use crate::yaml::{self, Node};
 
 use super::exit::{Done, Exit};
@@ -38,6 +38,9 @@ pub(super) async fn validate(studio: Studio, paths: &[PathBuf], term: Term) -> D
             files.push(path.clone());
         }
     }
+    if files.is_empty() {
+        term.say("There is no .yaml file to check.");
+    }
     let mut checked = Vec::new();
     for file in &files {
         let found = check(&studio, &registry, file).err().unwrap_or_default();
@@ -56,10 +59,15 @@ pub(super) async fn validate(studio: Studio, paths: &[PathBuf], term: Term) -> D
         term.give(&json!({ "files": checked, "errors": problems }));
     } else {
         term.problems(&problems);
-        let mistakes = if problems.len() == 1 { "1 mistake".into() } else { format!("{} mistakes", problems.len()) };
-        term.say(format!("{mistakes} in {} files", files.len()));
+        let bad = checked.iter().filter(|c| c["mistakes"] != 0).count();
+        let of = if files.len() > bad { format!("{bad} of ") } else { String::new() };
+        term.say(format!("{} in {of}{}", counted(problems.len(), "mistake"), counted(files.len(), "file")));
     }
     Ok(Exit::Input)
+}
+
+fn counted(n: usize, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
 fn check(studio: &Studio, registry: &Registry, file: &Path) -> Result<(), Diagnostics> {
@@ -69,7 +77,10 @@ fn check(studio: &Studio, registry: &Registry, file: &Path) -> Result<(), Diagno
     match kind(file, &node) {
         Kind::Settings => read_config(&shown, &bytes).map(drop),
         Kind::Checked(kind) => catalog::read_checked(studio, file, kind).map(drop),
-        Kind::Pipeline => Pipeline::from_node(&node).map(drop),
+        Kind::Pipeline => {
+            let mistakes = Pipeline::from_node(&node)?.check(&StudioCatalog::new(studio, registry));
+            if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+        }
         Kind::Brief => planning::plan_brief(studio, registry, &shown, &bytes).map(drop),
         Kind::Other => Ok(()),
     }

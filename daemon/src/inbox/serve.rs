@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::agent::{Stop, Update, now};
@@ -14,8 +15,9 @@ use crate::ledger::{IntakeRecord, IntakeState, Ledger, NewJob};
 
 use super::names::{self, Kind};
 use super::settle::{Look, Settling};
+use super::shelve::{self, Whose};
 use super::take::{self, NotSpooled, Shelves, Spooled};
-use super::{shelve, watch as events};
+use super::watch as events;
 
 /// Judges a spooled brief: a job to submit, or everything that is wrong with it.
 pub type Judge = dyn Fn(&Spooled) -> Result<NewJob, Diagnostics> + Send + Sync;
@@ -38,22 +40,21 @@ pub async fn run(intake: Arc<Intake>, mut updates: broadcast::Receiver<Update>, 
     let wake = Arc::new(Notify::new());
     let _watch = events::watch(&intake.shelves.intake, Arc::clone(&wake));
     let mut settling = Settling::new(i64::try_from(intake.settle.as_millis()).unwrap_or(i64::MAX));
-    let mut shelve_now = true;
+    let mut whose = Whose::All;
     loop {
         let this = Arc::clone(&intake);
         let scanned = tokio::task::spawn_blocking(move || {
-            this.scan(&mut settling, shelve_now);
-            settling
+            let again = this.scan(&mut settling, whose);
+            (settling, again)
         })
         .await;
-        settling = match scanned {
-            Ok(settling) => settling,
+        (settling, whose) = match scanned {
+            Ok(after) => after,
             Err(e) => {
                 tracing::error!("a scan of the intake folder broke off: {e}");
-                Settling::new(i64::try_from(intake.settle.as_millis()).unwrap_or(i64::MAX))
+                (Settling::new(i64::try_from(intake.settle.as_millis()).unwrap_or(i64::MAX)), Whose::All)
             }
         };
-        shelve_now = false;
         let due = settling.next().map_or(intake.poll, |at| {
             Duration::from_millis(u64::try_from(at.0 - now().0).unwrap_or(0) + 1).min(intake.poll)
         });
@@ -62,25 +63,35 @@ pub async fn run(intake: Arc<Intake>, mut updates: broadcast::Receiver<Update>, 
         tokio::select! {
             () = wake.notified() => {}
             () = tokio::time::sleep(due) => {}
-            () = finished(&mut updates) => shelve_now = true,
+            () = finished(&mut updates, &mut whose) => {}
             _ = stop.wait_for(|s| *s >= Stop::Drain) => return,
         }
     }
 }
 
-/// Waits for a job to finish. A watcher that fell behind looks at everything.
-async fn finished(updates: &mut broadcast::Receiver<Update>) {
+/// Waits for a job to finish and notes it with all others that have. A watcher that fell behind looks at everything.
+async fn finished(updates: &mut broadcast::Receiver<Update>, whose: &mut Whose) {
+    let mut noted = false;
     loop {
-        match updates.recv().await {
-            Ok(Update::JobFinished { .. }) | Err(broadcast::error::RecvError::Lagged(_)) => return,
-            Ok(_) => {}
-            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        let next = match updates.try_recv() {
+            Ok(update) => Ok(update),
+            Err(TryRecvError::Lagged(n)) => Err(RecvError::Lagged(n)),
+            Err(TryRecvError::Empty | TryRecvError::Closed) if noted => return,
+            Err(TryRecvError::Empty | TryRecvError::Closed) => updates.recv().await,
+        };
+        match next {
+            Ok(Update::JobFinished { job, .. }) => whose.add(job),
+            Err(RecvError::Lagged(_)) => *whose = Whose::All,
+            Err(RecvError::Closed) => std::future::pending().await,
+            Ok(_) => continue,
         }
+        noted = true;
     }
 }
 
 impl Intake {
-    fn scan(&self, settling: &mut Settling, shelve_now: bool) {
+    /// Gives those whose briefs could not be shelved.
+    fn scan(&self, settling: &mut Settling, mut whose: Whose) -> Whose {
         for name in settling.look(self.candidates(), now()) {
             if self.ready_marker && !self.shelves.intake.join(format!("{name}.ready")).exists() {
                 continue;
@@ -88,14 +99,15 @@ impl Intake {
             match take::spool(&self.shelves, &name) {
                 Err(NotSpooled::Changed) => settling.again(&name),
                 Err(NotSpooled::Refused(why)) => self.reject(&name, "refused", &vec![why]),
-                Ok(spooled) => self.take(&spooled),
+                // Its job may be finished: a drop taken again after a failure to move it.
+                Ok(spooled) => self.take(&spooled).into_iter().for_each(|job| whose.add(job)),
             }
         }
-        if shelve_now
-            && let Err(e) = shelve::shelve(&self.shelves, self.ledger.as_ref(), &self.deliveries.display().to_string())
-        {
-            tracing::warn!("the shelves could not be read: {e}");
-        }
+        shelve::shelve(&self.shelves, self.ledger.as_ref(), &self.deliveries.display().to_string(), &whose)
+            .unwrap_or_else(|e| {
+                tracing::warn!("the shelves could not be read: {e}");
+                whose
+            })
     }
 
     /// Everything in the folder that can be a brief by its name. A folder that can't be read is an unmounted one, not
@@ -119,9 +131,13 @@ impl Intake {
             .collect()
     }
 
-    fn take(&self, spooled: &Spooled) {
+    /// Gives the job that became of it.
+    fn take(&self, spooled: &Spooled) -> Option<JobId> {
         match (self.judge)(spooled) {
-            Err(problems) => self.reject(&spooled.name, &spooled.intake_id, &problems),
+            Err(problems) => {
+                self.reject(&spooled.name, &spooled.intake_id, &problems);
+                None
+            }
             Ok(job) => match self.ledger.submit(&job, now()) {
                 Ok(submitted) => {
                     tracing::info!(
@@ -132,9 +148,13 @@ impl Intake {
                     );
                     self.submitted.notify_one();
                     self.settle(spooled, submitted.job);
+                    Some(submitted.job)
                 }
                 // The brief stays where it is and is tried again.
-                Err(e) => tracing::error!(brief = spooled.name, "could not be submitted: {e}"),
+                Err(e) => {
+                    tracing::error!(brief = spooled.name, "could not be submitted: {e}");
+                    None
+                }
             },
         }
     }

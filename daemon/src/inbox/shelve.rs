@@ -1,5 +1,6 @@
 //! Moves briefs of finished jobs from `processing/` to `done/` or `failed/`, a report beside them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 
@@ -10,19 +11,55 @@ use crate::ledger::Ledger;
 use super::take::{Shelves, write_durably};
 use super::{names, report};
 
-/// Looks at every file in `processing/` whose job is finished. Run after each finished job and at start.
+/// Whose briefs are to be looked at. Looking at all after each job would cost more with every brief on the shelves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    All,
+    Jobs(BTreeSet<JobId>),
+}
+
+impl Whose {
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self::Jobs(BTreeSet::new())
+    }
+
+    pub fn add(&mut self, job: JobId) {
+        if let Self::Jobs(jobs) = self {
+            jobs.insert(job);
+        }
+    }
+
+    fn includes(&self, job: JobId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Jobs(jobs) => jobs.contains(&job),
+        }
+    }
+}
+
+/// Looks at the briefs in `processing/` and `failed/` and moves those that belong elsewhere by now. All are looked at
+/// when the daemon starts; then a retried job's brief also comes back from `failed/` to `processing/`.
 ///
-/// A retried job's brief comes back from `failed/` to `processing/` on the way.
+/// Gives those to look at again: a brief that can't be moved is logged and keeps its place.
 ///
 /// # Errors
-/// When the folders can't be read; a single file that can't be moved is logged and tried again next time.
-pub fn shelve(shelves: &Shelves, ledger: &dyn Ledger, deliveries: &str) -> io::Result<()> {
+/// When the folders can't be read.
+pub fn shelve(shelves: &Shelves, ledger: &dyn Ledger, deliveries: &str, whose: &Whose) -> io::Result<Whose> {
+    let mut again = Whose::nobody();
+    if *whose == again {
+        return Ok(again);
+    }
     for (folder, name, job) in numbered(shelves, "processing")?.into_iter().chain(numbered(shelves, "failed")?) {
+        if !whose.includes(job) {
+            continue;
+        }
         let view = match ledger.job(job) {
             Ok(Some(view)) => view,
             Ok(None) => continue,
             Err(e) => {
                 tracing::warn!("job {job} could not be read: {e}");
+                again.add(job);
                 continue;
             }
         };
@@ -36,9 +73,10 @@ pub fn shelve(shelves: &Shelves, ledger: &dyn Ledger, deliveries: &str) -> io::R
         }
         let stem = name.rsplit_once('.').map_or(name.as_str(), |(s, _)| s);
         let moved = || -> io::Result<()> {
-            if target == "processing" {
+            if folder == "failed" {
                 let _ = fs::remove_file(shelves.shelf(folder).join(format!("{stem}.report.txt")));
-            } else {
+            }
+            if target != "processing" {
                 let tasks = ledger.tasks(job).map_err(io::Error::other)?;
                 let text = report::finished(&view, &tasks, deliveries);
                 write_durably(&shelves.shelf(target).join(format!("{stem}.report.txt")), text.as_bytes())?;
@@ -47,9 +85,10 @@ pub fn shelve(shelves: &Shelves, ledger: &dyn Ledger, deliveries: &str) -> io::R
         };
         if let Err(e) = moved() {
             tracing::warn!(file = name, "could not be moved to {target}: {e}");
+            again.add(job);
         }
     }
-    Ok(())
+    Ok(again)
 }
 
 fn numbered(shelves: &Shelves, folder: &'static str) -> io::Result<Vec<(&'static str, String, JobId)>> {

@@ -76,7 +76,7 @@ fn plan(tasks: Vec<PlannedTask>) -> Plan {
         title: "t".into(),
         brand: "b".into(),
         pipeline: "p".into(),
-        brief_sha256: Sha256("0".repeat(64)),
+        content_sha256: Sha256("0".repeat(64)),
         tasks,
     }
 }

@@ -24,7 +24,7 @@ impl Story {
             title: "Citrus hero".into(),
             brand: "zest".into(),
             pipeline: "sample".into(),
-            brief_sha256: crate::ids::Sha256("0".repeat(64)),
+            content_sha256: crate::ids::Sha256("0".repeat(64)),
             tasks,
         };
         let mut story = Self { plan, state: JobState::default(), now: Timestamp(0), text: String::new() };

@@ -74,14 +74,8 @@ pub fn expand(pipeline: &Pipeline, brief: &Brief, catalog: &dyn Catalog) -> Resu
     if !expansion.mistakes.is_empty() {
         return Err(finished(expansion.mistakes));
     }
-    Ok(Plan {
-        campaign: brief.campaign.clone(),
-        title: brief.title.clone(),
-        brand: brief.brand.clone(),
-        pipeline: pipeline.name.clone(),
-        brief_sha256: brief.sha256(),
-        tasks: expansion.tasks,
-    })
+    let (campaign, title, brand) = (brief.campaign.clone(), brief.title.clone(), brief.brand.clone());
+    Ok(Plan::new(campaign, title, brand, pipeline.name.clone(), expansion.tasks))
 }
 
 /// The answer to a brief that names a pipeline there is not.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use spotloom_plugin_api::Resource;
 
+use crate::artifacts::hash_bytes;
 use crate::ids::{Sha256, TaskKey};
 
 /// A brief and its pipeline, expanded and resolved: a DAG of tasks.
@@ -15,8 +16,9 @@ pub struct Plan {
     pub title: String,
     pub brand: String,
     pub pipeline: String,
-    /// Hash over the brief's normalised content: the same content is the same version.
-    pub brief_sha256: Sha256,
+    /// Hash over everything that shapes what is delivered: the same hash is the same version. Who is told, and where the
+    /// files go, makes no new one.
+    pub content_sha256: Sha256,
     /// In an order in which every task comes after those it needs.
     pub tasks: Vec<PlannedTask>,
 }
@@ -101,6 +103,18 @@ pub struct Retry {
 }
 
 impl Plan {
+    /// The plan of these tasks, with its content hash.
+    #[must_use]
+    pub fn new(campaign: String, title: String, brand: String, pipeline: String, tasks: Vec<PlannedTask>) -> Self {
+        let work: Vec<Value> = tasks
+            .iter()
+            .filter(|t| t.stage != "deliver" && t.stage != "notify")
+            .map(|t| json!([t.key, t.uses, t.params, t.inputs]))
+            .collect();
+        let content_sha256 = hash_bytes(json!([campaign, title, brand, work]).to_string().as_bytes());
+        Self { campaign, title, brand, pipeline, content_sha256, tasks }
+    }
+
     /// The task of that key.
     #[must_use]
     pub fn task(&self, key: &TaskKey) -> Option<&PlannedTask> {

@@ -3,12 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use spotloom_plugin_api::Resource;
 
-use crate::artifacts::hash_bytes;
 use crate::brief::Brief;
-use crate::error::{Diagnostic, Diagnostics, nearest};
+use crate::error::{Diagnostic, Diagnostics};
 use crate::ids::Sha256;
 use crate::ledger::NewJob;
 use crate::pipeline::plan::Plan;
@@ -54,9 +53,8 @@ pub fn plan_brief(studio: &Studio, registry: &Registry, file: &str, bytes: &[u8]
     let brief = Brief::from_node(&yaml::parse(file, bytes)?)?;
     let pipeline = load_pipeline(studio, &brief)?;
     let catalog = StudioCatalog::new(studio, registry);
-    let mut plan = pipeline::expand(&pipeline, &brief, &catalog)?;
+    let plan = pipeline::expand(&pipeline, &brief, &catalog)?;
     check_pools(studio, &plan)?;
-    plan.brief_sha256 = content_hash(&plan);
     let series = format!("{}/{}", pipeline::slug(&plan.campaign), pipeline::slug(&plan.title));
     let stakeholders = brief.to_json().get("stakeholders").cloned().unwrap_or_default();
     Ok(Planned { plan, series, stakeholders })
@@ -101,14 +99,7 @@ fn load_pipeline(studio: &Studio, brief: &Brief) -> Result<Pipeline, Diagnostics
     let all = pipelines(studio);
     let name = brief.pipeline.as_str();
     let Some((_, path)) = all.iter().find(|(n, _)| n == name) else {
-        let names: Vec<&str> = all.iter().map(|(n, _)| n.as_str()).collect();
-        let mut problem = Diagnostic::new("unknown-pipeline", format!("there is no pipeline `{name}`"))
-            .expected(format!("one of {}", names.join(", ")));
-        problem.place = Some(brief.place(&["pipeline"]));
-        if let Some(near) = nearest(name, names) {
-            problem = problem.hint(format!("did you mean `{near}`?"));
-        }
-        return Err(vec![problem]);
+        return Err(vec![pipeline::unknown(brief, all.iter().map(|(n, _)| n.as_str()))]);
     };
     let shown = path.strip_prefix(&studio.root).unwrap_or(path).display().to_string();
     let bytes = read_brief(path).map_err(|d| vec![d])?;
@@ -131,18 +122,6 @@ fn check_pools(studio: &Studio, plan: &Plan) -> Result<(), Diagnostics> {
     }
     problems.dedup();
     if problems.is_empty() { Ok(()) } else { Err(problems) }
-}
-
-/// Hash over everything that shapes what is delivered. The same hash is the same version; who is told, and where the
-/// files go, makes no new one.
-fn content_hash(plan: &Plan) -> Sha256 {
-    let work: Vec<Value> = plan
-        .tasks
-        .iter()
-        .filter(|t| t.stage != "deliver" && t.stage != "notify")
-        .map(|t| json!([t.key, t.uses, t.params, t.inputs]))
-        .collect();
-    hash_bytes(json!([plan.campaign, plan.title, plan.brand, work]).to_string().as_bytes())
 }
 
 /// Names of a kind of thing the studio has.

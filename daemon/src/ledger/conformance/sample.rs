@@ -99,7 +99,7 @@ impl<'a> Bench<'a> {
                 title: "Citrus hero".into(),
                 brand: "zest".into(),
                 pipeline: "sample".into(),
-                brief_sha256: Sha256(format!("{content:0>64}")),
+                content_sha256: Sha256(format!("{content:0>64}")),
                 tasks,
             },
             series: "summer-splash/citrus-hero".into(),

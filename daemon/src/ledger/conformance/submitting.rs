@@ -22,7 +22,7 @@ fn one_drop_makes_one_job(bench: &Bench) {
     bench.equal(bench.submit(&job), Submitted { existing: true, ..first }, "the same drop when its job is done");
 
     let mut other = job.clone();
-    other.plan.brief_sha256 = Sha256("b".repeat(64));
+    other.brief_sha256 = Sha256("b".repeat(64));
     let refused = bench.ledger.submit(&other, bench.now());
     assert!(matches!(refused, Err(LedgerError::IntakeConflict { job, .. }) if job == first.job), "{refused:?}");
     bench.equal(bench.must(bench.ledger.plan(first.job)), Some(job.plan), "the frozen plan");

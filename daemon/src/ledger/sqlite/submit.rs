@@ -36,12 +36,13 @@ pub(super) fn submit(write: &mut Write, new: &NewJob, now: Timestamp) -> Result<
 fn existing(write: &Write, new: &NewJob) -> Result<Option<Submitted>> {
     let found = write
         .tx
-        .prepare_cached("SELECT id, version, content_sha256 FROM jobs WHERE intake_id = ?1")?
+        .prepare_cached("SELECT id, version, brief_sha256 FROM jobs WHERE intake_id = ?1")?
         .query_row([&new.intake_id], |row| Ok((JobId(row.get(0)?), row.get(1)?, row.get::<_, String>(2)?)))
         .optional()?;
     match found {
         None => Ok(None),
-        Some((job, version, content)) if content == new.plan.brief_sha256.as_str() => {
+        // The file is compared, not the plan: a plugin may have been updated between two tries at the same drop.
+        Some((job, version, brief)) if brief == new.brief_sha256.as_str() => {
             Ok(Some(Submitted { job, version, existing: true }))
         }
         Some((job, _, _)) => Err(LedgerError::IntakeConflict { intake: new.intake_id.clone(), job }),
@@ -56,7 +57,7 @@ fn next_version(write: &Write, new: &NewJob) -> Result<u32> {
         .optional()?;
     Ok(match latest {
         None => 1,
-        Some((version, content)) if content == new.plan.brief_sha256.as_str() => version,
+        Some((version, content)) if content == new.plan.content_sha256.as_str() => version,
         Some((version, _)) => version + 1,
     })
 }
@@ -74,7 +75,7 @@ fn insert_job(write: &Write, new: &NewJob, version: u32, now: Timestamp) -> Resu
             new.intake_id,
             new.series,
             version,
-            plan.brief_sha256.as_str(),
+            plan.content_sha256.as_str(),
             plan.campaign,
             plan.title,
             plan.brand,
