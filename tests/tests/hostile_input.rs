@@ -2,6 +2,7 @@
 //!
 //! What the messages say is held by the daemon's own snapshots; here it counts that the whole program stands.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stdout, reason = "what each case took is told to those who run it with --nocapture")]
 
 use std::fmt::Write as _;
 use std::fs;
