@@ -101,3 +101,46 @@ fn numbered(shelves: &Shelves, folder: &'static str) -> io::Result<Vec<(&'static
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::SqliteLedger;
+    use crate::ledger::conformance::{Bench, planned};
+
+    #[test]
+    fn a_brief_moves_with_its_job_and_only_when_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = SqliteLedger::open(&dir.path().join("state")).unwrap();
+        let bench = Bench::new(&ledger, "shelve");
+        let shelves = Shelves::open(dir.path().join("briefs"), dir.path().join("spool")).unwrap();
+        let mut jobs = Vec::new();
+        for content in ["a", "b"] {
+            let job = bench.submit(&bench.new_job(content, vec![planned("one", &[])])).job;
+            fs::write(shelves.shelf("processing").join(format!("{content}.job{job}.yaml")), content).unwrap();
+            jobs.push(job);
+        }
+        let shelve = |whose: &Whose| shelve(&shelves, &ledger, "deliveries", whose).unwrap();
+        let on = |shelf: &str| {
+            let entries = fs::read_dir(shelves.shelf(shelf)).unwrap();
+            let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        let (a, b) = (format!("a.job{}", jobs[0]), format!("b.job{}", jobs[1]));
+        ledger.cancel(jobs[0], "not wanted", bench.now()).unwrap();
+        ledger.cancel(jobs[1], "not wanted", bench.now()).unwrap();
+
+        let first = Whose::Jobs(BTreeSet::from([jobs[0]]));
+        assert_eq!(shelve(&first), Whose::nobody());
+        assert_eq!(on("failed"), [format!("{a}.report.txt"), format!("{a}.yaml")]);
+        assert_eq!(on("processing"), [format!("{b}.yaml")], "nobody asked for the second");
+
+        shelve(&Whose::All);
+        assert_eq!(on("failed").len(), 4);
+        ledger.retry(jobs[0], bench.now()).unwrap();
+        shelve(&Whose::All);
+        assert_eq!(on("processing"), [format!("{a}.yaml")]);
+        assert_eq!(on("failed"), [format!("{b}.report.txt"), format!("{b}.yaml")], "its old report is gone");
+    }
+}

@@ -19,7 +19,7 @@ mod report;
 mod site;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use report::{Report, quantile};
@@ -33,11 +33,11 @@ struct Options {
     json: bool,
 }
 
-fn main() {
-    let options = options().unwrap_or_else(|| {
+fn main() -> ExitCode {
+    let Some(options) = options() else {
         eprintln!("{USAGE}");
-        std::process::exit(2);
-    });
+        return ExitCode::from(2);
+    };
     let mut report = Report::new(proc::machine());
     let say = |what: &str| eprintln!("bench: {what}");
 
@@ -62,6 +62,7 @@ fn main() {
     } else {
         println!("{}", report.table());
     }
+    ExitCode::SUCCESS
 }
 
 fn options() -> Option<Options> {
@@ -179,16 +180,14 @@ fn latency(report: &mut Report, site: &mut Site) {
 }
 
 fn idle(report: &mut Report, site: &Site) {
-    std::thread::sleep(Duration::from_secs(2));
+    // Longer than the daemon's threads for blocking work stay without any.
+    std::thread::sleep(Duration::from_secs(12));
     let pid = site.pid();
-    let (all, own, woken) = (site.cpu(), proc::own_cpu(pid), proc::wakeups(pid));
+    let (all, own) = (site.cpu(), proc::own_cpu(pid));
     std::thread::sleep(Duration::from_secs(20));
-    let woken = proc::wakeups(pid).saturating_sub(woken) as f64 / 20.0;
-    let note = format!(
-        "of these {:.0} ms in the daemon, woken {woken:.1} times a second; the clock ticks in 10 ms",
-        proc::own_cpu(pid) - own
-    );
-    report.add("CPU of an idle daemon with warm hosts, over 20 s", site.cpu() - all, "ms", note);
+    let (all, own) = (site.cpu() - all, proc::own_cpu(pid) - own);
+    let note = format!("{:.2} % of a core; {own:.0} ms of it in the daemon, counted in ticks of 10 ms", all / 200.0);
+    report.add("CPU of an idle daemon with warm hosts, over 20 s", all, "ms", note);
 }
 
 fn host_memory(site: &Site) -> f64 {

@@ -53,15 +53,6 @@ pub fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
-/// Times that a process's threads went to sleep by themselves: how often it was woken.
-pub fn wakeups(pid: u32) -> u64 {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let of = |text: String| -> Option<u64> {
-        text.lines().find_map(|l| l.strip_prefix("voluntary_ctxt_switches:")?.trim().parse().ok())
-    };
-    threads.filter_map(|t| of(fs::read_to_string(t.path().join("status")).ok()?)).sum::<u64>()
-}
-
 /// Ends the plugin hosts of a daemon whose command line names `plugin`, and waits until they are gone.
 pub fn kill_hosts(daemon: u32, plugin: &str) {
     for pid in children(daemon) {

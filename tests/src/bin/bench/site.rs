@@ -9,7 +9,7 @@ use spotloom_tests::{Daemon, TestStudio, brief, wait_for};
 
 use crate::proc;
 
-/// As in the studio's `spotloom.yaml`.
+/// As in the studio's settings below.
 pub const SETTLE: Duration = Duration::from_millis(300);
 
 /// A pipeline of that many trivial stages in a row.
@@ -37,6 +37,9 @@ impl Site {
             let file = studio.path(&format!("plugins/libspotloom_{plugin}.so"));
             assert!(Command::new("strip").arg("--strip-debug").arg(&file).status().unwrap().success(), "strip");
         }
+        // The settings of a new studio, but for a short settle time, and as many slots on every machine.
+        studio
+            .write("spotloom.yaml", "intake: {settle: 0.3}\nlimits: {min-free-disk-mb: 1}\npools: {cpu: 2, net: 4}\n");
         studio.write("pipelines/one.yaml", &chain("one", 1));
         studio.write("pipelines/many.yaml", &chain("many", 25));
         studio.run(&["plugins", "trust"]).ok();
