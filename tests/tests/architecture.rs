@@ -1,5 +1,7 @@
 //! The rules of the house (`daemon/README.md`, `plugins/README.md`), held against the tree itself.
 
+#![expect(clippy::unwrap_used, reason = "tests report by panicking")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,7 +55,12 @@ fn is_test_file(path: &Path) -> bool {
 fn dependencies(manifest: &str) -> BTreeSet<String> {
     let text = fs::read_to_string(build::root().join(manifest)).unwrap();
     let section = text.split("[dependencies]").nth(1).unwrap_or_default().split("\n[").next().unwrap_or_default();
-    section.lines().filter_map(|l| l.split(['.', ' ', '=']).next()).filter(|n| !n.is_empty()).map(str::to_owned).collect()
+    section
+        .lines()
+        .filter_map(|l| l.split(['.', ' ', '=']).next())
+        .filter(|n| !n.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn plugins() -> Vec<String> {
@@ -89,8 +96,10 @@ fn a_plugin_knows_neither_the_daemon_nor_another_plugin() {
     let plugins = plugins();
     assert!(plugins.len() >= 7, "{plugins:?}");
     for plugin in &plugins {
-        let known: Vec<_> =
-            dependencies(&format!("plugins/{plugin}/Cargo.toml")).into_iter().filter(|d| d.starts_with("spotloom")).collect();
+        let known: Vec<_> = dependencies(&format!("plugins/{plugin}/Cargo.toml"))
+            .into_iter()
+            .filter(|d| d.starts_with("spotloom"))
+            .collect();
         for dependency in &known {
             assert!(
                 ["spotloom-plugin-sdk", "spotloom-media"].contains(&dependency.as_str()),
@@ -138,8 +147,20 @@ fn libraries_are_loaded_in_one_room() {
 #[test]
 fn pure_rooms_do_no_io_and_read_no_clock() {
     let banned = [
-        "std::fs", "std::net", "std::process", "std::env", "std::thread", "std::io", "SystemTime", "Instant", "jiff",
-        "tokio", "rusqlite", "rustix", "File::", "Command::new",
+        "std::fs",
+        "std::net",
+        "std::process",
+        "std::env",
+        "std::thread",
+        "std::io",
+        "SystemTime",
+        "Instant",
+        "jiff",
+        "tokio",
+        "rusqlite",
+        "rustix",
+        "File::",
+        "Command::new",
     ];
     for room in ["brief", "pipeline", "job", "yaml"] {
         for path in sources(&format!("daemon/src/{room}")).into_iter().filter(|p| !is_test_file(p)) {
@@ -177,7 +198,8 @@ fn files_keep_to_one_job() {
 #[test]
 fn nothing_lies_at_the_top_that_has_no_place_there() {
     let known = BTreeSet::from(["daemon", "plugins", "pipelines", "templates", "tests"]);
-    let listed = Command::new("git").args(["ls-tree", "--name-only", "-d", "HEAD"]).current_dir(build::root()).output().unwrap();
+    let listed =
+        Command::new("git").args(["ls-tree", "--name-only", "-d", "HEAD"]).current_dir(build::root()).output().unwrap();
     for folder in String::from_utf8(listed.stdout).unwrap().lines().filter(|f| !f.starts_with('.')) {
         assert!(known.contains(folder), "a new top-level folder: {folder}");
     }

@@ -1,5 +1,7 @@
 //! The whole house: the example brief becomes finished ads, by the real model, with the real tools.
 
+#![expect(clippy::unwrap_used, reason = "tests report by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

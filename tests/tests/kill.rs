@@ -1,5 +1,7 @@
 //! SIGKILL of the daemon at each kind of ledger event, then a new start: the job ends as it would have.
 
+#![expect(clippy::unwrap_used, reason = "tests report by panicking")]
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;

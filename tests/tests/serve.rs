@@ -1,5 +1,7 @@
 //! The daemon from outside: briefs dropped in every way people and programs drop files, real mail, real webhooks.
 
+#![expect(clippy::unwrap_used, reason = "tests report by panicking")]
+
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::time::Duration;
@@ -58,7 +60,12 @@ fn a_brief_is_taken_once_however_it_arrives() {
     let mut titles: Vec<_> = jobs.iter().map(|j| j["title"].as_str().unwrap()).collect();
     titles.sort_unstable();
     assert_eq!(titles, ["Renamed", "Saved", "Slowly"], "each once: {}", daemon.log());
-    assert_eq!(studio.list("briefs/done").len(), 6, "three briefs, each with its report: {:?}", studio.list("briefs/done"));
+    assert_eq!(
+        studio.list("briefs/done").len(),
+        6,
+        "three briefs, each with its report: {:?}",
+        studio.list("briefs/done")
+    );
     assert!(studio.list("briefs").contains(&"notes.docx".to_owned()), "what is no brief is left alone");
     let report = studio.list("briefs/done").into_iter().find(|n| n.starts_with("slowly") && n.ends_with("report.txt"));
     assert!(studio.read(&format!("briefs/done/{}", report.unwrap())).contains("It is done"));
@@ -136,13 +143,20 @@ fn stakeholders_are_told_and_channels_delivered_to() {
     assert_eq!(body["data"]["files"].as_array().unwrap().len(), 1);
 
     let nas = walk(&studio.path("nas"));
-    assert!(nas.iter().any(|f| f.ends_with("text_v1.txt")) && nas.iter().any(|f| f.ends_with("manifest.json")), "{nas:?}");
+    assert!(
+        nas.iter().any(|f| f.ends_with("text_v1.txt")) && nas.iter().any(|f| f.ends_with("manifest.json")),
+        "{nas:?}"
+    );
 
     // And the real cause when something breaks.
     studio.write("briefs/broken.yaml", &brief("Broken", "sabotage", &format!("with: {{mode: segfault}}\n{people}")));
     wait_finished(&studio, 2);
     let mails = smtp.messages();
-    let failed: Vec<_> = mails.iter().map(|m| parser.parse(m.as_slice()).unwrap()).filter(|m| m.subject().unwrap().contains("Broken")).collect();
+    let failed: Vec<_> = mails
+        .iter()
+        .map(|m| parser.parse(m.as_slice()).unwrap())
+        .filter(|m| m.subject().unwrap().contains("Broken"))
+        .collect();
     let last = failed.last().expect("a mail about the failure");
     let text = last.body_text(0).unwrap();
     assert!(text.contains("SIGSEGV") && text.contains("deed"), "the real cause is told:\n{text}");
@@ -153,7 +167,8 @@ fn stakeholders_are_told_and_channels_delivered_to() {
 fn a_changed_brief_is_a_new_version_and_keeps_the_old_one() {
     let studio = TestStudio::with_test_plugins();
     let _daemon = studio.serve();
-    for (n, text) in [brief("Again", "five", ""), brief("Again", "five", "with: {seconds: 0.04}\n")].iter().enumerate() {
+    for (n, text) in [brief("Again", "five", ""), brief("Again", "five", "with: {seconds: 0.04}\n")].iter().enumerate()
+    {
         studio.write("briefs/again.yaml", text);
         wait_finished(&studio, n + 1);
     }

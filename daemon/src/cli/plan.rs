@@ -12,7 +12,7 @@ use crate::ids::{Sha256, TaskKey};
 use crate::ledger::{CacheEntry, Ledger};
 use crate::pipeline::plan::{InputRef, Plan, PlannedTask, PluginRef, Trigger};
 use crate::registry::Registry;
-use crate::studio::{Studio, planning};
+use crate::studio::{Studio, files, planning};
 
 use super::exit::{Done, Exit};
 use super::term::{Term, table};
@@ -27,7 +27,7 @@ struct Row<'a> {
 }
 
 pub(super) async fn plan(studio: Studio, brief: &Path, term: Term) -> Done {
-    let bytes = planning::read_brief(brief)?;
+    let bytes = files::read(brief)?;
     let hosts = HostPool::new(HostOptions::default());
     let registry = engine::open_registry(&studio, &hosts).await?;
     let planned = planning::plan_brief(&studio, &registry, &brief.display().to_string(), &bytes)?;

@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::error::Diagnostic;
 use crate::ids::JobId;
 use crate::ledger::{JobView, TaskView};
-use crate::studio::{Studio, planning};
+use crate::studio::{Studio, files, planning};
 
 use super::exit::{Done, Exit, Problem};
 use super::progress;
@@ -31,7 +31,7 @@ struct Report {
 }
 
 pub(super) async fn run(studio: Studio, brief: &Path, out: Option<&Path>, term: Term) -> Done {
-    let bytes = planning::read_brief(brief)?;
+    let bytes = files::read(brief)?;
     let engine = Engine::start(&studio).await?;
     let done = run_in(&engine, &studio, brief, &bytes, out, term).await;
     engine.stop(Duration::ZERO).await;

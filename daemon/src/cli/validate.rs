@@ -9,7 +9,8 @@ use crate::error::Diagnostics;
 use crate::host::{HostOptions, HostPool};
 use crate::pipeline::Pipeline;
 use crate::registry::Registry;
-use crate::studio::open::{SETTINGS, read_config, yaml_files};
+use crate::studio::files::{self, yaml_files};
+use crate::studio::open::{SETTINGS, read_config};
 use crate::studio::{Studio, StudioCatalog, catalog, planning};
 use crate::yaml::{self, Node};
 
@@ -72,7 +73,7 @@ fn counted(n: usize, thing: &str) -> String {
 
 fn check(studio: &Studio, registry: &Registry, file: &Path) -> Result<(), Diagnostics> {
     let shown = file.display().to_string();
-    let bytes = planning::read_brief(file).map_err(|d| vec![d])?;
+    let bytes = files::read(file).map_err(|d| vec![d])?;
     let node = yaml::parse(&shown, &bytes)?;
     match kind(file, &node) {
         Kind::Settings => read_config(&shown, &bytes).map(drop),

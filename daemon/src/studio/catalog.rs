@@ -17,7 +17,7 @@ use crate::registry::Registry;
 use crate::yaml::{self, Mistakes, Schema};
 
 use super::assets::{self, Refused};
-use super::{Studio, resources};
+use super::{Studio, files, resources};
 
 /// Looks things up for one plan. What it has hashed it does not hash again.
 pub struct StudioCatalog<'a> {
@@ -78,8 +78,7 @@ impl<'a> StudioCatalog<'a> {
 /// All mistakes with their places.
 pub fn read_checked(studio: &Studio, path: &Path, kind: &str) -> Result<Map<String, Value>, Diagnostics> {
     let shown = path.strip_prefix(&studio.root).unwrap_or(path).display().to_string();
-    let bytes = fs::read(path)
-        .map_err(|e| vec![crate::error::Diagnostic::new("unreadable", format!("{shown} can't be read: {e}"))])?;
+    let bytes = files::read(path).map_err(|d| vec![d])?;
     let node = yaml::parse(&shown, &bytes)?;
     let value = node.to_json();
     let mut mistakes = Mistakes::new();

@@ -4,6 +4,7 @@
 
 pub mod assets;
 pub mod catalog;
+pub mod files;
 pub mod install;
 pub mod open;
 pub mod planning;

@@ -1,12 +1,12 @@
 //! Opening a studio folder.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::error::{Diagnostic, Diagnostics};
 use crate::yaml;
 
+use super::files;
 use super::install::Installation;
 
 /// A studio, with its settings, served by an installation.
@@ -30,14 +30,14 @@ impl Studio {
         let install = Installation::find().map_err(|d| vec![d])?;
         let file = root.join(SETTINGS);
         let shown = file.display().to_string();
-        let text = fs::read(&file).map_err(|e| {
-            vec![
-                Diagnostic::new(
-                    "no-studio",
-                    format!("{} is not a studio: {shown} can't be read ({e})", root.display()),
-                )
-                .hint(format!("make one with `spotloom init {}`", root.display())),
-            ]
+        let text = files::read(&file).map_err(|d| {
+            vec![match d.code.as_str() {
+                "missing-file" => {
+                    Diagnostic::new("no-studio", format!("{} is not a studio: {}", root.display(), d.message))
+                        .hint(format!("make one with `spotloom init {}`", root.display()))
+                }
+                _ => d,
+            }]
         })?;
         let config = read_config(&shown, &text)?;
         let root = root.canonicalize().map_err(|e| vec![Diagnostic::new("no-studio", e.to_string())])?;
@@ -101,25 +101,4 @@ impl Studio {
 pub fn read_config(file: &str, text: &[u8]) -> Result<Config, Diagnostics> {
     let node = yaml::parse(file, text)?;
     yaml::typed(&node, "the studio's settings")
-}
-
-/// All files of a folder with one of these extensions, sorted; for commands that take folders.
-#[must_use]
-pub fn yaml_files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let Ok(entries) = fs::read_dir(folder) else { return found };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        if hidden {
-            continue;
-        }
-        if path.is_dir() {
-            found.extend(yaml_files(&path));
-        } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
 }

@@ -15,7 +15,7 @@ use crate::pipeline::{self, Pipeline};
 use crate::registry::Registry;
 use crate::yaml;
 
-use super::{Studio, StudioCatalog};
+use super::{Studio, StudioCatalog, files};
 
 /// A brief with its plan.
 pub struct Planned {
@@ -23,26 +23,6 @@ pub struct Planned {
     /// `campaign/title`, as folders: what versions are counted in.
     pub series: String,
     pub stakeholders: Value,
-}
-
-/// Reads a brief file for a command; a huge one is refused unread.
-///
-/// # Errors
-/// When it is missing, too large or unreadable.
-pub fn read_brief(path: &Path) -> Result<Vec<u8>, Diagnostic> {
-    let shown = path.display().to_string();
-    let unreadable = |e: std::io::Error| match e.kind() {
-        std::io::ErrorKind::NotFound => Diagnostic::new("missing-file", format!("there is no file {shown}")),
-        _ => Diagnostic::new("unreadable", format!("{shown} can't be read: {e}")),
-    };
-    let meta = fs::metadata(path).map_err(unreadable)?;
-    if !meta.is_file() {
-        return Err(Diagnostic::new("not-a-file", format!("{shown} is not a plain file")).expected("a YAML file"));
-    }
-    if meta.len() > yaml::MAX_BYTES {
-        return Err(yaml::too_large(&shown, meta.len()));
-    }
-    fs::read(path).map_err(unreadable)
 }
 
 /// Judges a brief completely and freezes its plan. Nothing is written or started.
@@ -102,7 +82,7 @@ fn load_pipeline(studio: &Studio, brief: &Brief) -> Result<Pipeline, Diagnostics
         return Err(vec![pipeline::unknown(brief, all.iter().map(|(n, _)| n.as_str()))]);
     };
     let shown = path.strip_prefix(&studio.root).unwrap_or(path).display().to_string();
-    let bytes = read_brief(path).map_err(|d| vec![d])?;
+    let bytes = files::read(path).map_err(|d| vec![d])?;
     Pipeline::from_node(&yaml::parse(&shown, &bytes)?)
 }
 

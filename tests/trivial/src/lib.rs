@@ -31,9 +31,11 @@ impl Stage for Trivial {
     type Params = Params;
 
     fn about() -> About {
-        About::new("trivial", "1.0.0", "Joins texts")
-            .input(input("files", "Texts to begin with").many())
-            .output("text", "All of it", "text/plain")
+        About::new("trivial", "1.0.0", "Joins texts").input(input("files", "Texts to begin with").many()).output(
+            "text",
+            "All of it",
+            "text/plain",
+        )
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {

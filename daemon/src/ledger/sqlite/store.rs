@@ -110,7 +110,7 @@ fn connect(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    let mode = put_in_wal(&connection)?;
     if !mode.eq_ignore_ascii_case("wal") {
         let problem = format!("{} cannot be put in WAL mode (it is in `{mode}` mode)", path.display());
         return Err(LedgerError::Damaged { problem });
@@ -120,6 +120,21 @@ fn connect(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// Changing the mode of a new file does not wait for others as ordinary work does: it is refused at once while another
+/// process opens the same file.
+fn put_in_wal(connection: &Connection) -> rusqlite::Result<String> {
+    let mut tries = 0;
+    loop {
+        match connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)) {
+            Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && tries < 200 => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            other => return other,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for LedgerError {
