@@ -1,6 +1,6 @@
 //! A studio at work: ledger, registry, hosts and agent put together. `run` and `serve` are this and little else.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::agent::{self, Drain, Machinery, Settings, Update, now};
 use crate::artifacts::Store;
 use crate::error::{Diagnostic, Diagnostics};
 use crate::host::{HostOptions, HostPool};
+use crate::inbox::watch::{Watch, watch};
 use crate::ledger::{Agent, Ledger, LedgerLock, SqliteLedger};
 use crate::registry::{PluginDir, Registry};
 use crate::studio::Studio;
@@ -26,6 +27,7 @@ pub struct Engine {
     pub drain: Drain,
     /// Held for as long as this process works with the studio.
     _lock: LedgerLock,
+    _poked: Watch,
     agent: JoinHandle<()>,
 }
 
@@ -36,6 +38,17 @@ pub struct Engine {
 pub fn open_ledger(studio: &Studio) -> Result<SqliteLedger, Diagnostics> {
     make_state(studio)?;
     SqliteLedger::open(&studio.state()).map_err(|e| vec![e.diagnostic()])
+}
+
+/// A folder in which a change means: look into the ledger.
+fn pokes(studio: &Studio) -> PathBuf {
+    studio.state().join("pokes")
+}
+
+/// Wakes the daemon of this studio, if there is one, after something was written to its ledger.
+pub fn poke(studio: &Studio) {
+    // Without a daemon there is no folder; without the file the daemon looks by itself a little later.
+    let _ = std::fs::write(pokes(studio).join("look"), b"");
 }
 
 /// What plugins there are: the built-in ones, then the studio's own.
@@ -116,8 +129,13 @@ impl Engine {
             wake: Arc::new(Notify::new()),
         });
         let drain = Drain::default();
+        let pokes = pokes(studio);
+        if let Err(e) = std::fs::create_dir_all(&pokes) {
+            return Err(vec![cannot_write(&pokes, &e)]);
+        }
+        let poked = watch(&pokes, Arc::clone(&machinery.wake));
         let agent = tokio::spawn(agent::run(Arc::clone(&machinery), drain.receiver()));
-        Ok(Self { machinery, drain, _lock: lock, agent })
+        Ok(Self { machinery, drain, _lock: lock, _poked: poked, agent })
     }
 
     #[must_use]

@@ -189,3 +189,19 @@ fn walk(folder: &std::path::Path) -> Vec<String> {
     }
     found
 }
+
+#[test]
+fn a_failed_job_is_taken_up_again_when_asked_from_outside() {
+    let studio = TestStudio::with_test_plugins();
+    let _daemon = studio.serve();
+    studio.write("briefs/stubborn.yaml", &brief("Stubborn", "sabotage", "with: {mode: fail}\n"));
+    let job = wait_finished(&studio, 1)[0]["id"].to_string();
+    let tries = || {
+        let shown = studio.run(&["jobs", "show", &job, "--json"]).ok().json();
+        shown["attempts"].as_array().unwrap().iter().filter(|a| a["task"] == "deed").count()
+    };
+    assert_eq!(tries(), 1);
+    studio.run(&["jobs", "retry", &job]).ok();
+    // Sooner than the daemon would look by itself.
+    wait_for("the second try", Duration::from_secs(10), || (tries() == 2).then_some(()));
+}

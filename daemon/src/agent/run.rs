@@ -15,9 +15,9 @@ use super::drain::{Stop, asked};
 use super::machinery::{Machinery, now};
 use super::update::Update;
 
-/// How long the agent sleeps at most when there is nothing to do: other processes (`spotloom jobs retry`) write to the
-/// ledger without being able to wake it.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// How long the agent sleeps at most when there is nothing to do. What other processes write to the ledger wakes it
+/// (`engine::poke`); this is for file systems that tell nothing.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
 
 /// Runs tasks until asked to stop. Returns once nothing it started is running any more.
 pub async fn run(m: Arc<Machinery>, mut stop: watch::Receiver<Stop>) {

@@ -22,12 +22,14 @@ pub(super) fn jobs(studio: &Studio, action: Option<JobsAction>, term: Term) -> D
         JobsAction::Logs { job } => logs(&ledger, JobId(job), term),
         JobsAction::Retry { job } => {
             ledger.retry(JobId(job), now())?;
+            engine::poke(studio);
             term.give(&find(&ledger, JobId(job))?);
             term.say(format!("Job {job} goes on from where it broke, as soon as a daemon serves this studio."));
             Ok(Exit::Done)
         }
         JobsAction::Cancel { job } => {
             ledger.cancel(JobId(job), "cancelled on the command line", now())?;
+            engine::poke(studio);
             term.give(&find(&ledger, JobId(job))?);
             term.say(format!("Job {job} is cancelled."));
             Ok(Exit::Done)

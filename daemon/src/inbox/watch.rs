@@ -1,4 +1,4 @@
-//! Wakes the scan: file events as hints, a timer as the truth.
+//! Wakes whoever looks at a folder: file events are hints, the looking itself is the truth.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub fn watch(folder: &Path, wake: Arc<Notify>) -> Watch {
     }) {
         Ok(watcher) => watcher,
         Err(e) => {
-            tracing::warn!("no file events ({e}): the intake folder is scanned on a timer only");
+            tracing::warn!("no file events ({e}): {} is looked at on a timer only", folder.display());
             return Watch { _watcher: None };
         }
     };
@@ -34,7 +34,7 @@ pub fn watch(folder: &Path, wake: Arc<Notify>) -> Watch {
                 notify::ErrorKind::MaxFilesWatch => "; raise fs.inotify.max_user_watches",
                 _ => "",
             };
-            tracing::warn!("no file events for {} ({e}){hint}: it is scanned on a timer only", folder.display());
+            tracing::warn!("no file events for {} ({e}){hint}: it is looked at on a timer only", folder.display());
             Watch { _watcher: None }
         }
     }
