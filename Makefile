@@ -7,6 +7,7 @@
 SHELL := /bin/bash
 export RUST_BACKTRACE := 0
 PREFIX ?= /usr/local
+export CARGO_TARGET_DIR := $(CURDIR)/target
 HERE := $(CURDIR)/target/spotloom
 
 .PHONY: demo test check bench build setup setup-test install clean-demo
@@ -36,14 +37,15 @@ check:
 test: setup-test build
 	@cargo fmt --all --check
 	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
-	@cargo test --release --locked --workspace
+	@cargo test --release --locked --workspace --no-fail-fast
 	@RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps --document-private-items
 
 bench: build
 	@cargo run --release --locked -p spotloom-tests --bin bench -- $(ARGS)
 
 install: build
-	@.ci/assemble "$(PREFIX)"
+	@mkdir -p "$(PREFIX)" 2>/dev/null || true
+	@if [ -w "$(PREFIX)" ]; then .ci/assemble "$(PREFIX)"; else sudo .ci/assemble "$(PREFIX)"; fi
 
 clean-demo:
 	rm -rf target/demo

@@ -1,5 +1,6 @@
 //! One attempt: from a claim to a report.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use spotloom_plugin_api::{Event, Failure, JobContext, Level, Limits, RunRequest, Secrets};
@@ -23,16 +24,26 @@ use super::{cached, inputs, outputs};
 const REPORT_TRIES: u32 = 5;
 
 /// Runs the claimed task and reports how it ended.
-pub(super) async fn carry_out(m: &Machinery, claim: Claim, stop: watch::Receiver<Stop>) {
+pub(super) async fn carry_out(m: &Arc<Machinery>, claim: Claim, stop: watch::Receiver<Stop>) {
     let span =
         tracing::info_span!("attempt", job = claim.lease.job.0, task = %claim.lease.task, attempt = claim.attempt);
     async {
         let (job, task) = (claim.lease.job, claim.lease.task.clone());
         tracing::info!(uses = claim.task.uses.id, "started");
         m.tell(Update::TaskStarted { job, task: task.clone(), attempt: claim.attempt });
-        let Some(end) = attempt(m, &claim, stop).await else {
-            tracing::warn!("the lease was lost; nothing this attempt did counts");
-            return;
+        // In a task of its own: should it panic, that is a crash to report like any other.
+        let (machinery, claimed) = (Arc::clone(m), claim.clone());
+        let work = async move { attempt(&machinery, &claimed, stop).await };
+        let end = match tokio::spawn(work.instrument(tracing::Span::current())).await {
+            Ok(Some(end)) => end,
+            Ok(None) => {
+                tracing::warn!("the lease was lost; nothing this attempt did counts");
+                return;
+            }
+            Err(e) => {
+                let failure = Failure::new("internal", format!("a defect of Spotloom: {e}")).retryable();
+                AttemptEnd::Failed { failure, crash: true, code: "internal".into() }
+            }
         };
         match &end {
             AttemptEnd::Succeeded { from_cache, .. } => tracing::info!(from_cache, "succeeded"),
@@ -79,10 +90,29 @@ fn failed(failure: Failure) -> AttemptEnd {
 
 /// `None` when the lease was lost.
 async fn attempt(m: &Machinery, claim: &Claim, stop: watch::Receiver<Stop>) -> Option<AttemptEnd> {
-    match prepare(m, claim).await {
+    match kept(m, claim, prepare(m, claim)).await? {
         Ok(Prepared::Cached(end)) => Some(end),
         Ok(Prepared::Run(work)) => run(m, claim, *work, stop).await,
         Err(failure) => Some(failed(failure)),
+    }
+}
+
+/// Does some work of ours with the lease kept alive: hashing a large model, storing a long film. `None` when the lease
+/// was lost all the same.
+async fn kept<T>(m: &Machinery, claim: &Claim, work: impl Future<Output = T>) -> Option<T> {
+    tokio::pin!(work);
+    let mut beat = tokio::time::interval(m.settings.heartbeat);
+    beat.tick().await;
+    loop {
+        tokio::select! {
+            done = &mut work => return Some(done),
+            _ = beat.tick() => {
+                let lease = claim.lease.clone();
+                if matches!(m.ledger(move |l| l.heartbeat(&lease, None, now())).await, Ok(Heartbeat::Lost)) {
+                    return None;
+                }
+            }
+        }
     }
 }
 
@@ -109,7 +139,7 @@ async fn prepare(m: &Machinery, claim: &Claim) -> Result<Prepared, Failure> {
         tracing::warn!(plugin = uses.id, "the plugin is another build than when the brief was accepted");
     }
 
-    let (store, ledger, task_inputs) = (m.store.clone(), std::sync::Arc::clone(&m.ledger), claim.inputs.clone());
+    let (store, ledger, task_inputs) = (m.store.clone(), Arc::clone(&m.ledger), claim.inputs.clone());
     let identity = PluginRef { sha256: plugin.sha256.clone(), ..uses.clone() };
     let (params, cacheable) = (claim.task.params.clone(), claim.task.cache);
     let found = blocking(move || {
@@ -212,12 +242,16 @@ async fn run(m: &Machinery, claim: &Claim, work: Work, mut stop: watch::Receiver
     let store = m.store.clone();
     let end = match end.kind {
         EndKind::Succeeded { outputs: made, facts } => {
-            let taken = blocking(move || {
-                let taken = outputs::take(&store, scratch.path(), &description, made);
-                drop(scratch);
-                taken
-            })
-            .await;
+            let taken = kept(
+                m,
+                claim,
+                blocking(move || {
+                    let taken = outputs::take(&store, scratch.path(), &description, made);
+                    drop(scratch);
+                    taken
+                }),
+            )
+            .await?;
             match taken {
                 Ok(outputs) => AttemptEnd::Succeeded { outputs, facts, from_cache: false, cache_key: key.map(|k| k.0) },
                 Err(failure) => failed(failure),

@@ -1,11 +1,11 @@
 //! The loop: free slots, claim, start an attempt, wait for a reason to look again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use crate::artifacts::disk;
 use crate::ledger::{Claim, ClaimRequest};
@@ -21,7 +21,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15);
 
 /// Runs tasks until asked to stop. Returns once nothing it started is running any more.
 pub async fn run(m: Arc<Machinery>, mut stop: watch::Receiver<Stop>) {
-    let mut running: JoinSet<String> = JoinSet::new();
+    let mut running: JoinSet<()> = JoinSet::new();
+    let mut pools: HashMap<Id, String> = HashMap::new();
     let mut used: BTreeMap<String, u32> = BTreeMap::new();
     let mut disk_was_low = false;
     loop {
@@ -29,29 +30,32 @@ pub async fn run(m: Arc<Machinery>, mut stop: watch::Receiver<Stop>) {
         if draining && running.is_empty() {
             return;
         }
+        reap(&m).await;
         if !draining && has_room(&m, &mut disk_was_low) {
             while let Some(claim) = next_claim(&m, &used).await {
                 let pool = claim.task.pool.clone();
                 *used.entry(pool.clone()).or_default() += 1;
                 let (m, stop) = (Arc::clone(&m), stop.clone());
-                running.spawn(async move {
-                    attempt::carry_out(&m, claim, stop).await;
-                    pool
-                });
+                let started = running.spawn(async move { attempt::carry_out(&m, claim, stop).await });
+                pools.insert(started.id(), pool);
             }
         }
         let sleep = sleep_for(&m).await;
         tokio::select! {
-            ended = running.join_next(), if !running.is_empty() => match ended {
-                Some(Ok(pool)) => release(&mut used, &pool),
-                Some(Err(e)) => {
-                    // A defect of ours; its lease will expire and the task be taken up again.
-                    tracing::error!("an attempt ended without a report: {e}");
-                    used.clear();
-                    running.abort_all();
+            ended = running.join_next_with_id(), if !running.is_empty() => {
+                let id = match ended {
+                    Some(Ok((id, ()))) => Some(id),
+                    Some(Err(e)) => {
+                        // A defect of ours; its lease will expire and the task be taken up again.
+                        tracing::error!("an attempt ended without a report: {e}");
+                        Some(e.id())
+                    }
+                    None => None,
+                };
+                if let Some(pool) = id.and_then(|id| pools.remove(&id)) {
+                    release(&mut used, &pool);
                 }
-                None => {}
-            },
+            }
             () = m.wake.notified() => {}
             () = asked(&mut stop, Stop::Drain), if !draining => {}
             () = tokio::time::sleep(sleep) => {}
@@ -89,15 +93,20 @@ async fn next_claim(m: &Machinery, used: &BTreeMap<String, u32>) -> Option<Claim
     }
 }
 
-/// How long to wait when nothing wakes the loop. Takes expired leases back on the way.
+/// Takes expired leases back.
+async fn reap(m: &Machinery) {
+    match m.ledger(|l| l.reap(now())).await {
+        Ok(taken) if taken.is_empty() => {}
+        Ok(taken) => {
+            tracing::warn!(tasks = taken.len(), "attempts gave no sign of life; their tasks are given out again")
+        }
+        Err(e) => tracing::error!("the ledger could not be asked: {e}"),
+    }
+}
+
+/// How long to wait when nothing wakes the loop.
 async fn sleep_for(m: &Machinery) -> Duration {
-    let next = m
-        .ledger(|l| {
-            l.reap(now())?;
-            l.next_wakeup()
-        })
-        .await;
-    match next {
+    match m.ledger(|l| l.next_wakeup()).await {
         // What is due already was looked at just now and waits for a slot, not for time.
         Ok(Some(at)) if at > now() => {
             LOOK_AGAIN.min(Duration::from_millis(u64::try_from(at.0 - now().0 + 1).unwrap_or(1)))

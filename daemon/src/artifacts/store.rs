@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::ids::Sha256;
 
-use super::hash::hash_file;
+use super::hash::{hash_bytes, hash_file};
 
 /// Content-addressed files of one studio.
 #[derive(Clone, Debug)]
@@ -76,8 +76,10 @@ impl Store {
     /// # Errors
     /// When it can't be made.
     pub fn scratch(&self, name: &str) -> io::Result<Scratch> {
-        let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
-        let path = self.scratch.join(safe);
+        // The hash keeps names apart that look the same once they are made safe for a file system.
+        let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+        let readable: String = name.chars().take(80).map(safe).collect();
+        let path = self.scratch.join(format!("{readable}-{}", &hash_bytes(name.as_bytes()).0[..12]));
         match fs::remove_dir_all(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => fs::create_dir(&path)?,
@@ -145,6 +147,17 @@ mod tests {
             drop(scratch);
             assert!(!path.exists());
         }
+    }
+
+    #[test]
+    fn names_that_look_the_same_have_scratch_folders_of_their_own() {
+        let root = tempfile::tempdir().unwrap();
+        let store = Store::open(root.path()).unwrap();
+        let long = "x".repeat(400);
+        let names =
+            ["1-deliver[email:a.b@x.example]-1", "1-deliver[email:a_b@x.example]-1", "\u{d6}l", "\u{dc}l", &long];
+        let folders: Vec<_> = names.iter().map(|n| store.scratch(n).unwrap()).collect();
+        assert!(folders.iter().all(|f| f.path().is_dir()), "none took another's away");
     }
 
     #[test]

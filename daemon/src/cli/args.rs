@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     name = "spotloom",
     version,
     max_term_width = 100,
-    after_help = "Start here:\n  spotloom init my-studio                           a studio with an example brand and briefs\n  spotloom run my-studio/examples/citrus-hero.yaml  one brief, start to finish\n  spotloom serve --studio my-studio                 take every brief dropped into my-studio/briefs\n\nExit codes: 0 done, 1 the input is wrong, 2 usage, 3 a stage failed, 4 waiting for approval,\n5 cancelled, 70 a defect of ours"
+    after_help = "Start here:\n  spotloom init my-studio                           a studio with an example brand and briefs\n  spotloom run my-studio/examples/citrus-hero.yaml  one brief, start to finish\n  spotloom serve --studio my-studio                 take every brief dropped into my-studio/briefs\n\nExit codes: 0 done, 1 the input is wrong, 2 usage, 3 a stage failed, \n5 cancelled, 70 a defect of ours (4 is reserved for approvals)"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -60,7 +60,7 @@ pub enum Command {
         out: Option<PathBuf>,
     },
     /// The daemon: take briefs from the intake folder, run them, tell stakeholders
-    #[command(after_help = "Stops at SIGTERM or Ctrl-C: running stages get the grace time to end, everything else\n\
+    #[command(after_help = "Stops at SIGTERM or Ctrl-C: what runs has 20 seconds to end, everything else\n\
         goes on at the next start. SIGKILL is safe at any time.")]
     Serve,
     /// Check briefs, pipelines, presets, brands and settings: all mistakes at once, exit code 1

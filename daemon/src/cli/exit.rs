@@ -14,6 +14,7 @@ pub enum Exit {
     Usage = 2,
     /// A stage failed.
     StageFailed = 3,
+    /// Reserved: there are no approvals yet.
     WaitingForApproval = 4,
     Cancelled = 5,
     /// A defect of ours.
@@ -57,7 +58,12 @@ impl From<Diagnostic> for Problem {
 
 impl From<crate::ledger::LedgerError> for Problem {
     fn from(error: crate::ledger::LedgerError) -> Self {
-        error.diagnostic().into()
+        use crate::ledger::LedgerError as E;
+        let exit = match &error {
+            E::Store(_) | E::BadFailpoint(_) | E::NoSuchLease(_) => Exit::Defect,
+            _ => Exit::Input,
+        };
+        Self { exit, diagnostics: vec![error.diagnostic()] }
     }
 }
 

@@ -6,23 +6,37 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::sync::broadcast;
 
-use crate::agent::Update;
+use crate::agent::{Machinery, Update};
 use crate::artifacts::disk;
 use crate::ids::{JobId, TaskKey};
 use crate::ledger::AttemptEnd;
 
 use super::term::Term;
 
+/// How long nothing may be heard before the ledger is asked.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
 /// Shows a job's updates until it is finished.
-pub(super) async fn follow(job: JobId, total: usize, mut updates: broadcast::Receiver<Update>, term: Term) {
+pub(super) async fn follow(
+    job: JobId,
+    total: usize,
+    m: &Machinery,
+    mut updates: broadcast::Receiver<Update>,
+    term: Term,
+) {
     let mut bars = Bars::new(total, term);
     loop {
-        match updates.recv().await {
-            Ok(Update::JobFinished { job: finished, .. }) if finished == job => break,
-            Ok(update) => bars.show(job, update),
-            // Fell behind: what was missed is only for the eye.
-            Err(broadcast::error::RecvError::Lagged(_)) => {}
-            Err(broadcast::error::RecvError::Closed) => break,
+        match tokio::time::timeout(ASK_AGAIN, updates.recv()).await {
+            Ok(Ok(Update::JobFinished { job: finished, .. })) if finished == job => break,
+            Ok(Ok(update)) => bars.show(job, update),
+            Ok(Err(broadcast::error::RecvError::Closed)) => break,
+            // Silence, or more than could be followed: the ledger knows. A job can also end by another command's doing.
+            Ok(Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => {
+                let view = m.ledger(move |l| l.job(job)).await;
+                if view.is_ok_and(|v| v.is_none_or(|v| v.finished)) {
+                    break;
+                }
+            }
         }
     }
     bars.clear();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::agent::now;
-use crate::artifacts::{Store, hash_bytes, hash_file};
+use crate::artifacts::{Store, disk, hash_bytes, hash_file};
 use crate::engine::Engine;
 use crate::error::Diagnostic;
 use crate::ids::JobId;
@@ -32,10 +32,24 @@ struct Report {
 
 pub(super) async fn run(studio: Studio, brief: &Path, out: Option<&Path>, term: Term) -> Done {
     let bytes = files::read(brief)?;
+    room(&studio)?;
     let engine = Engine::start(&studio).await?;
     let done = run_in(&engine, &studio, brief, &bytes, out, term).await;
     engine.stop(Duration::ZERO).await;
     done
+}
+
+/// The daemon waits for room; a person at a terminal wants to know at once.
+fn room(studio: &Studio) -> Result<(), Diagnostic> {
+    let needed = studio.config.limits.min_free_disk_mb.saturating_mul(1_000_000);
+    match disk::free_bytes(&studio.root) {
+        Ok(free) if free < needed => {
+            let (free, needed) = (disk::human(free), disk::human(needed));
+            Err(Diagnostic::new("disk-low", format!("only {free} free on the studio's disk, {needed} are needed"))
+                .hint("free some space, or lower `limits.min-free-disk-mb` in spotloom.yaml"))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn run_in(engine: &Engine, studio: &Studio, brief: &Path, bytes: &[u8], out: Option<&Path>, term: Term) -> Done {
@@ -51,7 +65,7 @@ async fn run_in(engine: &Engine, studio: &Studio, brief: &Path, bytes: &[u8], ou
     m.wake.notify_one();
 
     tokio::select! {
-        () = progress::follow(submitted.job, total, updates, term) => {}
+        () = progress::follow(submitted.job, total, m, updates, term) => {}
         _ = tokio::signal::ctrl_c() => {
             m.ledger(move |l| l.cancel(submitted.job, "interrupted at the terminal", now())).await?;
             return Ok(Exit::Cancelled);

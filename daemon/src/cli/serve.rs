@@ -19,6 +19,8 @@ use super::term::Term;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) async fn serve(studio: Studio, term: Term) -> Done {
+    let mut terminate = signal(SignalKind::terminate())
+        .map_err(|e| Diagnostic::new("no-signals", format!("signals can't be received: {e}")))?;
     let engine = Engine::start(&studio).await?;
     let studio = Arc::new(studio);
     let shelves = Shelves::open(studio.intake(), studio.state().join("spool")).map_err(|e| {
@@ -47,15 +49,14 @@ pub(super) async fn serve(studio: Studio, term: Term) -> Done {
     tracing::info!(folder = %folder.display(), "ready: drop briefs here");
     term.say(format!("Ready. Drop briefs into {}", folder.display()));
 
-    let mut terminate = signal(SignalKind::terminate())
-        .map_err(|e| Diagnostic::new("no-signals", format!("signals can't be received: {e}")))?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
     tracing::info!("stopping: what runs may end, what waits goes on at the next start");
     engine.drain.ask(Stop::Drain);
-    let _ = inbox.await;
+    // A scan that hangs on a dead network folder must not keep the daemon from stopping.
+    let _ = tokio::time::timeout(Duration::from_secs(2), inbox).await;
     tokio::select! {
         () = engine.stop(PATIENCE) => {}
         _ = terminate.recv() => {}

@@ -46,8 +46,16 @@ pub fn kind(name: &str) -> Kind {
 /// `citrus.yaml` and 17 to `citrus.job17.yaml`: names on the shelves are unique, so nothing is ever overwritten.
 #[must_use]
 pub fn with_job(name: &str, job: i64) -> String {
-    let (stem, ext) = name.rsplit_once('.').unwrap_or((name, "yaml"));
+    let (stem, ext) = parts(name);
     format!("{stem}.job{job}.{ext}")
+}
+
+/// Stem and extension, the stem cut so that there is room for what is added on the shelves: file systems take 255 bytes.
+#[must_use]
+pub fn parts(name: &str) -> (&str, &str) {
+    let (stem, ext) = name.rsplit_once('.').unwrap_or((name, "yaml"));
+    let end = (0..=stem.len().min(200)).rev().find(|i| stem.is_char_boundary(*i)).unwrap_or(0);
+    (&stem[..end], ext)
 }
 
 /// The job number in a name made by [`with_job`].

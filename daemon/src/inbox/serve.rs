@@ -1,15 +1,16 @@
 //! The intake's loop: scan, settle, take, shelve.
 
 use std::fs;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::agent::{Stop, Update, now};
-use crate::error::Diagnostics;
+use crate::error::{Diagnostic, Diagnostics};
 use crate::ids::JobId;
 use crate::ledger::{IntakeRecord, IntakeState, Ledger, NewJob};
 
@@ -35,12 +36,16 @@ pub struct Intake {
     pub submitted: Arc<Notify>,
 }
 
+/// Jobs can also finish without this process doing it (`spotloom jobs cancel`): all shelves are looked at so often.
+const LOOK_AT_ALL: Duration = Duration::from_secs(60);
+
 /// Takes briefs until asked to stop.
 pub async fn run(intake: Arc<Intake>, mut updates: broadcast::Receiver<Update>, mut stop: watch::Receiver<Stop>) {
     let wake = Arc::new(Notify::new());
     let _watch = events::watch(&intake.shelves.intake, Arc::clone(&wake));
     let mut settling = Settling::new(i64::try_from(intake.settle.as_millis()).unwrap_or(i64::MAX));
     let mut whose = Whose::All;
+    let mut last_all = Instant::now();
     loop {
         let this = Arc::clone(&intake);
         let scanned = tokio::task::spawn_blocking(move || {
@@ -55,11 +60,16 @@ pub async fn run(intake: Arc<Intake>, mut updates: broadcast::Receiver<Update>, 
                 (Settling::new(i64::try_from(intake.settle.as_millis()).unwrap_or(i64::MAX)), Whose::All)
             }
         };
-        let due = settling.next().map_or(intake.poll, |at| {
-            Duration::from_millis(u64::try_from(at.0 - now().0).unwrap_or(0) + 1).min(intake.poll)
-        });
         // A file that is complete but could not be taken is tried again on the timer, not in a spin.
-        let due = if due < Duration::from_millis(5) { Duration::from_millis(50) } else { due };
+        let at = now();
+        let due = settling.next(at).map_or(intake.poll, |next| {
+            Duration::from_millis(u64::try_from(next.0 - at.0).unwrap_or(0) + 1).min(intake.poll)
+        });
+        let look_at_all = last_all.elapsed() > LOOK_AT_ALL;
+        if look_at_all {
+            last_all = Instant::now();
+            whose = Whose::All;
+        }
         tokio::select! {
             () = wake.notified() => {}
             () = tokio::time::sleep(due) => {}
@@ -98,7 +108,12 @@ impl Intake {
             }
             match take::spool(&self.shelves, &name) {
                 Err(NotSpooled::Changed) => settling.again(&name),
-                Err(NotSpooled::Refused(why)) => self.reject(&name, "refused", &vec![why]),
+                Err(NotSpooled::Refused(why)) => {
+                    tracing::warn!(brief = name, code = why.code, "refused");
+                    if let Err(e) = take::refuse(&self.shelves, &name, why) {
+                        tracing::error!(brief = name, "could not be moved to rejected: {e}");
+                    }
+                }
                 // Its job may be finished: a drop taken again after a failure to move it.
                 Ok(spooled) => self.take(&spooled).into_iter().for_each(|job| whose.add(job)),
             }
@@ -133,9 +148,17 @@ impl Intake {
 
     /// Gives the job that became of it.
     fn take(&self, spooled: &Spooled) -> Option<JobId> {
-        match (self.judge)(spooled) {
+        // A panic is our defect; the briefs after this one must not wait for it to be mended.
+        let judged = std::panic::catch_unwind(AssertUnwindSafe(|| (self.judge)(spooled)));
+        let judged = judged.unwrap_or_else(|_| {
+            Err(vec![
+                Diagnostic::new("internal", format!("{} brought a defect of Spotloom to light", spooled.name))
+                    .hint("please send this brief and the daemon's log to those who make Spotloom"),
+            ])
+        });
+        match judged {
             Err(problems) => {
-                self.reject(&spooled.name, &spooled.intake_id, &problems);
+                self.reject(spooled, &problems);
                 None
             }
             Ok(job) => match self.ledger.submit(&job, now()) {
@@ -160,11 +183,10 @@ impl Intake {
     }
 
     fn settle(&self, spooled: &Spooled, job: JobId) {
-        if let Err(e) = take::to_processing(&self.shelves, &spooled.name, job) {
+        if let Err(e) = take::to_processing(&self.shelves, spooled, job) {
             tracing::warn!(brief = spooled.name, "could not be moved to processing: {e}");
             return;
         }
-        let _ = fs::remove_file(self.shelves.intake.join(format!("{}.ready", spooled.name)));
         let record = IntakeRecord {
             id: spooled.intake_id.clone(),
             name: spooled.name.clone(),
@@ -177,10 +199,11 @@ impl Intake {
         }
     }
 
-    fn reject(&self, name: &str, id: &str, problems: &Diagnostics) {
+    fn reject(&self, spooled: &Spooled, problems: &Diagnostics) {
+        let name = &spooled.name;
         let codes: Vec<&str> = problems.iter().map(|d| d.code.as_str()).collect();
         tracing::warn!(brief = name, mistakes = problems.len(), ?codes, "rejected");
-        if let Err(e) = take::reject(&self.shelves, name, id, problems) {
+        if let Err(e) = take::reject(&self.shelves, spooled, problems) {
             tracing::error!(brief = name, "could not be moved to rejected: {e}");
         }
     }

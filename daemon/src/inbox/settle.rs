@@ -51,10 +51,11 @@ impl Settling {
         self.seen.remove(name);
     }
 
-    /// When the next file can be complete.
+    /// When the next file that is not complete yet can be.
     #[must_use]
-    pub fn next(&self) -> Option<Timestamp> {
-        self.seen.values().filter(|(l, _)| l.bytes > 0).map(|(_, since)| since.plus_ms(self.settle_ms)).min()
+    pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        let due = self.seen.values().filter(|(l, _)| l.bytes > 0).map(|(_, since)| since.plus_ms(self.settle_ms));
+        due.filter(|at| *at > now).min()
     }
 }
 
@@ -91,9 +92,10 @@ mod tests {
     fn a_file_that_went_away_starts_anew() {
         let mut s = Settling::new(1_000);
         s.look([("a".to_owned(), look(1, 1))], Timestamp(0));
-        assert_eq!(s.next(), Some(Timestamp(1_000)));
+        assert_eq!(s.next(Timestamp(0)), Some(Timestamp(1_000)));
+        assert_eq!(s.next(Timestamp(1_000)), None, "complete: nothing to wait for");
         s.look([], Timestamp(900));
-        assert_eq!(s.next(), None);
+        assert_eq!(s.next(Timestamp(900)), None);
         assert!(s.look([("a".to_owned(), look(1, 1))], Timestamp(1_100)).is_empty());
     }
 }

@@ -46,6 +46,8 @@ pub struct Spooled {
     pub intake_id: String,
     pub sha256: crate::ids::Sha256,
     pub bytes: Vec<u8>,
+    /// The file as it was when it was read.
+    pub look: Look,
     pub copy: PathBuf,
 }
 
@@ -66,6 +68,13 @@ pub fn look(path: &Path) -> Option<Look> {
         modified_ns: i128::from(m.mtime()) * 1_000_000_000 + i128::from(m.mtime_nsec()),
         inode: m.ino(),
     })
+}
+
+/// One drop, one id: name, content, time and inode.
+#[must_use]
+pub fn drop_id(name: &str, content: &str, look: Look) -> String {
+    let drop = format!("{name}\0{content}\0{}\0{}", look.modified_ns, look.inode);
+    hash_bytes(drop.as_bytes()).0[..20].to_owned()
 }
 
 /// Copies a file of the intake folder to the spool.
@@ -105,43 +114,78 @@ pub fn spool(shelves: &Shelves, name: &str) -> Result<Spooled, NotSpooled> {
         Ok(_) => {}
     }
     let sha256 = hash_bytes(&bytes);
-    let drop = format!("{name}\0{sha256}\0{}\0{}", before.modified_ns, before.inode);
-    let intake_id = hash_bytes(drop.as_bytes()).0[..20].to_owned();
+    let intake_id = drop_id(name, sha256.as_str(), before);
     let copy = shelves.spool.join(format!("{intake_id}.yaml"));
     if write_durably(&copy, &bytes).is_err() {
         // Most likely the disk is full: the file stays where it is and is taken later.
         return Err(NotSpooled::Changed);
     }
-    Ok(Spooled { name: name.into(), intake_id, sha256, bytes, copy })
+    Ok(Spooled { name: name.into(), intake_id, sha256, bytes, look: before, copy })
 }
 
-/// Moves an accepted brief to `processing/`. A second call finds nothing left to do.
+/// Puts an accepted brief into `processing/`. A second call finds nothing left to do.
 ///
 /// # Errors
 /// When the file system refuses.
-pub fn to_processing(shelves: &Shelves, name: &str, job: JobId) -> io::Result<()> {
-    move_away(&shelves.intake.join(name), &shelves.shelf("processing").join(names::with_job(name, job.0)))
+pub fn to_processing(shelves: &Shelves, spooled: &Spooled, job: JobId) -> io::Result<()> {
+    let target = shelves.shelf("processing").join(names::with_job(&spooled.name, job.0));
+    put_away(shelves, spooled, &target)
 }
 
-/// Moves a bad brief to `rejected/` and puts the report beside it, the report first: a file on that shelf is always
+/// Puts a bad brief into `rejected/` and the report beside it, the report first: a file on that shelf is always
 /// explained.
 ///
 /// # Errors
 /// When the file system refuses.
-pub fn reject(shelves: &Shelves, name: &str, intake_id: &str, problems: &Diagnostics) -> io::Result<()> {
-    let (stem, ext) = name.rsplit_once('.').unwrap_or((name, "yaml"));
-    let short = intake_id.get(..6).unwrap_or(intake_id);
-    let target = shelves.shelf("rejected").join(format!("{stem}.{short}.{ext}"));
+pub fn reject(shelves: &Shelves, spooled: &Spooled, problems: &Diagnostics) -> io::Result<()> {
+    let target = rejected(shelves, &spooled.name, &spooled.intake_id, problems)?;
+    put_away(shelves, spooled, &target)
+}
+
+/// The same for what was refused without having been read.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn refuse(shelves: &Shelves, name: &str, problem: Diagnostic) -> io::Result<()> {
+    let from = shelves.intake.join(name);
+    let Some(look) = look(&from) else { return Ok(()) };
+    let target = rejected(shelves, name, &drop_id(name, "", look), &vec![problem])?;
+    move_away(&from, &target)?;
+    clear_marker(shelves, name);
+    Ok(())
+}
+
+/// Writes the report; gives the place for the brief.
+fn rejected(shelves: &Shelves, name: &str, id: &str, problems: &Diagnostics) -> io::Result<PathBuf> {
+    let (stem, ext) = names::parts(name);
+    let short = id.get(..6).unwrap_or(id);
     let report = shelves.shelf("rejected").join(format!("{stem}.{short}.report.txt"));
     write_durably(&report, super::report::rejected(name, problems).as_bytes())?;
-    move_away(&shelves.intake.join(name), &target)
+    Ok(shelves.shelf("rejected").join(format!("{stem}.{short}.{ext}")))
+}
+
+/// Moves the very file that was judged. One that was saved again meanwhile stays where it is and is a drop of its own;
+/// what was judged is put onto the shelf from the bytes that were read.
+fn put_away(shelves: &Shelves, spooled: &Spooled, target: &Path) -> io::Result<()> {
+    let from = shelves.intake.join(&spooled.name);
+    if look(&from) == Some(spooled.look) {
+        move_away(&from, target)?;
+        clear_marker(shelves, &spooled.name);
+    } else {
+        write_durably(target, &spooled.bytes)?;
+    }
+    // Another copy is on the shelf by now.
+    let _ = fs::remove_file(&spooled.copy);
+    Ok(())
+}
+
+fn clear_marker(shelves: &Shelves, name: &str) {
+    // Most briefs have none.
+    let _ = fs::remove_file(shelves.intake.join(format!("{name}.ready")));
 }
 
 fn move_away(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::rename(from, to) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound && to.exists() => Ok(()),
-        other => other,
-    }?;
+    fs::rename(from, to)?;
     if let Some(folder) = to.parent() {
         File::open(folder)?.sync_all()?;
     }
@@ -186,6 +230,19 @@ mod tests {
         std::thread::sleep(std::time::Duration::from_millis(20));
         fs::write(&path, "title: x\n").unwrap();
         assert_ne!(first, id(&shelves), "dropped again: a job of its own");
+    }
+
+    #[test]
+    fn a_brief_saved_again_while_it_is_judged_stays_as_a_new_drop() {
+        let (_dir, shelves) = shelves();
+        let path = shelves.intake.join("a.yaml");
+        fs::write(&path, "title: first\n").unwrap();
+        let Ok(spooled) = spool(&shelves, "a.yaml") else { panic!("not spooled") };
+        fs::write(&path, "title: corrected\n").unwrap();
+        to_processing(&shelves, &spooled, JobId(7)).unwrap();
+        assert_eq!(fs::read_to_string(shelves.shelf("processing").join("a.job7.yaml")).unwrap(), "title: first\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "title: corrected\n", "the correction waits to be taken");
+        assert!(!spooled.copy.exists(), "the spool keeps nothing that lies on a shelf");
     }
 
     #[test]

@@ -89,7 +89,10 @@ fn load_pipeline(studio: &Studio, brief: &Brief) -> Result<Pipeline, Diagnostics
 /// A task in a pool that no agent serves would wait for ever.
 fn check_pools(studio: &Studio, plan: &Plan) -> Result<(), Diagnostics> {
     let pools = &studio.config.pools.0;
-    let known = |pool: &str| ["cpu", "gpu", "net"].contains(&pool) || pools.contains_key(pool);
+    let known = |pool: &str| match pools.get(pool) {
+        Some(size) => *size > 0,
+        None => ["cpu", "gpu", "net"].contains(&pool),
+    };
     let mut problems = Diagnostics::new();
     for task in plan.tasks.iter().filter(|t| !known(&t.pool)) {
         problems.push(
