@@ -1,4 +1,4 @@
-//! A job's states, its events, and [`step`], the only scheduler. Pure: no I/O, no clock.
+//! A job's states, its events, and [`step()`], the only scheduler. Pure: no I/O, no clock.
 
 mod event;
 mod settle;

@@ -130,7 +130,7 @@ impl Pipeline {
     }
 
     /// Checks it against what the studio has: plugins, their parameters and ports, resources named outright. What
-    /// depends on a brief is found by [`super::expand`].
+    /// depends on a brief is found by [`super::expand()`].
     #[must_use]
     pub fn check(&self, catalog: &dyn super::Catalog) -> Diagnostics {
         super::check::against(self, catalog)
