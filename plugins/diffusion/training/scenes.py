@@ -1,0 +1,161 @@
+"""The scene families without objects. Each function draws one clip: view -> [time, rows, columns, 3] in about [0, 1].
+
+A view's X and Y are in units of half the long side of a 16:9 frame, zero in the middle, the same pixel size in every
+shape of frame; ax and ay are the frame's half extents; t runs from 0 to 1; dx and dy are the clip's direction.
+Families are kept smooth on purpose: the latents hold soft pictures well, and what moves moves as one.
+"""
+import numpy as np
+
+from shading import backdrop, colour, mix, sky_colours, smooth, waves
+
+
+def bokeh(r, view, a):
+    """Round translucent discs of two sizes before a glow; a layer drifts as one."""
+    c = colour(a['color'], r)
+    light = np.clip(c * .8 + .2, 0, 1)
+    X, Y, t = view.X, view.Y, view.t
+    glow = np.exp(-((X - r.uniform(-.5, .5) * view.ax) ** 2 + (Y - r.uniform(-.5, .5) * view.ay) ** 2) * 1.6) * .28
+    image = mix(backdrop(a['second'], r, view), c, glow + 0 * t)
+    for layer in range(2):
+        near = layer == 1
+        R = r.uniform(.17, .24) if near else r.uniform(.085, .12)
+        cell = 2.6 * R if near else 3.2 * R
+        speed = .62 if near else .42
+        sway = r.uniform(0, 6.28)
+        ox = view.dx * speed * (t - .5) + (0 if view.dx else .05 * np.sin(t * 2.2 + sway))
+        oy = view.dy * speed * (t - .5) + (0 if view.dy else .04 * np.sin(t * 1.9 + sway))
+        margin = .36
+        nx, ny = int(np.ceil((view.ax + margin) / cell)), int(np.ceil((view.ay + margin) / cell))
+        cover = np.zeros(np.broadcast_shapes(X.shape, Y.shape, t.shape), np.float32)
+        for i in range(-nx, nx + 1):
+            for j in range(-ny, ny + 1):
+                px, py = (i + r.uniform(-.36, .36)) * cell, (j + r.uniform(-.36, .36)) * cell
+                strength, twinkle, size = r.uniform(.25, .75), r.uniform(0, 6.28), R * r.uniform(.85, 1.1)
+                if r.random() > (.30 if near else .42):
+                    continue
+                d = np.sqrt((X - px - ox) ** 2 + (Y - py - oy) ** 2) / size
+                disc = (1 - smooth(.88, 1.12, d)) * (.80 + .20 * smooth(.4, 1., d))
+                disc = disc * (strength * (.9 + .1 * np.sin(t * 3.5 + twinkle)))
+                cover = cover + disc - cover * disc
+        image = mix(image, light if near else c, cover)
+    return image
+
+
+def gradient(r, view, a):
+    """Two liquid colours that fold into each other."""
+    c1, c2 = colour(a['color'], r), colour(a['second'], r)
+    U, V, t = view.X - view.dx * .6 * view.t, view.Y - view.dy * .5 * view.t, view.t
+    q = waves(U, V, t, r, 2, 1.6, 1.2)
+    w = waves(U + .35 * q, V + .35 * np.cos(q * 1.5), t, r, 2, 1.9, 1.2)
+    image = c1 + (c2 - c1) * (.5 + .5 * np.sin(w * 2.1))[..., None]
+    sheen = .5 + .5 * np.sin(w * 4.2 + 1.)
+    return image * (.80 + .2 * sheen[..., None]) + (.06 * sheen ** 4)[..., None]
+
+
+def sun_and_sky(r, view, X, Y, horizon, low, high, sun, height):
+    """The sky above a horizon with one sun; returns the picture and the sun's place."""
+    sx, sy = r.uniform(-.5, .5) * view.ax, horizon - r.uniform(*height)
+    sky = mix(high, low, smooth(-view.ay * 1.1, horizon + .02, Y) + 0 * X + 0 * view.t)
+    d = np.sqrt((X - sx) ** 2 + (Y - sy) ** 2)
+    sky = mix(sky, sun, np.exp(-d * 4.) * .65)
+    return mix(sky, np.clip(sun * .55 + .45, 0, 1), 1 - smooth(.060, .088, d)), sx, sy
+
+
+def sea(r, view, a):
+    """A horizon, one sun and its road on moving water."""
+    low, high, sun = sky_colours(r, a)
+    X, Y, t = view.X - view.dx * .35 * (view.t - .5), view.Y - view.dy * .18 * (view.t - .5), view.t
+    horizon = r.uniform(-.06, .08)
+    sky, sx, _ = sun_and_sky(r, view, X, Y, horizon, low, high, sun, (.09, .26))
+    depth = np.clip(Y - horizon, .012, 1.2)
+    far = .11 / (depth + .09)
+    p1, p2 = r.uniform(0, 6), r.uniform(0, 6)
+    swell = .5 + .5 * np.sin(far * 22 + t * 3.2 + .9 * np.sin(X * 3 + t * 1.2 + p1) + X * 1.5)
+    cross = .5 + .5 * np.sin(X * 5 - t * 2 + far * 9 + p2)
+    water = mix(low * .62, high * .45, smooth(horizon, horizon + .5, Y) + 0 * X + 0 * t)
+    water = water * (.74 + .32 * swell * (.4 + .6 * cross))[..., None]
+    road = np.exp(-((X - sx) / (.09 + depth * .42)) ** 2) * (.3 + .7 * swell) * .75 * np.exp(-depth * .8)
+    water = mix(water, sun, np.clip(road, 0, 1))
+    return mix(sky, water, smooth(horizon - .012, horizon + .012, Y) + 0 * X)
+
+
+def mountain(r, view, a):
+    """Four ridges that grow darker towards the viewer, mist between them, one sun."""
+    low, high, sun = sky_colours(r, a)
+    X, Y, t = view.X, view.Y - view.dy * .18 * (view.t - .5), view.t
+    base = r.uniform(-.04, .06)
+    far_x = X - view.dx * .12 * (t - .5)
+    image, _, _ = sun_and_sky(r, view, far_x, Y, base, low, high, sun, (.12, .26))
+    haze, dark = np.clip(low * .82 + .08, 0, 1), low * .16 + high * .06
+    for i in range(4):
+        top = base + (.02 + .16 * i) * (.75 + .25 * view.ay / .556) + r.uniform(-.02, .02)
+        Xi = X - view.dx * (.22 + .13 * i) * (t - .5)
+        ridge = top + (.085 + .02 * i) * waves(Xi, 0 * Xi, 0 * t, r, 3, 2.8 + .5 * i, 0)
+        near = (i + .6) / 3.6
+        rock = haze * (1 - near) * .92 + dark * near
+        below = np.clip((Y - ridge) / .20, 0, 1)  # valleys fill with mist
+        mist = (below ** 1.5) * (.42 if i < 3 else .12) * (1 + .25 * np.sin(Xi * 2.2 + t * 1.5 + i))
+        layer = mix(rock, haze, np.clip(mist, 0, .6))
+        image = mix(image, layer, smooth(-.012, .012, Y - ridge))
+    return image
+
+
+def rays(r, view, a):
+    """Broad soft beams that fan out from one point above the frame and sway."""
+    c = colour(a['color'], r)
+    X, Y, t = view.X, view.Y, view.t
+    px, py = r.uniform(-.6, .6) * view.ax, -view.ay - r.uniform(.18, .30)
+    angle = np.arctan2(X - px, Y - py) - view.dx * .32 * (t - .5)
+    distance = np.sqrt((X - px) ** 2 + (Y - py) ** 2)
+    reach = 1.15 * view.ay + .35
+    beams, centre = np.float32(0), r.uniform(-1.35, -1.15)
+    while centre < 1.3:
+        width, strength = r.uniform(.05, .12), r.uniform(.45, 1.)
+        sway = .06 * np.sin(t * r.uniform(1.2, 2.2) + r.uniform(0, 6.28))
+        beams = beams + strength * np.exp(-((angle - centre - sway) / width) ** 2)
+        centre += width * r.uniform(2.2, 3.4)
+    fall = np.exp(-np.maximum(distance - .25, 0) / reach * .9) * (1 + .25 * view.dy * (t - .5) * Y)
+    light = np.clip(beams * fall * .92 + np.exp(-distance * 2.2) * .9, 0, .97)
+    image = mix(backdrop(a['second'], r, view, .42), c, light)
+    return mix(image, np.clip(c * .5 + .5, 0, 1), light ** 3 * .55)
+
+
+def silk(r, view, a):
+    """Cloth in long folds, lit from one side: the slope of a height field gives shade and highlight."""
+    c = colour(a['color'], r)
+    shade = colour(a['second'], r) if a['second'] != 'none' else c * .30
+    t, lean = view.t, r.uniform(-.75, .75)
+    X, Y = view.X - view.dx * .5 * t, view.Y - view.dy * .42 * t
+    u, v = X * np.float32(np.cos(lean)) + Y * np.float32(np.sin(lean)), Y * np.float32(np.cos(lean)) - X * np.float32(np.sin(lean))
+    p = [r.uniform(0, 6.28) for _ in range(4)]
+    k1, k2 = r.uniform(5.6, 7.6), r.uniform(1.2, 2.)
+    bend = .55 * np.sin(u * k2 + t * 1.1 + p[0]) + .25 * np.sin(u * k2 * 1.9 - t * .9 + p[1])
+    phase = v * k1 + bend * 2. + p[2] + .5 * np.sin(v * 2.1 + t * .7 + p[3])
+    slope = (np.cos(phase) + .30 * np.cos(phase * 1.7 + bend * 1.5 + 1.)) / 1.3  # of folds across v
+    lit = .5 + .5 * slope
+    image = shade + (c * .92 - shade) * (lit ** 1.2)[..., None]
+    return image * (.72 + .28 * lit)[..., None] + (.26 * np.clip(slope, 0, 1) ** 6)[..., None] * (c * .5 + .5)
+
+
+def smoke(r, view, a):
+    """Slow wisps before a dim wall."""
+    c = colour(a['color'], r)
+    U, V, t = view.X - view.dx * .55 * view.t, view.Y - view.dy * .45 * view.t, view.t
+    q = waves(U, V, t, r, 3, 2.0, 1.2)
+    n = waves(U + .32 * q, V + .32 * np.cos(q * 2), t, r, 3, 2.6, 1.2)
+    body = smooth(-.45, 1.0, n) * np.exp(-((view.Y / view.ay - r.uniform(-.15, .15)) * .75) ** 2 + 0 * view.X)
+    image = mix(backdrop(a['second'], r, view, .55), c, body * .95)
+    return mix(image, np.clip(c * .6 + .4, 0, 1), smooth(.5, 1.3, n) * body * .5)
+
+
+def studio(r, view, a):
+    """An empty set: a soft spot on the wall, a floor that curves into it."""
+    c = colour(a['color'], r)
+    X, Y, t = view.X, view.Y, view.t
+    lx, ly = r.uniform(-.5, .5) * view.ax, r.uniform(-.45, .15) * view.ay
+    px = lx + (view.dx * .7 * (t - .5) if view.dx else .08 * np.sin(t * 2))
+    py = ly + view.dy * .45 * (t - .5)
+    spot = np.exp(-((X - px) ** 2 * r.uniform(.9, 1.6) + (Y - py) ** 2 * r.uniform(1.5, 3.)))
+    floor = view.ay * r.uniform(.34, .60)
+    image = ((.42 if a['color'] != 'black' else 1.2) + .62 * spot)[..., None] * c + (.16 * spot ** 2)[..., None]
+    return image * (1 - .24 * smooth(floor - .12, floor + .12, Y) + 0 * X)[..., None]

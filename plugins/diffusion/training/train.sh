@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Everything from nothing to a measured model, in the working folder. What exists is kept: stopped, it goes on.
+#   train.sh OUTDIR [MINUTES]     minutes the transformer trains in this call, two processes, the last fifth annealed
+set -euo pipefail
+out=$1 minutes=${2:-120} here=$(cd "$(dirname "$0")" && pwd)
+export OMP_NUM_THREADS=1 PYTHONPATH=$here
+python=${PYTHON:-python3}
+train() { $python -m torch.distributed.run --nproc_per_node=2 "$here/train_dit.py" "$@"; }
+
+[ -f encoder.npz ] || $python "$here/codec.py" fit
+$python "$here/make_data.py" 0 16 & $python "$here/make_data.py" 16 32 & wait
+{ [ -f text.pt ] || $python "$here/train_text.py" 150; [ -f probe.pt ] || $python "$here/probe.py" 240; } &
+[ -f decoder.pt ] || $python "$here/train_decoder.py" 600
+wait
+train $(( minutes * 48 ))
+ANNEAL=1 train $(( minutes * 12 ))
+$python "$here/export.py" dit.ema.pt "$out"
+$python "$here/golden.py" "$out"
+$python "$here/sampler.py" "$out" "$out/samples.png"
+$python "$here/evaluate.py" "$out"

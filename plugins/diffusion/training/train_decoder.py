@@ -1,0 +1,106 @@
+"""Trains the decoder on crops, with noise on the latents like the transformer's errors, so that no grid is left.
+
+usage: train_decoder.py SECONDS [CROPS]   -> decoder.pt; goes on from it where it is
+Targets are drawn at twice the encoder's resolution; the crops (default 900) are drawn once, into decoder_data.npz.
+"""
+import os
+import sys
+import time
+
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import codec
+from networks import CHANNELS, Decoder
+from render import SHAPES, render
+
+CELLS = 8  # rows and columns of a stored crop; trained on parts of 6
+RATE = 1.5e-3
+
+
+def draw(count, encoder):
+    """`count` crops: video uint8 [n, 3, 16, 128, 128] and latents [n, 24, 4, 8, 8]."""
+    videos, latents, r = [], [], np.random.default_rng(5)
+    for i in range(count):
+        shape = list(SHAPES)[i % 3]
+        h, w = SHAPES[shape]
+        scene = 'product' if i % 5 == 0 else None  # objects have the edges that matter
+        crop = (int(r.integers(h - CELLS + 1)), int(r.integers(w - CELLS + 1)), CELLS, CELLS)
+        video = render(60_000_000 + i, shape, 2, scene, crop)[0]
+        small = video.reshape(16, CELLS * 8, 2, CELLS * 8, 2, 3).astype(np.float32).mean((2, 4))
+        videos.append(video.transpose(3, 0, 1, 2))
+        latents.append(codec.encode(small, encoder))
+    return np.stack(videos), np.stack(latents).astype(np.float32)
+
+
+def begin(encoder):
+    """A decoder whose base path is the exact mean colour of every block."""
+    net = Decoder()
+    with torch.no_grad():
+        Q = torch.from_numpy(encoder['Q']).view(CHANNELS, 4, 64, 3).mean(2)
+        net.base.weight.zero_()
+        net.base.bias.copy_(torch.from_numpy(encoder['mu']).view(4, 64, 3).mean(1).T.reshape(-1))
+        net.base.weight[:, :, 1, 1] = Q.permute(2, 1, 0).reshape(12, CHANNELS)
+    return net
+
+
+def loss_of(y, v):
+    """Charbonnier, and squared differences of the slopes in both directions and in time."""
+    e = y - v
+    value = (e ** 2 + 1e-4).sqrt().mean()
+    slopes = ((e[..., 1:] - e[..., :-1]) ** 2).mean() + ((e[..., 1:, :] - e[..., :-1, :]) ** 2).mean()
+    return value + 4 * slopes + ((e[:, :, 1:] - e[:, :, :-1]) ** 2).mean()
+
+
+def quality(net, V, L):
+    psnr = []
+    with torch.no_grad():
+        for v, z in zip(V, L):
+            psnr.append(10 * np.log10(4 / ((net(z[None])[0].clamp(-1, 1) - (v.float() / 127.5 - 1)) ** 2).mean().item()))
+    return f'held-out PSNR {np.mean(psnr):.2f} dB, worst {np.min(psnr):.2f}'
+
+
+def main(seconds, count):
+    torch.set_num_threads(1)
+    encoder = codec.load()
+    if os.path.exists('decoder_data.npz'):
+        d = np.load('decoder_data.npz')
+        V, L = d['v'], d['z']
+    else:
+        V, L = draw(count, encoder)
+        np.savez('decoder_data.npz', v=V, z=L)
+    V, L, net = torch.from_numpy(V), torch.from_numpy(L), begin(encoder)
+    if os.path.exists('decoder.pt'):
+        net.load_state_dict(torch.load('decoder.pt'))
+    held = 32
+    print(quality(net, V[-held:], L[-held:]), flush=True)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, betas=(.9, .97), weight_decay=0.)
+    ema, start, step, total = [p.detach().clone() for p in net.parameters()], time.time(), 0, 0.
+    while (done := (time.time() - start) / seconds) < 1:
+        for group in optimiser.param_groups:
+            group['lr'] = RATE * min(1, (step + 1) / 50) * (1 if done < .4 else max(.02, (1 - done) / .6))
+        at, (y, x) = torch.randint(len(L) - held, (6,)), np.random.randint(0, CELLS - 5, 2)
+        z = L[at, :, :, y:y + 6, x:x + 6]
+        v = V[at, :, :, 16 * y:16 * (y + 6), 16 * x:16 * (x + 6)].float() / 127.5 - 1
+        blocky = F.interpolate(torch.randn(6, CHANNELS, 4, 3, 3), scale_factor=(1, 2, 2), mode='nearest')
+        z = z + (torch.randn_like(z) + .8 * blocky) * torch.rand(6, 1, 1, 1, 1) ** 2 * .2
+        loss = loss_of(net(z), v)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.)
+        optimiser.step()
+        step, total = step + 1, total + loss.item()
+        torch._foreach_lerp_(ema, [p.detach() for p in net.parameters()], 1 - min(.99, step / (step + 10)))
+        if step % 50 == 0:
+            print(step, f'{time.time() - start:.0f} s loss {total / 50:.4f}', flush=True)
+            total = 0.
+    for p, q in zip(net.parameters(), ema):
+        p.data.copy_(q)
+    torch.save(net.state_dict(), 'decoder.pt')
+    print(quality(net, V[-held:], L[-held:]))
+
+
+if __name__ == '__main__':
+    main(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 900)

@@ -1,0 +1,132 @@
+"""Trains the transformer on the latent shards; single-threaded processes, gradients averaged over gloo.
+
+usage: [BATCH=16] [RATE=1] [ANNEAL=1] torchrun --nproc_per_node=2 train_dit.py SECONDS [NAME]
+Goes on from NAME.raw.pt and NAME.ema.pt where they are (NAME: dit), else begins; saves both every two minutes and at the
+end, so that it may be killed at any time. New shards are found while it runs. ANNEAL=1 lets the learning rate fall to
+zero over the run: for the last one. RATE scales the learning rates. V0=file begins with ambient-v0's weights.
+"""
+import glob
+import os
+import sys
+import time
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+import flow
+import weights
+from muon import Muon
+from networks import Conditions, Transformer
+
+SECONDS, NAME = float(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else 'dit'
+ANNEAL, BATCH, RATE = os.environ.get('ANNEAL') == '1', int(os.environ.get('BATCH', 16)), float(os.environ.get('RATE', 1))
+WORLD, RANK = int(os.environ.get('WORLD_SIZE', 1)), int(os.environ.get('RANK', 0))
+MUON_RATE, ADAM_RATE, SAVE_EVERY = .02, 2e-3, 120
+torch.set_num_threads(1)
+
+
+def shards():
+    """Clips by shape: list of (latents, stills, rows), this process's share of the files."""
+    by_shape, files = {}, sorted(glob.glob('shard_*.npz'))
+    for path in files[RANK::WORLD] if len(files) > 16 else files:
+        d = np.load(path)
+        by_shape.setdefault(d['z'].shape[-2:], []).append([d['z'], d['still'], d['a']])
+    return [[torch.from_numpy(np.concatenate(parts)) for parts in zip(*group)] for group in by_shape.values()], len(files)
+
+
+class Run:
+    def __init__(self):
+        self.net, self.cond, self.step = Transformer(), Conditions(), 0
+        named = list(self.net.named_parameters())
+        self.all = [p for _, p in named] + list(self.cond.parameters())
+        matrices = [p for n, p in named if n.startswith('b.') and p.ndim == 2 and 'tab' not in n]
+        known = {id(p) for p in matrices}
+        self.other = [p for p in self.all if id(p) not in known]
+        self.muon = Muon(matrices, lr=MUON_RATE)
+        self.adam = torch.optim.AdamW(self.other, lr=ADAM_RATE, betas=(.9, .98), weight_decay=.01)
+        if os.path.exists(f'{NAME}.raw.pt'):
+            start, about = weights.load(f'{NAME}.raw.pt')
+            self.ema, self.step = weights.load(f'{NAME}.ema.pt')[0], about['step']
+        elif os.environ.get('V0'):
+            names = [n for n, _ in named] + [f'cond.{n}' for n, _ in self.cond.named_parameters()]
+            start = weights.from_v0(weights.load(os.environ['V0'])[0], names)
+        else:
+            start = []
+        for p, q in zip(self.all, start):
+            if q is not None:
+                p.data.copy_(q)
+        self.ema = getattr(self, 'ema', None) or [p.detach().clone() for p in self.all]
+        scale = torch.from_numpy(np.load('encoder.npz')['sc']).float().sqrt()
+        self.weight = (scale / scale.mean())[None, :, None, None, None]  # channels that are seen more count more
+
+    def loss(self, z, still, rows):
+        z, seen, noise, t = flow.batch(z.float(), still.float())
+        velocity = self.net(seen, t, *self.cond(flow.conditions(rows.long())))
+        error = (velocity - (noise - z)) ** 2 * self.weight
+        return (error * (t > 0)[:, None, :, None, None]).mean()
+
+    def update(self, loss, rate):
+        for optimiser, top in ((self.muon, MUON_RATE), (self.adam, ADAM_RATE)):
+            for group in optimiser.param_groups:
+                group['lr'] = top * rate
+            optimiser.zero_grad()
+        loss.backward()
+        if WORLD > 1:
+            flat = torch._utils._flatten_dense_tensors([p.grad for p in self.all])
+            dist.all_reduce(flat)
+            flat /= WORLD
+            for p, g in zip(self.all, torch._utils._unflatten_dense_tensors(flat, [p.grad for p in self.all])):
+                p.grad.copy_(g)
+        torch.nn.utils.clip_grad_norm_(self.other, 1.)
+        self.muon.step()
+        self.adam.step()
+        torch._foreach_lerp_(self.ema, [p.detach() for p in self.all], 1 - min(.997, (self.step + 1) / (self.step + 15)))
+        self.step += 1
+
+    def save(self, about):
+        for kind, tensors in (('raw', self.all), ('ema', self.ema)):
+            weights.save(f'{NAME}.{kind}.pt', tensors, dict(step=self.step, batch=BATCH * WORLD, **about))
+
+
+def main():
+    if WORLD > 1:
+        dist.init_process_group('gloo')
+    torch.manual_seed(0)
+    run = Run()
+    torch.manual_seed(100 + RANK + run.step)
+    pick = np.random.default_rng(7 + run.step)  # the same in all processes: all train on one shape at a time
+    data, files = shards()
+    start, first, saved, total, count = time.time(), run.step, time.time(), 0., 0
+    while True:
+        done = (time.time() - start) / SECONDS
+        stop = torch.tensor([float(done >= 1)])
+        if WORLD > 1:
+            dist.broadcast(stop, 0)
+        if stop.item():
+            break
+        share = np.array([len(rows) for _, _, rows in data], float)
+        z, still, rows = data[int(pick.choice(len(data), p=share / share.sum()))]
+        at = torch.randint(len(rows), (BATCH,))
+        loss = run.loss(z[at], still[at], rows[at])
+        rate = RATE * min(1, (run.step - first + 1) / 30) * (max(.01, 1 - done) if ANNEAL else 1.)
+        run.update(loss, rate)
+        total, count = total + loss.item(), count + 1
+        if RANK == 0 and run.step % 20 == 0:
+            speed = (run.step - first) * BATCH * WORLD / (time.time() - start)
+            print(f'{run.step} {time.time() - start:.0f} s loss {total / count:.4f} {speed:.1f} clips/s shards {files}', flush=True)
+            total = count = 0
+        if RANK == 0 and time.time() - saved > SAVE_EVERY:
+            saved = time.time()
+            run.save(dict(loss=total / max(count, 1)))
+        if run.step % 100 == 0 and len(glob.glob('shard_*.npz')) > files:
+            data, files = shards()
+    if RANK == 0:
+        run.save({})
+    if WORLD > 1:
+        dist.barrier()
+        dist.destroy_process_group()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,105 @@
+"""The words a prompt may use: synonyms of every class, and words around them that mean nothing to the model.
+
+The order of classes is that of attributes.py; phrases are separated by commas.
+"""
+
+WORDS = {
+    'scene': {
+        'bokeh': '''bokeh, bokeh lights, bokeh circles, blurred lights, out of focus lights, defocused lights, glowing
+            orbs, soft lights, twinkling lights, fairy lights, particles, sparkles, glitter, glowing particles,
+            party lights, dots of light, city lights, fireflies, lens bokeh, bubbles, lights''',
+        'gradient': '''gradient, liquid gradient, gradient flow, abstract gradient, color gradient, fluid gradient, liquid
+            shapes, abstract liquid, flowing colors, fluid colors, mesh gradient, lava lamp, aurora, abstract
+            background, abstract, blend, flow, liquid, paint flow, ink flow, marble swirl''',
+        'sea': '''sea, ocean, sea waves, ocean waves, calm sea, waves, water, seascape, beach horizon, coast, lake,
+            ocean horizon, shore, open water, the sea, beach''',
+        'rays': '''light rays, rays, god rays, sun rays, beams of light, light beams, sunbeams, shafts of light,
+            spotlights, stage lights, volumetric light, rays of light, sunshine, sunlight, beams, stage light,
+            concert lights''',
+        'mountain': '''mountains, misty mountains, mountain, mountain range, mountain layers, hills, foggy hills, mountain
+            landscape, peaks, valley, landscape, layered hills, mountain ridge, alps, rolling hills, desert
+            dunes, nature, forest hills, dunes''',
+        'silk': '''silk, silk fabric, satin, flowing silk, fabric, cloth, silk waves, satin folds, velvet, waving
+            fabric, draped cloth, curtain, textile, silk folds, ribbon, satin fabric''',
+        'smoke': '''smoke, swirling smoke, fog, mist, clouds, haze, vapor, smoke clouds, ink in water, steam, smoke
+            plumes, wisps, cloud, wisps of smoke, ink cloud, dust cloud''',
+        'product': '''product, product shot, product on a pedestal, product photo, packshot''',
+        'studio': '''studio backdrop, backdrop, plain background, studio, empty studio, plain wall, solid background,
+            simple background, clean background, spotlight on a wall, minimal background, blank background,
+            empty stage, studio background, soft spotlight, infinity wall, blank canvas, empty room, minimal
+            backdrop, wall, background, spotlight''',
+    },
+    'object': {
+        'bottle': '''bottle, perfume bottle, cosmetic bottle, perfume, fragrance, lotion bottle, shampoo bottle, serum,
+            wine bottle, bottles, flask, shampoo, lotion, cologne, wine, vial''',
+        'jar': '''jar, cream jar, skincare jar, face cream, jar of cream, cosmetic jar, candle, pot, cream, honey jar,
+            jars, skincare, cosmetics, moisturizer, jam''',
+        'can': '''can, soda can, drink can, beer can, energy drink, soda, tin, beverage can, drink, cans, beverage,
+            beer, cola, lemonade, tin can''',
+        'box': '''box, gift box, package, parcel, present, carton, gift, packaging, cube, boxes, shoebox, crate, phone
+            box, book, device, packet''',
+    },
+    'color': {
+        'red': '''red, crimson, scarlet, ruby, cherry, burgundy, maroon, wine red, bright red, reddish''',
+        'orange': '''orange, amber, tangerine, apricot, coral, peach, copper, bronze, bright orange, rust''',
+        'gold': '''gold, golden, gilded, yellow, honey colored, champagne, lemon, beige, cream colored, warm gold,
+            brass, sand colored, mustard''',
+        'green': '''green, emerald, leafy green, lime, mint, olive, jade, forest green, greenish, sage, dark green''',
+        'teal': '''teal, turquoise, aqua, cyan, aquamarine, petrol, blue green, sea green''',
+        'blue': '''blue, azure, cobalt, navy, sapphire, royal blue, dark blue, midnight blue, light blue, sky blue,
+            bluish, indigo, navy blue, ultramarine''',
+        'purple': '''purple, violet, lavender, plum, lilac, amethyst, deep purple, mauve''',
+        'pink': '''pink, rose, magenta, fuchsia, blush, hot pink, pastel pink, rose pink, pinkish''',
+        'white': '''white, snow white, ivory, silver, pearl, platinum, grey, gray, bright white, pale, off white, chrome''',
+        'black': '''black, dark, jet black, charcoal, ebony, onyx, pitch black, matte black''',
+    },
+    'time': {
+        'sunset': '''sunset, dusk, golden hour, evening, twilight, sundown, setting sun''',
+        'sunrise': '''sunrise, dawn, morning, daybreak, early morning, rising sun''',
+        'night': '''night, moonlight, midnight, nighttime, full moon, moonlit night, under the moon, by night''',
+        'day': '''day, noon, daytime, midday, clear day, afternoon, sunny day, daylight, bright day, blue sky''',
+    },
+    'motion': {
+        'left': '''drifting left, moving left, to the left, sliding left, pan left, panning left, leftwards, moves
+            left, floating left, from right to left, flowing left, left, passing left, tracking left''',
+        'right': '''drifting right, moving right, to the right, sliding right, pan right, panning right, rightwards,
+            moves right, floating right, from left to right, flowing right, right, passing right, tracking right''',
+        'up': '''rising, floating up, moving up, upwards, drifting up, going up, tilt up, levitating, ascending,
+            lifting, rises, flowing up, up, soaring''',
+        'down': '''falling, moving down, downwards, drifting down, going down, tilt down, descending, sinking, falls,
+            flowing down, down, dropping''',
+    },
+    'camera': {
+        'in': '''zoom in, camera zooms in, push in, dolly in, zooming in, slow push in, moving closer, camera moves
+            closer, close in, approaching''',
+        'out': '''zoom out, camera pulls back, dolly out, zooming out, pull out, pull back, camera moves away, moving
+            away, zooms out, reveal''',
+    },
+}
+SYNONYMS = {slot: {name: [' '.join(p.split()) for p in text.split(',')] for name, text in classes.items()}
+            for slot, classes in WORDS.items()}
+SYNONYMS['second'] = SYNONYMS['color']
+
+# Things that stand on a pedestal without being an object the model draws.
+GENERIC = '''
+sneaker shoe shoes sneakers phone laptop watch bag lipstick headphones mug cup glasses handbag object item thing
+'''.split()
+# Words that may stand anywhere.
+FILLERS = '''
+cinematic elegant premium luxury soft slow smooth beautiful gentle modern minimal calm relaxing dreamy
+atmospheric hd 4k loop looping seamless video clip footage ad advert commercial marketing brand promo teaser
+intro high quality detailed realistic stunning warm cool vibrant vivid bright moody dramatic stylish fresh clean
+glossy shiny matte subtle shallow depth of field slowly gently softly fast quickly static camera locked shot
+still steady handheld 3d render wide close up view scene style aesthetic mood ambient ambience nice great new
+best sale summer winter spring autumn holiday christmas offer discount launch for my our your the with and in on
+a an of very some amazing professional trending editorial macro lens film photo photograph cinematography
+lighting tasteful sophisticated festive romantic cozy energetic happy sad coffee fashion beauty tech music
+fitness travel food real estate app shop store website social media instagram story tiktok youtube banner hero
+section text overlay title slow motion timelapse
+'''.split()
+# Words that get an embedding of their own without being in any caption template.
+EXTRA = '''
+sneaker shoe shoes sneakers phone laptop watch bag lipstick headphones camera mug cup glasses handbag object
+item thing something tones palette theme hues shades neon lamps lanterns candles city town street tree trees
+snow snowy morning evening through warm cold multicolor pastel rainbow colored
+'''.split()
