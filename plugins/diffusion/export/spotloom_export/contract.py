@@ -1,0 +1,45 @@
+"""`model.yaml`: what the runtime is told about a model folder. See ../README.md of the stage for each field.
+
+Invariant: every file that is named lies in the folder and has its sha256 beside it.
+"""
+
+import hashlib
+from pathlib import Path
+
+import yaml
+
+DTYPES = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Folder:
+    """A model folder in the making: collects its components and writes the contract last."""
+
+    def __init__(self, path: Path, dtype: str):
+        self.path, self.dtype, self.components = path, dtype, {}
+        path.mkdir(parents=True, exist_ok=True)
+
+    def file(self, role: str, suffix: str = ".onnx") -> Path:
+        return self.path / (role.replace("-", "_") + suffix)
+
+    def add(self, role: str, path: Path, data: list[Path] = (), dtype: str | None = None) -> None:
+        entry = {"file": path.name, "sha256": sha256(path)}
+        if data:
+            entry["data"] = [{"file": one.name, "sha256": sha256(one)} for one in data]
+        if path.suffix == ".onnx":
+            entry["dtype"] = dtype or DTYPES[self.dtype]
+        self.components[role] = entry
+
+    def write(self, contract: dict) -> None:
+        whole = {"contract": 1, **contract, "components": self.components}
+        text = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+        (self.path / "model.yaml").write_text(text)
+
+
+def scheduler_config(scheduler, names: tuple[str, ...]) -> dict:
+    """Those of the reference's own figures that change what it computes, under its own names."""
+    return {name: scheduler.config[name] for name in names if scheduler.config.get(name) is not None}

@@ -1,0 +1,186 @@
+"""Wan 2.1 and 2.2: text to video, image to video with and without CLIP, two experts, TI2V."""
+
+import torch
+from diffusers.models.transformers.transformer_wan import WanAttention, WanAttnProcessor
+
+from ..contract import Folder, scheduler_config
+from ..graphs import Ports, export, replace_norms
+from ..text import export_text
+from .wan_vae import Encoder, StepDecoder
+
+SCHEDULER = (
+    "num_train_timesteps", "solver_order", "solver_type", "prediction_type", "use_flow_sigmas", "predict_x0",
+    "lower_order_final",
+)  # fmt: skip
+
+
+def rotate(x, cos, sin):
+    """Rotary positions on pairs, by stack and flatten: the reference's slice assignment becomes a slow scatter."""
+    first, second = x.unflatten(-1, (-1, 2)).unbind(-1)
+    cos, sin = cos[..., 0::2], sin[..., 1::2]
+    return torch.stack([first * cos - second * sin, first * sin + second * cos], -1).flatten(-2).type_as(x)
+
+
+class ExportProcessor(WanAttnProcessor):
+    """The reference's attention in operations that ONNX has. `text` is the number of text tokens behind the image's."""
+
+    def __init__(self, text: int):
+        super().__init__()
+        self.text = text
+
+    def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, rotary_emb=None):
+        context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
+        image = None
+        if attn.add_k_proj is not None:
+            split = context.shape[1] - self.text
+            image, context = context[:, :split], context[:, split:]
+        query, key, value = attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(context)), attn.to_v(context)
+        query, key, value = (x.unflatten(2, (attn.heads, -1)) for x in (query, key, value))
+        if rotary_emb is not None:
+            query, key = rotate(query, *rotary_emb), rotate(key, *rotary_emb)
+        out = self.attend(query, key, value)
+        if image is not None:
+            key, value = attn.norm_added_k(attn.add_k_proj(image)), attn.add_v_proj(image)
+            out = out + self.attend(query, *(x.unflatten(2, (attn.heads, -1)) for x in (key, value)))
+        return attn.to_out[0](out)
+
+    @staticmethod
+    def attend(query, key, value):
+        query, key, value = (x.transpose(1, 2) for x in (query, key, value))
+        return torch.nn.functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2, 3)
+
+
+def variant(pipe) -> str:
+    """Which kind of Wan this is, by its configuration."""
+    if pipe.config.get("expand_timesteps"):
+        return "ti2v"
+    if pipe.config.get("boundary_ratio") is not None:
+        return "a14b"
+    config = pipe.transformer.config
+    if config.image_dim is not None:
+        return "i2v-clip"
+    return "t2v" if config.in_channels == config.out_channels else "i2v"
+
+
+def velocity(model, latents, timestep, text, image=None):
+    return model(latents, timestep, text, encoder_hidden_states_image=image, return_dict=False)[0]
+
+
+def export_transformer(folder: Folder, role: str, model, kind: str, tokens: int) -> None:
+    model = replace_norms(model)
+    for layer in model.modules():
+        if isinstance(layer, WanAttention):
+            layer.set_processor(ExportProcessor(tokens))
+    c = model.config
+    frames, height, width = 3, 4, 6
+    time = torch.full((2,), 500)
+    if kind == "ti2v":
+        time = torch.full((2, frames * height * width // 4), 500.0)
+    example = [torch.randn(2, c.in_channels, frames, height, width), time, torch.randn(2, tokens, c.text_dim)]
+    names = ["latents", "timestep", "text"]
+    dynamic = {
+        "latents": {0: "batch", 2: "frames", 3: "height", 4: "width"},
+        "timestep": {0: "batch", 1: "tokens"} if kind == "ti2v" else {0: "batch"},
+        "text": {0: "batch"} if c.image_dim else {0: "batch", 1: "text_tokens"},
+    }
+    if c.image_dim is not None:
+        names.append("image")
+        example.append(torch.randn(2, 257, c.image_dim))
+        dynamic["image"] = {0: "batch", 1: "image_tokens"}
+    path = folder.file(role)
+    folder.add(role, path, export(Ports(model, names, velocity), tuple(example), path, ["velocity"], dynamic))
+
+
+def export_vae(folder: Folder, vae, encoder: bool) -> None:
+    shape = (2, vae.config.z_dim, 1, 4, 6)
+    free = {0: "batch", 3: "height", 4: "width"}
+    first = StepDecoder(vae, True)
+    with torch.no_grad():
+        caches = first(torch.randn(shape))[1:]
+    before = [f"cache_{i}" for i in range(len(caches))]
+    outputs = ["video"] + [f"cache_out_{i}" for i in range(len(caches))]
+    for role, module, names, example in (
+        ("vae-decoder-first", first, ["latents"], ()),
+        ("vae-decoder-next", StepDecoder(vae, False), ["latents", *before], caches),
+    ):
+        dynamic = {"latents": free} | {n: {0: "batch", 3: f"{n}_height", 4: f"{n}_width"} for n in names[1:]}
+        ports = Ports(module, names, lambda module, *tensors: module(*tensors))
+        path = folder.file(role)
+        folder.add(role, path, export(ports, (torch.randn(shape), *example), path, outputs, dynamic), "f32")
+    if encoder:
+        path, scale = folder.file("vae-encoder"), vae.config.scale_factor_spatial
+        ports = Ports(Encoder(vae), ["video"], lambda module, video: module(video))
+        dynamic = {"video": {0: "batch", 2: "frames", 3: "height", 4: "width"}}
+        example = (torch.randn(1, 3, 9, 4 * scale, 6 * scale),)
+        folder.add("vae-encoder", path, export(ports, example, path, ["latents_mean"], dynamic), "f32")
+
+
+def export_image_encoder(folder: Folder, model) -> None:
+    """CLIP's last layer but one, as the reference takes it."""
+    path = folder.file("image-encoder")
+    ports = Ports(model, ["pixels"], lambda m, pixels: m(pixel_values=pixels, output_hidden_states=True).hidden_states[-2])
+    example = (torch.randn(2, 3, 224, 224),)
+    folder.add("image-encoder", path, export(ports, example, path, ["image"], {"pixels": {0: "batch"}}))
+
+
+def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 512) -> None:
+    """All components and the contract. `about`: name, summary, licence, video, and sampling defaults that differ.
+
+    The modules of `pipe` are changed on the way: use it for nothing else afterwards.
+    """
+    kind, vae = variant(pipe), pipe.vae.config
+    conditioned = kind in ("i2v", "i2v-clip", "ti2v") or pipe.transformer.config.in_channels != vae.z_dim
+    export_text(folder, pipe.tokenizer, pipe.text_encoder, tokens, masked=True)
+    export_vae(folder, pipe.vae, conditioned)
+    export_transformer(folder, "transformer", pipe.transformer, kind, tokens)
+    if kind == "a14b":
+        export_transformer(folder, "transformer-low", pipe.transformer_2, kind, tokens)
+    if kind == "i2v-clip":
+        export_image_encoder(folder, pipe.image_encoder)
+    sampling = {"scheduler": "unipc", "steps": 50, "shift": float(pipe.scheduler.config.flow_shift), "guidance": 5.0}
+    if kind == "a14b":
+        sampling |= {"guidance-low": 3.0, "boundary": float(pipe.config.boundary_ratio)}
+    image = ["image-to-video"] + ([] if kind == "ti2v" else ["first-last"])
+    modes = ["text-to-video"] * (kind == "ti2v" or not conditioned) + image * conditioned
+    folder.write(
+        {
+            "name": about["name"],
+            "summary": about["summary"],
+            "family": "wan",
+            "variant": kind,
+            "modes": modes,
+            "licence": about["licence"],
+            "video": about["video"],
+            "latent": {
+                "channels": vae.z_dim,
+                "stride": [vae.scale_factor_temporal, vae.scale_factor_spatial, vae.scale_factor_spatial],
+                "patch": list(pipe.transformer.config.patch_size),
+                "rule": "causal",
+                "mean": list(vae.latents_mean),
+                "std": list(vae.latents_std),
+            },
+            "prompt": {"tokens": tokens, "negative": "used", "mask": "zeroed", "clean": True},
+            "sampling": sampling | about.get("sampling", {}),
+            "scheduler-config": scheduler_config(pipe.scheduler, SCHEDULER),
+        }
+    )
+
+
+def substitute(pipe, graphs) -> None:
+    """Graphs in place of modules, for the parity check."""
+    from ..parity import latent_distribution, step_decode, substitute_text
+
+    def transformer(role):
+        def forward(hidden_states, timestep, encoder_hidden_states, encoder_hidden_states_image=None, **_):
+            image = {} if encoder_hidden_states_image is None else {"image": encoder_hidden_states_image}
+            return graphs.run(role, latents=hidden_states, timestep=timestep, text=encoder_hidden_states, **image)
+
+        return forward
+
+    substitute_text(pipe, graphs)
+    pipe.transformer.forward = transformer("transformer")
+    if graphs.has("transformer-low"):
+        pipe.transformer_2.forward = transformer("transformer-low")
+    if graphs.has("vae-encoder"):
+        pipe.vae.encode = lambda video: latent_distribution(graphs.run("vae-encoder", video=video)[0])
+    pipe.vae.decode = lambda latents, return_dict=False: (step_decode(graphs, latents),)

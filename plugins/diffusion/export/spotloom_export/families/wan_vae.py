@@ -1,0 +1,121 @@
+"""Wan's autoencoder without the reference's Python loop over chunks.
+
+The encoder becomes one graph over all frames. The decoder becomes two graphs that are run once for each latent frame:
+`first` (1 frame out) and `next` (4 frames out), which hand the last two frames of what each causal convolution saw to
+the following run. Both give what the reference gives, and the decoder's memory does not grow with the clip.
+
+Invariant: the caches of `first` and `next` are the same in number, order and shape.
+"""
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from diffusers.models.autoencoders.autoencoder_kl_wan import (
+    WanCausalConv3d,
+    WanResample,
+    WanUpsample,
+    patchify,
+    unpatchify,
+)
+
+KEPT = 2  # frames that a causal convolution of three looks back
+
+
+def per_frame(resample, x):
+    b, c, t, h, w = x.shape
+    x = resample(x.permute(0, 2, 1, 3, 4).reshape(-1, c, h, w))
+    return x.reshape(b, -1, x.shape[1], x.shape[2], x.shape[3]).permute(0, 2, 1, 3, 4)
+
+
+class Tape:
+    """Caches of one run: `before` in the order of use, `after` as they are made."""
+
+    def __init__(self):
+        self.before, self.after = None, []
+
+
+class StepConv(WanCausalConv3d):
+    """A causal convolution that takes its past from the tape."""
+
+    def forward(self, x, cache_x=None):
+        past = self._padding[4]
+        if past == 0:
+            return torch.nn.Conv3d.forward(self, F.pad(x, self._padding))
+        if self.tape.before is None:
+            x = F.pad(x, (0, 0, 0, 0, KEPT, 0))
+        else:
+            x = torch.cat([next(self.tape.before), x], 2)
+        self.tape.after.append(x[:, :, -KEPT:])
+        return torch.nn.Conv3d.forward(self, F.pad(x, (*self._padding[:4], 0, 0)))
+
+
+class StepResample(WanResample):
+    """Doubles the frames, but for the first latent frame, which is one frame of video."""
+
+    def forward(self, x, feat_cache=None, feat_idx=None):
+        if self.mode == "upsample3d":
+            b, c, t, h, w = x.shape
+            if self.tape.before is None:
+                self.tape.after.append(F.pad(x * 0, (0, 0, 0, 0, KEPT - t, 0)))
+            else:
+                x = self.time_conv(x).reshape(b, 2, c, t, h, w).permute(0, 2, 3, 1, 4, 5).reshape(b, c, 2 * t, h, w)
+        return per_frame(self.resample, x)
+
+
+class WholeResample(WanResample):
+    """Halves the frames of a whole clip: the first stays, the others go in pairs."""
+
+    def forward(self, x, feat_cache=None, feat_idx=None):
+        x = per_frame(self.resample, x)
+        if self.mode == "downsample3d":
+            pairs = (x.shape[2] - 1) // 2
+            # Two frames more, cut off again: ONNX Runtime's convolution refuses a clip of one frame.
+            rest = self.time_conv(F.pad(x, (0, 0, 0, 0, 0, 2)))[:, :, :pairs]
+            x = torch.cat([x[:, :, :1], rest], 2)
+        return x
+
+
+def convert(module, changes: dict, tape: Tape | None = None):
+    """A copy of the module in which layers are of the subclasses named; weights and names stay."""
+    module = copy.deepcopy(module)
+    for layer in module.modules():
+        if type(layer) in changes:
+            layer.__class__ = changes[type(layer)]
+            layer.tape = tape
+        if isinstance(layer, WanUpsample):
+            layer.mode = "nearest"  # the same as nearest-exact at twice the size, and an operator of ONNX
+    return module
+
+
+class StepDecoder(torch.nn.Module):
+    """Latents of one frame, not normalised, and caches, to frames in [-1, 1] and new caches."""
+
+    def __init__(self, vae, first: bool):
+        super().__init__()
+        self.first, self.patch, self.tape = first, vae.config.patch_size, Tape()
+        changes = {WanCausalConv3d: StepConv, WanResample: StepResample}
+        self.decoder = convert(vae.decoder, changes, self.tape)
+        self.quant = convert(vae.post_quant_conv, changes, self.tape)
+
+    def forward(self, latents, *caches):
+        self.tape.before, self.tape.after = (None if self.first else iter(caches)), []
+        x = self.decoder(self.quant(latents), first_chunk=self.first)
+        if self.patch is not None:
+            x = unpatchify(x, self.patch)
+        return (x.clamp(-1, 1), *self.tape.after)
+
+
+class Encoder(torch.nn.Module):
+    """Video in [-1, 1] to the mean of its latents, not normalised."""
+
+    def __init__(self, vae):
+        super().__init__()
+        self.patch = vae.config.patch_size
+        self.encoder = convert(vae.encoder, {WanResample: WholeResample})
+        self.quant = copy.deepcopy(vae.quant_conv)
+
+    def forward(self, video):
+        if self.patch is not None:
+            video = patchify(video, self.patch)
+        return self.quant(self.encoder(video)).chunk(2, 1)[0]

@@ -1,0 +1,96 @@
+"""From a torch module to an ONNX file whose ports have the contract's names.
+
+Invariant: a graph takes and gives f32 (or i64) whatever its weights are; a graph above 1.9 GB keeps its weights in one
+file beside it, because an ONNX file itself can't be larger than 2 GB.
+"""
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+
+OPSET = 18
+EXTERNAL_ABOVE = 1_900_000_000
+
+
+class PrimitiveRMSNorm(torch.nn.Module):
+    """torch.nn.RMSNorm in plain operations: there is no such operator before opset 23."""
+
+    def __init__(self, norm: torch.nn.RMSNorm):
+        super().__init__()
+        self.weight = norm.weight
+        self.eps = norm.eps if norm.eps is not None else torch.finfo(torch.float32).eps
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        wide = x.float()
+        wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
+        narrow = wide.to(x.dtype)
+        return narrow if self.weight is None else narrow * self.weight
+
+
+def replace_norms(module: torch.nn.Module) -> torch.nn.Module:
+    """Puts a PrimitiveRMSNorm, sharing the weight, in place of each RMSNorm."""
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, torch.nn.RMSNorm):
+                setattr(parent, name, PrimitiveRMSNorm(child))
+    return module
+
+
+class Ports(torch.nn.Module):
+    """A module with f32 ports around one of another precision. `call` gets the inputs by name and gives the outputs."""
+
+    def __init__(self, module: torch.nn.Module, inputs: list[str], call):
+        super().__init__()
+        self.module, self.inputs, self.call = module, inputs, call
+        self.dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
+
+    def forward(self, *tensors: torch.Tensor):
+        if self.dtype != torch.float32:
+            keep = ("timestep", "coordinates", "rope_cos", "rope_sin")
+            pairs = zip(self.inputs, tensors)
+            tensors = [t.to(self.dtype) if t.is_floating_point() and n not in keep else t for n, t in pairs]
+        outputs = self.call(self.module, *tensors)
+        outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+        outputs = tuple(o.float() if o.is_floating_point() else o for o in outputs)
+        return outputs if len(outputs) > 1 else outputs[0]
+
+
+def export(
+    ports: Ports, example: tuple, path: Path, outputs: list[str], dynamic: dict[str, dict[int, str]], dynamo=False
+) -> list[Path]:
+    """Writes the graph and gives the files of its weights, none when they are inside.
+
+    `dynamic` names the free axes of each input. `dynamo` takes the newer of torch's two exporters, which a few graphs
+    need; the older gives smaller graphs.
+    """
+    ports = ports.eval()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as work, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        raw = Path(work) / "graph.onnx"
+        names = {"input_names": ports.inputs, "output_names": outputs, "opset_version": OPSET}
+        with torch.no_grad():
+            if dynamo:
+                free = {name: {axis: torch.export.Dim.DYNAMIC for axis in axes} for name, axes in dynamic.items()}
+                shapes = (tuple(free.get(name) for name in ports.inputs),)
+                torch.onnx.export(
+                    ports, example, raw, dynamo=True, dynamic_shapes=shapes, external_data=True, verbose=False, **names
+                )
+            else:
+                torch.onnx.export(ports, example, raw, dynamo=False, dynamic_axes=dynamic, **names)
+        graph = onnx.load(raw)
+    graph.producer_version = ""
+    for node in graph.graph.node:
+        node.name = node.doc_string = ""  # where in Python it came from: half of a small file
+        del node.metadata_props[:]
+    size = sum(t.ByteSize() for t in graph.graph.initializer)
+    if size < EXTERNAL_ABOVE:
+        onnx.save_model(graph, path)
+        return []
+    data = path.with_name(path.name + ".data")
+    data.unlink(missing_ok=True)
+    onnx.save_model(graph, path, save_as_external_data=True, all_tensors_to_one_file=True, location=data.name)
+    return [data]

@@ -1,0 +1,93 @@
+"""Whether a model folder does what the reference does: a short run of the reference pipeline, once as it is and once
+with the folder's graphs, through ONNX Runtime, in place of its modules; and the largest difference between the two.
+
+Invariant: the scheduler and everything between the modules are the reference's own in both runs, so that a difference
+is the graphs'.
+"""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import onnxruntime as ort
+import torch
+import yaml
+
+
+class Graphs:
+    """The graphs of a model folder, opened when they are first asked for."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.sessions = folder, {}
+        self.files = {role: entry["file"] for role, entry in yaml.safe_load((folder / "model.yaml").read_text())["components"].items()}
+
+    def has(self, role: str) -> bool:
+        return role in self.files
+
+    def run(self, role: str, **inputs) -> list[torch.Tensor]:
+        """Feeds the ports the graph has, in the types it has; inputs without a port are left out."""
+        if role not in self.sessions:
+            options = ort.SessionOptions()
+            options.intra_op_num_threads, options.log_severity_level = 1, 3
+            path = str(self.folder / self.files[role])
+            self.sessions[role] = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = self.sessions[role]
+        types = {port.name: np.int64 if port.type == "tensor(int64)" else np.float32 for port in session.get_inputs()}
+        given = {n: np.ascontiguousarray(torch.as_tensor(v).numpy(), types[n]) for n, v in inputs.items() if n in types}
+        return [torch.from_numpy(out) for out in session.run(None, given)]
+
+
+def latent_distribution(mean: torch.Tensor):
+    """What the reference's encoder gives, for a known mean."""
+    return SimpleNamespace(latent_dist=SimpleNamespace(mode=lambda: mean, sample=lambda generator=None: mean, mean=mean))
+
+
+def substitute_text(pipe, graphs: Graphs) -> None:
+    """The text encoder; its output is both an attribute and the first item, as the references use either."""
+
+    class Output(tuple):
+        last_hidden_state = property(lambda self: self[0])
+
+    def forward(input_ids, attention_mask=None, **_):
+        mask = {} if attention_mask is None else {"attention_mask": attention_mask}
+        return Output(graphs.run("text-encoder", input_ids=input_ids, **mask))
+
+    pipe.text_encoder.forward = forward
+
+
+def step_decode(graphs: Graphs, latents: torch.Tensor) -> torch.Tensor:
+    """Wan: one latent frame after the other, with the caches of the one before."""
+    frames, caches = [], {}
+    for index in range(latents.shape[2]):
+        role = "vae-decoder-next" if index else "vae-decoder-first"
+        frame, *after = graphs.run(role, latents=latents[:, :, index : index + 1], **caches)
+        caches = {f"cache_{i}": cache for i, cache in enumerate(after)}
+        frames.append(frame)
+    return torch.cat(frames, 2)
+
+
+def chunk_decode(graphs: Graphs, latents: torch.Tensor) -> torch.Tensor:
+    """CogVideoX: two latent frames at a time; an odd one out goes with the first two."""
+    count = latents.shape[2]
+    first = 1 if count == 1 else 3 if count % 2 else 2
+    frame, *after = graphs.run(f"vae-decoder-first-{first}", latents=latents[:, :, :first])
+    frames = [frame]
+    for index in range(first, count, 2):
+        caches = {f"cache_{i}": cache for i, cache in enumerate(after)}
+        frame, *after = graphs.run("vae-decoder-next", latents=latents[:, :, index : index + 2], **caches)
+        frames.append(frame)
+    return torch.cat(frames, 2)
+
+
+def compare(pipe, graphs: Graphs, substitute, arguments: dict) -> float:
+    """The largest difference of any value of any frame, frames in [0, 1]. `pipe` is not the reference any more then."""
+    pipe.set_progress_bar_config(disable=True)
+
+    def frames():
+        arguments["generator"] = torch.Generator().manual_seed(7)
+        with torch.no_grad():
+            return np.asarray(pipe(output_type="np", **arguments).frames)
+
+    reference = frames()
+    substitute(pipe, graphs)
+    return float(np.abs(frames() - reference).max())

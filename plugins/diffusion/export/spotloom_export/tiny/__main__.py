@@ -1,0 +1,65 @@
+"""Writes fixtures: `python -m spotloom_export.tiny OUT [NAME…]`.
+
+Each goes the whole way: random weights, saved as a diffusers folder, read again and exported as real weights would be;
+the golden values come from the reference pipeline on the same weights.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import torch
+from diffusers import DiffusionPipeline
+
+from ..contract import Folder
+from ..parity import Graphs, compare
+
+LICENCE = {"spdx": "Apache-2.0", "notice": ""}
+
+
+def wan(name: str, work: Path, out: Path) -> None:
+    from ..families.wan import export_pipeline, substitute
+    from .wan import VIDEO, Build
+
+    kind = name.removeprefix("wan-")
+    build = Build("t2v" if kind == "t2v-other" else kind, work, other=kind == "t2v-other")
+    golden = build.cases()
+    build.pipe.save_pretrained(work / "pipeline")
+    pipe = DiffusionPipeline.from_pretrained(work / "pipeline")
+    about = {
+        "name": f"tiny-{name}",
+        "summary": "random weights, for tests",
+        "licence": LICENCE,
+        "video": VIDEO["other" if build.other else kind],
+        "sampling": {"steps": 8},
+    }
+    export_pipeline(pipe, Folder(out, "fp32"), about, build.tokens)
+    golden.write(out)
+    prove(out, build.pipe, substitute, build.short_run())
+
+
+def prove(out: Path, pipe, substitute, arguments: dict) -> None:
+    """Refuses a fixture whose graphs do not do what the reference does."""
+    difference = compare(pipe, Graphs(out), substitute, arguments)
+    print(f"{out.name}: graphs and reference differ by {difference:.1e} at most", flush=True)
+    if difference > 1e-5:
+        raise SystemExit(f"{out.name}: that is too much")
+
+
+MAKERS = {name: wan for name in ("wan-t2v", "wan-t2v-other", "wan-i2v", "wan-i2v-clip", "wan-a14b", "wan-ti2v")}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description="Tiny random models with golden values, for the tests.")
+    arguments.add_argument("out", type=Path, help="the folder of fixtures, tests/fixtures")
+    arguments.add_argument("names", nargs="*", choices=[[], *MAKERS], help="which; all when none is named")
+    chosen = arguments.parse_args()
+    torch.set_num_threads(1)
+    for name in chosen.names or MAKERS:
+        torch.manual_seed(0)
+        with tempfile.TemporaryDirectory() as work:
+            MAKERS[name](name, Path(work), chosen.out / name)
+
+
+if __name__ == "__main__":
+    main()
