@@ -67,7 +67,8 @@ struct Inner {
 #[derive(Default)]
 struct Idle {
     hosts: HashMap<Key, Vec<Parked>>,
-    parked: u64,
+    /// Whether a task waits to end those that stay without work.
+    watched: bool,
     closed: bool,
 }
 
@@ -76,8 +77,8 @@ type Key = (Sha256, Option<u64>);
 
 struct Parked {
     host: Host,
-    /// Tells one parking of a host from the next.
-    ticket: u64,
+    /// When it has been without work for too long.
+    until: Instant,
 }
 
 impl HostPool {
@@ -208,30 +209,34 @@ impl HostPool {
             let mut idle = self.0.idle();
             let enough = idle.hosts.get(&key).map_or(0, Vec::len) >= self.0.options.idle_per_plugin;
             if !idle.closed && !enough && host.is_fit() {
-                idle.parked += 1;
-                let ticket = idle.parked;
-                idle.hosts.entry(key.clone()).or_default().push(Parked { host, ticket });
-                return self.evict_later(key, ticket);
+                let until = Instant::now() + self.0.options.idle_limit;
+                idle.hosts.entry(key).or_default().push(Parked { host, until });
+                if !std::mem::replace(&mut idle.watched, true) {
+                    tokio::spawn(evict(Arc::downgrade(&self.0), until));
+                }
+                return;
             }
         }
         host.kill().await;
     }
+}
 
-    fn evict_later(&self, key: Key, ticket: u64) {
-        let pool: Weak<Inner> = Arc::downgrade(&self.0);
-        let limit = self.0.options.idle_limit;
-        tokio::spawn(async move {
-            sleep(limit).await;
-            let Some(pool) = pool.upgrade() else { return };
-            let mut idle = pool.idle();
-            if let Some(parked) = idle.hosts.get_mut(&key) {
-                // Dropping a host ends it.
-                parked.retain(|p| p.ticket != ticket);
-                if parked.is_empty() {
-                    idle.hosts.remove(&key);
-                }
-            }
-        });
+/// Ends hosts that have been without work for too long, and then itself when none is left. One timer for all of them:
+/// one for every parking would go off long after the work, run by run, in a daemon that should be asleep.
+async fn evict(pool: Weak<Inner>, mut next: Instant) {
+    loop {
+        sleep_until(next).await;
+        let Some(pool) = pool.upgrade() else { return };
+        let mut idle = pool.idle();
+        let now = Instant::now();
+        // Dropping a host ends it.
+        idle.hosts.values_mut().for_each(|parked| parked.retain(|p| p.until > now));
+        idle.hosts.retain(|_, parked| !parked.is_empty());
+        let Some(earliest) = idle.hosts.values().flatten().map(|p| p.until).min() else {
+            idle.watched = false;
+            return;
+        };
+        next = earliest;
     }
 }
 
