@@ -1,7 +1,7 @@
 //! The stage `diffusion`: a caption, and perhaps a picture, to a clip.
 //!
-//! Theory of operation: `contract` reads a model's `model.yaml` and verifies its files; `runtime` finds ONNX Runtime;
-//! `graph` loads one ONNX file and checks its ports; `families` turn a shot into frames at the model's own size and
+//! Theory of operation: `contract` is a model's `model.yaml`; `spotloom-onnx` verifies its files, finds ONNX Runtime,
+//! loads graphs and checks their ports; `families` turn a shot into frames at the model's own size and
 //! rate, walking `schedulers` from reproducible `noise`; `finish` brings them to the size, rate and depth of the
 //! pipeline; `stage` ties these together and writes the mezzanine through `spotloom-media`.
 //!
@@ -13,11 +13,9 @@ pub mod error;
 pub mod families;
 pub mod family;
 pub mod finish;
-pub mod graph;
 pub mod noise;
 pub mod params;
 pub mod picture;
-pub mod runtime;
 pub mod schedulers;
 mod stage;
 

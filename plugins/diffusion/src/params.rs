@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use spotloom_onnx::{Licence, Provider};
 
 use crate::contract::SchedulerName;
 use crate::error::Error;
@@ -41,6 +42,12 @@ pub struct Params {
     /// How many of the model's own frames pass in a second, instead of the model's rate: more is faster motion.
     #[schemars(range(min = 1, max = 60))]
     pub motion_fps: Option<f64>,
+    /// What does the arithmetic: `cpu`, an accelerator by name, or `auto`. Left out, the environment's
+    /// SPOTLOOM_PROVIDER, else the processor. A provider that is named and can't be had is an error.
+    pub provider: Option<Provider>,
+    /// Where the clip will be shown, by ISO 3166 codes or `EU`: a model whose licence forbids one of them is refused.
+    #[serde(default)]
+    pub territory: Vec<String>,
     /// Film grain on luma, as a standard deviation in 8-bit steps; 0 leaves only the dither that prevents banding.
     #[serde(default = "grain")]
     #[schemars(range(min = 0, max = 16))]
@@ -64,16 +71,32 @@ fn grain() -> f32 {
 }
 
 /// Parameters that make sense.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub width: u32,
     pub height: u32,
     /// Numerator and denominator.
     pub fps: (u32, u32),
     pub grain: f32,
+    pub provider: Provider,
+    /// Where the clip will be shown.
+    pub territory: Vec<String>,
 }
 
 impl Settings {
+    /// Refuses a model whose licence forbids where the clip will be shown.
+    ///
+    /// # Errors
+    /// `licence-territory`.
+    pub fn check_territory(&self, model: &str, licence: &Licence) -> Result<(), Error> {
+        let forbidden = licence.territories.as_ref().map(|t| t.forbidden(&self.territory)).unwrap_or_default();
+        if forbidden.is_empty() {
+            return Ok(());
+        }
+        let (model, spdx) = (model.into(), licence.spdx.clone());
+        Err(Error::Territory { model, licence: spdx, territories: forbidden.join(", ") })
+    }
+
     /// Frames per second.
     #[must_use]
     pub fn rate(&self) -> f64 {
@@ -110,7 +133,26 @@ impl Params {
                 return Err(Error::Param { name, value: value.to_string(), expected });
             }
         }
-        Ok(Settings { width: self.width, height: self.height, fps: rational(self.fps), grain: self.grain })
+        Ok(Settings {
+            width: self.width,
+            height: self.height,
+            fps: rational(self.fps),
+            grain: self.grain,
+            provider: provider(self.provider, std::env::var("SPOTLOOM_PROVIDER").ok())?,
+            territory: self.territory.clone(),
+        })
+    }
+}
+
+/// The parameter, else the environment's, else the processor.
+fn provider(param: Option<Provider>, env: Option<String>) -> Result<Provider, Error> {
+    match (param, env.filter(|e| !e.is_empty())) {
+        (Some(provider), _) => Ok(provider),
+        (None, None) => Ok(Provider::Cpu),
+        (None, Some(name)) => Provider::named(&name).ok_or_else(|| {
+            let known = Provider::ALL.map(|(_, name)| name).join(", ");
+            Error::Param { name: "provider", value: name, expected: format!("SPOTLOOM_PROVIDER takes one of {known}") }
+        }),
     }
 }
 
@@ -140,6 +182,18 @@ mod tests {
         check(29.97, (30000, 1001));
         check(59.94, (60000, 1001));
         check(12.5, (12500, 1000));
+    }
+
+    #[test]
+    fn the_provider_comes_from_the_pipeline_or_the_environment() {
+        let check = |param, env: Option<&str>, expected| {
+            assert_eq!(provider(param, env.map(str::to_owned)).expect("a provider"), expected);
+        };
+        check(None, None, Provider::Cpu);
+        check(None, Some("cuda"), Provider::Cuda);
+        check(Some(Provider::Cpu), Some("cuda"), Provider::Cpu);
+        let error = provider(None, Some("gpu".into())).expect_err("no provider");
+        assert!(error.to_string().contains("SPOTLOOM_PROVIDER takes one of cpu, cuda"), "{error}");
     }
 
     #[test]

@@ -9,18 +9,18 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use spotloom_media::{FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer, Written, filters};
+use spotloom_onnx::{Engine, Provider, runtime};
 use spotloom_plugin_sdk::api::Output;
 use spotloom_plugin_sdk::prelude::*;
 
-use crate::contract::{Model, Video};
+use crate::contract::{Mode, Model};
 use crate::error::Error;
-use crate::family::{self, Family, Frames, Shot};
+use crate::family::{self, Condition, Family, Frames, Shot};
 use crate::finish::film::Film;
 use crate::finish::timeline::Timeline;
 use crate::finish::{colour, smooth};
 use crate::params::Params;
 use crate::picture::Picture;
-use crate::runtime::{Runtime, runtime};
 
 /// Holds the model between the runs of a warm host.
 #[derive(Default)]
@@ -32,6 +32,7 @@ pub struct Diffusion {
 struct Loaded {
     sha256: String,
     threads: usize,
+    provider: Provider,
     family: Box<dyn Family>,
 }
 
@@ -90,33 +91,43 @@ impl Diffusion {
 
         let model = Model::open(&run.require("model")?.path)?;
         let contract = &model.contract;
+        settings.check_territory(&contract.name, &contract.licence)?;
+        let size = (contract.video.width, contract.video.height);
         let mut warnings = Vec::new();
-        let image = match run.input("image") {
-            Some(artifact) => Some(read_picture(artifact, contract.video, &mut warnings)?),
-            None => None,
-        };
-        let shot = Shot {
-            prompt: file.prompt,
-            negative_prompt: file.negative_prompt,
-            seed,
-            image,
-            scheduler: params.scheduler.unwrap_or(contract.sampling.scheduler),
-            steps: params.steps.unwrap_or(contract.sampling.steps),
-            shift: params.shift.unwrap_or(contract.sampling.shift),
-            guidance: params.guidance.unwrap_or(contract.sampling.guidance),
+        let conditions = match run.input("image") {
+            Some(artifact) => {
+                vec![Condition { start: 0, pictures: vec![read_picture(artifact, size, &mut warnings)?] }]
+            }
+            None => Vec::new(),
         };
         let rate = params.motion_fps.unwrap_or(contract.video.fps) / settings.rate();
         let frames = (seconds * settings.rate()).round().max(1.0) as u64;
         let wanted = (1.0 + (frames - 1) as f64 * rate).floor() as usize + MARGIN;
+        let shot = Shot {
+            prompt: file.prompt,
+            negative_prompt: file.negative_prompt,
+            seed,
+            mode: if conditions.is_empty() { Mode::TextToVideo } else { Mode::ImageToVideo },
+            width: size.0,
+            height: size.1,
+            frames: wanted,
+            conditions,
+            edit: None,
+            noise: None,
+            scheduler: params.scheduler.unwrap_or(contract.sampling.scheduler),
+            steps: params.steps.unwrap_or(contract.sampling.steps),
+            shift: params.shift.unwrap_or(contract.sampling.shift),
+            guidance: params.guidance.unwrap_or(contract.sampling.guidance),
+            guidance_low: contract.sampling.guidance_low,
+        };
 
-        let runtime = runtime()?;
+        let engine = Engine { runtime: runtime()?, threads: run.threads(), provider: settings.provider };
         run.check_cancelled()?;
-        let family = self.family(&model, runtime, run.threads())?;
+        let family = self.family(&model, &engine)?;
         let clips = family.clips(wanted);
         let total = (clips * shot.steps) as u64 + frames;
 
         let path = run.scratch().join("clip.mkv");
-        let size = (contract.video.width, contract.video.height);
         let film = Film::new(size, settings.width, settings.height, seed, settings.grain);
         let options =
             WriteOptions { codec: Mezzanine::Ffv1, format: film.format(), fps: settings.fps, threads: run.threads() };
@@ -186,8 +197,8 @@ impl Diffusion {
             .fact("seconds-per-step", (thinking / steps.max(1) as f64 * 1e4).round() / 1e4)
             .fact("scheduler", shot.scheduler.to_string())
             .fact("guidance", f64::from(shot.guidance))
-            .fact("provider", "cpu")
-            .fact("onnxruntime", runtime.version.as_str())
+            .fact("provider", engine.provider.to_string())
+            .fact("onnxruntime", engine.runtime.version.as_str())
             .fact("model-sha256", model.sha256.as_str())
             .fact("licence", contract.licence.spdx.as_str())
             .fact("understood", understood)
@@ -195,14 +206,15 @@ impl Diffusion {
     }
 
     /// The model, loaded now unless it is the one of the last run.
-    fn family(&mut self, model: &Model, runtime: &Runtime, threads: usize) -> Result<&mut dyn Family, Error> {
-        let warm = self.loaded.take().filter(|l| l.sha256 == model.sha256 && l.threads == threads);
-        let loaded = match warm {
+    fn family(&mut self, model: &Model, engine: &Engine) -> Result<&mut dyn Family, Error> {
+        let Engine { threads, provider, .. } = *engine;
+        let same = |l: &Loaded| l.sha256 == model.sha256 && l.threads == threads && l.provider == provider;
+        let loaded = match self.loaded.take().filter(same) {
             Some(loaded) => loaded,
             None => {
-                tracing::info!(model = model.contract.name, threads, "loading the model");
-                let family = family::load(model, runtime, threads)?;
-                Loaded { sha256: model.sha256.clone(), threads, family }
+                tracing::info!(model = model.contract.name, threads, %provider, "loading the model");
+                let family = family::load(model, engine)?;
+                Loaded { sha256: model.sha256.clone(), threads, provider, family }
             }
         };
         Ok(self.loaded.insert(loaded).family.as_mut())
@@ -248,7 +260,7 @@ impl Reel<'_, '_> {
             Ok(run.check_cancelled()?)
         })?;
         self.thinking += start.elapsed().as_secs_f64();
-        Ok(Some(smooth::clean(&colour::to_ycbcr(&picture))))
+        Ok(picture.map(|picture| smooth::clean(&colour::to_ycbcr(&picture))))
     }
 
     /// Counts a finished frame.
@@ -277,9 +289,9 @@ fn read_shot(path: &Path) -> Result<ShotFile, Error> {
 }
 
 /// The first frame: cut to the model's shape, and without transparency.
-fn read_picture(artifact: &Artifact, video: Video, warnings: &mut Vec<String>) -> Result<Picture, Error> {
+fn read_picture(artifact: &Artifact, size: (usize, usize), warnings: &mut Vec<String>) -> Result<Picture, Error> {
     let bad = |e: spotloom_media::Error| Error::Picture { name: artifact.name.clone(), reason: e.to_string() };
-    let (width, height) = (video.width as u32, video.height as u32);
+    let (width, height) = (size.0 as u32, size.1 as u32);
     let options = ReadOptions::new(Pixel::Rgba).filter(filters::cover(width, height));
     let frame = Reader::open(&artifact.path, options)
         .map_err(bad)?
@@ -287,7 +299,7 @@ fn read_picture(artifact: &Artifact, video: Video, warnings: &mut Vec<String>) -
         .ok_or_else(|| Error::Picture { name: artifact.name.clone(), reason: "it has no frame".into() })?
         .map_err(bad)?;
     debug_assert_eq!(frame.format(), FrameFormat::new(width, height, Pixel::Rgba));
-    let mut picture = Picture::filled(video.width, video.height, 0.0);
+    let mut picture = Picture::filled(size.0, size.1, 0.0);
     let mut transparent = false;
     for (i, pixel) in frame.plane(0).chunks_exact(4).enumerate() {
         let alpha = f32::from(pixel[3]) / 255.0;

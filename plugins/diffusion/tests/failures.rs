@@ -61,7 +61,7 @@ fn each_broken_model_is_told_apart() {
     check("no contract", &|m| fs::remove_file(m.join("model.yaml")).expect("removed"));
     check("an unknown field", &|m| edit(m, "summary:", "sumary:"));
     check("a wrong type", &|m| edit(m, "frames: 16", "frames: many"));
-    check("an unknown family", &|m| edit(m, "family: ambient", "family: wan"));
+    check("an unknown family", &|m| edit(m, "family: ambient", "family: sora"));
     check("another version of the contract", &|m| edit(m, "contract: 1", "contract: 2"));
     check("a figure out of range", &|m| edit(m, "fps: 10", "fps: 0"));
     check("a missing component", &|m| edit(m, "vae-encoder:", "vae:"));

@@ -3,10 +3,10 @@
 mod support;
 
 use ndarray::{Array2, ArrayD, Axis};
-use spotloom_diffusion::contract::{Model, SchedulerName};
+use spotloom_diffusion::contract::{Mode, Model, SchedulerName};
 use spotloom_diffusion::families::ambient::{Ambient, Text};
 use spotloom_diffusion::family::Shot;
-use spotloom_diffusion::runtime::runtime;
+use spotloom_onnx::Engine;
 use support::npz::Npz;
 
 /// Holds every value within `limit` of the reference.
@@ -20,16 +20,23 @@ fn check(name: &str, found: &ArrayD<f32>, expected: &ArrayD<f32>, limit: f32) {
 fn every_stage_of_the_sampler_agrees_with_the_reference() {
     let golden = Npz::open(&support::model().join("golden.npz"));
     let model = Model::open(&support::model()).expect("the embedded model");
-    let mut ambient = Ambient::load(&model, runtime().expect("ONNX Runtime"), 2).expect("the embedded model");
+    let mut ambient = Ambient::load(&model, &Engine::cpu(2).expect("ONNX Runtime")).expect("the embedded model");
     let shot = Shot {
         prompt: "golden bokeh lights drifting left, black background".into(),
         negative_prompt: String::new(),
         seed: 0,
-        image: None,
+        mode: Mode::TextToVideo,
+        width: 288,
+        height: 160,
+        frames: 20,
+        conditions: Vec::new(),
+        edit: None,
+        noise: None,
         scheduler: SchedulerName::FlowAb2,
         steps: 16,
         shift: 3.0,
         guidance: 2.5,
+        guidance_low: None,
     };
 
     let ids = ambient.tokenise(&[&shot.prompt, ""]).expect("ids");

@@ -5,11 +5,11 @@ mod support;
 use std::fs;
 
 use serde_json::json;
-use spotloom_diffusion::contract::{Model, SchedulerName};
+use spotloom_diffusion::contract::{Mode, Model, SchedulerName};
 use spotloom_diffusion::families::ambient::Ambient;
 use spotloom_diffusion::family::{Family, Shot};
-use spotloom_diffusion::runtime::runtime;
 use spotloom_media::{Frame, Pixel, ReadOptions, Reader, probe};
+use spotloom_onnx::Engine;
 use spotloom_plugin_sdk::api::{End, Event};
 use tempfile::TempDir;
 
@@ -81,20 +81,27 @@ fn the_same_shot_gives_the_same_file_bit_for_bit_and_another_seed_another() {
 #[test]
 fn a_warm_model_remembers_nothing_of_the_shot_before() {
     let model = Model::open(&support::model()).expect("the embedded model");
-    let mut ambient = Ambient::load(&model, runtime().expect("ONNX Runtime"), 2).expect("the embedded model");
+    let mut ambient = Ambient::load(&model, &Engine::cpu(2).expect("ONNX Runtime")).expect("the embedded model");
     let mut last_frame = |prompt: &str| {
         let shot = Shot {
             prompt: prompt.into(),
             negative_prompt: String::new(),
             seed: 3,
-            image: None,
+            mode: Mode::TextToVideo,
+            width: 288,
+            height: 160,
+            frames: 20,
+            conditions: Vec::new(),
+            edit: None,
+            noise: None,
             scheduler: SchedulerName::FlowAb2,
             steps: 3,
             shift: 3.0,
             guidance: 2.5,
+            guidance_low: None,
         };
         let mut frames = ambient.begin(&shot).expect("a shot");
-        (0..20).map(|_| frames.next(&mut |_| Ok(())).expect("a frame")).last().expect("twenty frames")
+        (0..20).map(|_| frames.next(&mut |_| Ok(())).expect("a frame")).last().flatten().expect("twenty frames")
     };
     let first = last_frame("blue studio backdrop");
     let other = last_frame("red soda can");

@@ -7,16 +7,15 @@
 use std::collections::VecDeque;
 
 use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn, Slice, Zip, concatenate};
+use spotloom_onnx::{Engine, Error as ModelError, Graph, Port, Tensor};
 use tokenizers::Tokenizer;
 
 use crate::contract::{Contract, Model, Negative};
 use crate::error::Error;
 use crate::family::{Family, Frames, Shot, Step};
 use crate::finish::smooth::boxed;
-use crate::graph::{Graph, GraphName, Port, Tensor};
 use crate::noise;
 use crate::picture::Picture;
-use crate::runtime::Runtime;
 use crate::schedulers::scheduler;
 
 /// Width of the text encoder's rows.
@@ -31,6 +30,8 @@ const KINSHIP: f32 = 0.5;
 /// A loaded model of this family.
 pub struct Ambient {
     contract: Contract,
+    /// Latent frames, rows and columns of one clip.
+    cells: [usize; 3],
     tokenizer: Tokenizer,
     text_encoder: Graph,
     transformer: Graph,
@@ -53,54 +54,46 @@ impl Ambient {
     ///
     /// # Errors
     /// See [`crate::family::load`].
-    pub fn load(model: &Model, runtime: &Runtime, threads: usize) -> Result<Self, Error> {
+    pub fn load(model: &Model, engine: &Engine) -> Result<Self, Error> {
         let contract = &model.contract;
-        let (latent, video) = (contract.latent, contract.video);
-        let frames_per_latent = video.frames / latent.frames;
+        let (channels, video) = (contract.latent.channels, &contract.video);
+        let cells = contract
+            .latent
+            .cells(video.width, video.height, video.frames)
+            .map_err(|reason| Error::Unable { model: contract.name.clone(), reason: format!("a clip of {reason}") })?;
+        let [frames, rows, columns] = cells;
         let classes = contract.attributes.iter().map(|slot| slot.words.len()).sum();
-        let latents = [None, Some(latent.channels), Some(latent.frames), Some(latent.height), Some(latent.width)];
-        let tokens = Port::f32("tokens", &[None, Some(TEXT_ROWS), Some(TEXT_WIDTH)]);
-        let pooled = Port::f32("pooled", &[None, Some(TEXT_WIDTH)]);
+        let latents = [None, Some(channels), Some(frames), Some(rows), Some(columns)];
+        let tokens = Port::float("tokens", &[None, Some(TEXT_ROWS), Some(TEXT_WIDTH)]);
+        let pooled = Port::float("pooled", &[None, Some(TEXT_WIDTH)]);
 
-        let graph = |component: &'static str, inputs: &[Port], outputs: &[Port]| {
-            let file = &model.component(component)?.file;
-            let name = GraphName { model: &contract.name, component, file };
-            Graph::open(runtime, &name, &model.read(component)?, threads, inputs, outputs)
-        };
-        let loaded = Self {
+        let graph =
+            |component: &str, inputs: &[Port], outputs: &[Port]| Graph::open(engine, model, component, inputs, outputs);
+        Ok(Self {
+            cells,
             tokenizer: tokenizer(model)?,
             text_encoder: graph(
                 "text-encoder",
                 &[Port::i64("input_ids", &[None, Some(contract.prompt.tokens)])],
-                &[tokens.clone(), pooled.clone(), Port::f32("attributes", &[None, Some(classes)])],
+                &[tokens.clone(), pooled.clone(), Port::float("attributes", &[None, Some(classes)])],
             )?,
             transformer: graph(
                 "transformer",
-                &[Port::f32("latent", &latents), Port::f32("t", &[None, Some(latent.frames)]), tokens, pooled],
-                &[Port::f32("velocity", &latents)],
+                &[Port::float("latent", &latents), Port::float("t", &[None, Some(frames)]), tokens, pooled],
+                &[Port::float("velocity", &latents)],
             )?,
             decoder: graph(
                 "vae-decoder",
-                &[Port::f32("latent", &latents)],
-                &[Port::f32("video", &[None, Some(3), Some(video.frames), Some(video.height), Some(video.width)])],
+                &[Port::float("latent", &latents)],
+                &[Port::float("video", &[None, Some(3), Some(video.frames), Some(video.height), Some(video.width)])],
             )?,
             encoder: graph(
                 "vae-encoder",
-                &[Port::f32("video", &[None, Some(3), None, Some(video.height / 2), Some(video.width / 2)])],
-                &[Port::f32("latent", &[None, Some(latent.channels), None, Some(latent.height), Some(latent.width)])],
+                &[Port::float("video", &[None, Some(3), None, Some(video.height / 2), Some(video.width / 2)])],
+                &[Port::float("latent", &[None, Some(channels), None, Some(rows), Some(columns)])],
             )?,
             contract: contract.clone(),
-        };
-        if frames_per_latent * latent.frames != video.frames || frames_per_latent == 0 {
-            return Err(Error::Port {
-                model: contract.name.clone(),
-                file: "model.yaml".into(),
-                direction: "output",
-                port: "video".into(),
-                reason: format!("has {} frames, which {} latent frames do not divide", video.frames, latent.frames),
-            });
-        }
-        Ok(loaded)
+        })
     }
 
     /// 1. Token ids of prompts, [prompts, tokens]. Unknown words are kept as such; the encoder ignores them.
@@ -133,20 +126,22 @@ impl Ambient {
     /// `inference-failed`.
     pub fn encode_text(&mut self, ids: ArrayView2<'_, i64>) -> Result<Text, Error> {
         let results = self.text_encoder.run(&[("input_ids", Tensor::I64(ids.into_dyn()))])?;
-        match <[ArrayD<f32>; 3]>::try_from(results) {
-            Ok([tokens, pooled, attributes]) => Ok(Text { tokens, pooled, attributes }),
-            Err(_) => Err(self.failed("text-encoder", "it gave fewer outputs than it declares".into())),
-        }
+        Ok(Text {
+            tokens: results.array("tokens")?,
+            pooled: results.array("pooled")?,
+            attributes: results.array("attributes")?,
+        })
     }
 
     /// 3. Noise for a clip: [1, channels, frames, height, width]. Clips after the first are akin to it, which keeps
     ///    what noise decides (where a sun stands, where colours gather) in its place: new noise lets things pop up.
     #[must_use]
     pub fn noise(&self, seed: u64, clip: usize) -> ArrayD<f32> {
-        let l = self.contract.latent;
+        let [frames, rows, columns] = self.cells;
+        let shape = [1, self.contract.latent.channels, frames, rows, columns];
         let of = |clip: usize| {
             let stream = u32::try_from(clip).unwrap_or(u32::MAX);
-            noise::normal(seed, stream, &[1, l.channels, l.frames, l.height, l.width])
+            noise::normal(seed, stream, &shape)
         };
         let mut noise = of(clip);
         if clip > 0 {
@@ -180,7 +175,7 @@ impl Ambient {
     /// # Errors
     /// `inference-failed`.
     pub fn encode_video(&mut self, video: &ArrayD<f32>) -> Result<ArrayD<f32>, Error> {
-        Ok(self.encoder.run(&[("video", Tensor::F32(video.view()))])?.remove(0))
+        Ok(self.encoder.run(&[("video", Tensor::F32(video.view()))])?.array("latent")?)
     }
 
     /// 5. From noise to latents, with guidance from the second row of `text` to the first. `first` is the latent frame
@@ -204,7 +199,7 @@ impl Ambient {
         let mut scheduler = scheduler(shot.scheduler, shot.steps, shot.shift);
         let mut sample = noise;
         for step in 0..shot.steps {
-            let mut t = Array2::from_elem((batch, self.contract.latent.frames), scheduler.times()[step] as f32);
+            let mut t = Array2::from_elem((batch, self.cells[0]), scheduler.times()[step] as f32);
             if let Some(first) = first {
                 pin(&mut sample, first);
                 t.column_mut(0).fill(0.0);
@@ -243,8 +238,8 @@ impl Ambient {
             ("t", Tensor::F32(t.view().into_dyn())),
             ("tokens", Tensor::F32(tokens)),
             ("pooled", Tensor::F32(pooled)),
-        ]);
-        Ok(results?.remove(0))
+        ])?;
+        Ok(results.array("velocity")?)
     }
 
     /// 6. The frames of one clip.
@@ -252,7 +247,7 @@ impl Ambient {
     /// # Errors
     /// `inference-failed`, `non-finite`.
     pub fn decode(&mut self, latent: &ArrayD<f32>) -> Result<Vec<Picture>, Error> {
-        let video = self.decoder.run(&[("latent", Tensor::F32(latent.view()))])?.remove(0);
+        let video = self.decoder.run(&[("latent", Tensor::F32(latent.view()))])?.array("video")?;
         self.check_finite(&video, || "the decoded frames".into())?;
         let (width, height) = (self.contract.video.width, self.contract.video.height);
         let clip = video.index_axis(Axis(0), 0);
@@ -266,16 +261,16 @@ impl Ambient {
         if values.iter().all(|v| v.is_finite()) {
             return Ok(());
         }
-        Err(Error::NonFinite { model: self.contract.name.clone(), place: place() })
+        Err(ModelError::NonFinite { model: self.contract.name.clone(), place: place() }.into())
     }
 
     fn failed(&self, component: &str, reason: String) -> Error {
-        Error::Inference { model: self.contract.name.clone(), component: component.into(), reason }
+        ModelError::Inference { model: self.contract.name.clone(), component: component.into(), reason }.into()
     }
 
     /// Frames that one latent frame stands for.
     fn overlap(&self) -> usize {
-        self.contract.video.frames / self.contract.latent.frames
+        self.contract.video.frames / self.cells[0]
     }
 
     /// The likeliest word of each slot that was mentioned.
@@ -353,7 +348,7 @@ impl AmbientShot<'_> {
     ///    again, and only the frames after that are new.
     fn make_clip(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<(), Error> {
         let (overlap, clip) = (self.model.overlap(), self.clips);
-        let given = match &self.shot.image {
+        let given = match self.shot.first_picture() {
             Some(image) if clip == 0 => vec![image.clone(); overlap],
             _ => std::mem::take(&mut self.tail),
         };
@@ -374,10 +369,10 @@ impl AmbientShot<'_> {
 }
 
 impl Frames for AmbientShot<'_> {
-    fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Picture, Error> {
+    fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
         loop {
             if let Some(frame) = self.ready.pop_front() {
-                return Ok(frame);
+                return Ok(Some(frame));
             }
             self.make_clip(on_step)?;
         }
@@ -435,10 +430,10 @@ fn guide(velocity: &ArrayD<f32>, guidance: f32) -> ArrayD<f32> {
 }
 
 fn tokenizer(model: &Model) -> Result<Tokenizer, Error> {
-    let unreadable = |reason: String| Error::Unreadable {
+    let unreadable = |reason: String| ModelError::Unreadable {
         model: model.contract.name.clone(),
         file: model.contract.components.get("tokenizer").map_or_else(String::new, |c| c.file.clone()),
         reason,
     };
-    Tokenizer::from_bytes(model.read("tokenizer")?).map_err(|e| unreadable(e.to_string()))
+    Tokenizer::from_bytes(model.read("tokenizer")?).map_err(|e| unreadable(e.to_string()).into())
 }

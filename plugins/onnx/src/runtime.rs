@@ -12,6 +12,7 @@ use ort::environment::Environment;
 use ort::logging::LogLevel;
 
 use crate::error::Error;
+use crate::provider::Provider;
 
 /// The environment and where it came from.
 pub struct Runtime {
@@ -19,6 +20,25 @@ pub struct Runtime {
     pub library: PathBuf,
     /// As the library's file name or its build tells, `1.32.0`.
     pub version: String,
+}
+
+/// What runs graphs, and how.
+#[derive(Clone, Copy)]
+pub struct Engine {
+    pub runtime: &'static Runtime,
+    /// Threads of one graph.
+    pub threads: usize,
+    pub provider: Provider,
+}
+
+impl Engine {
+    /// The processor with so many threads.
+    ///
+    /// # Errors
+    /// Those of [`runtime`].
+    pub fn cpu(threads: usize) -> Result<Self, Error> {
+        Ok(Self { runtime: runtime()?, threads, provider: Provider::Cpu })
+    }
 }
 
 /// The process's runtime, started by the first call.
@@ -117,13 +137,18 @@ fn version_of(library: &Path) -> String {
     if version.is_empty() { "unknown".into() } else { version }
 }
 
-/// The folder of this plugin's own file, by the name it is mapped under, and the folder of the program.
+/// Whether a mapped file is one of our plugins: `libspotloom_NAME.so`. One process loads only one.
+fn is_plugin(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with("libspotloom_") && name.ends_with(".so"))
+}
+
+/// The folder of the plugin's own file, by the name it is mapped under, and the folder of the program.
 fn homes() -> Vec<PathBuf> {
     let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let module = maps
         .lines()
         .filter_map(|line| line.find('/').map(|at| &line[at..]))
-        .find(|path| path.ends_with("/libspotloom_diffusion.so"))
+        .find(|path| is_plugin(path))
         .map(PathBuf::from);
     let files = [module, std::env::current_exe().ok()];
     files.iter().flatten().filter_map(|file| file.parent().map(Path::to_path_buf)).collect()

@@ -1,0 +1,116 @@
+//! Whether a contract's figures make sense, every mistake at once.
+
+use std::collections::BTreeMap;
+
+use spotloom_onnx::{Component, Described, component};
+
+use super::{Contract, FamilyName, Variant};
+
+impl Described for Contract {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn components(&self) -> &BTreeMap<String, Component> {
+        &self.components
+    }
+
+    fn mistakes(&self) -> Vec<String> {
+        if self.contract != 1 {
+            return vec![format!("`contract` is {}; this Spotloom understands version 1", self.contract)];
+        }
+        let mut found = Vec::new();
+        self.check_figures(&mut found);
+        if found.is_empty() {
+            self.check_shapes(&mut found);
+        }
+        self.check_variant(&mut found);
+        found.extend(component::mistakes(&self.components));
+        found.extend(
+            self.attributes
+                .iter()
+                .filter(|slot| slot.words.is_empty())
+                .map(|slot| format!("the attribute `{}` has no words", slot.name)),
+        );
+        if self.modes.is_empty() {
+            found.push("`modes` is empty; expected at least one, such as text-to-video".into());
+        }
+        found
+    }
+}
+
+impl Contract {
+    fn check_figures(&self, found: &mut Vec<String>) {
+        let [st, sy, sx] = self.latent.stride;
+        let [pt, py, px] = self.latent.patch;
+        let counts = [
+            ("video.width", self.video.width, 16_384),
+            ("video.height", self.video.height, 16_384),
+            ("video.frames", self.video.frames, 16_384),
+            ("latent.channels", self.latent.channels, 16_384),
+            ("latent.stride", st.min(sy).min(sx), 256),
+            ("latent.stride", st.max(sy).max(sx), 256),
+            ("latent.patch", pt.min(py).min(px), 16),
+            ("latent.patch", pt.max(py).max(px), 16),
+            ("prompt.tokens", self.prompt.tokens, 16_384),
+            ("sampling.steps", self.sampling.steps, 16_384),
+        ];
+        for (name, value, most) in counts {
+            if value == 0 || value > most {
+                found.push(format!("`{name}` is {value}; expected 1 to {most}"));
+            }
+        }
+        let s = &self.sampling;
+        let figures = [
+            ("video.fps", Some(self.video.fps), 1.0, 240.0),
+            ("latent.scale", Some(f64::from(self.latent.scale)), 1e-4, 1e4),
+            ("sampling.shift", Some(s.shift), 0.01, 100.0),
+            ("sampling.guidance", Some(f64::from(s.guidance)), 1.0, 100.0),
+            ("sampling.guidance-low", s.guidance_low.map(f64::from), 1.0, 100.0),
+            ("sampling.boundary", s.boundary, 0.0, 1.0),
+            ("sampling.guidance-rescale", Some(f64::from(s.guidance_rescale)), 0.0, 1.0),
+            ("sampling.decode-timestep", s.decode_timestep, 0.0, 1.0),
+            ("sampling.decode-noise", s.decode_noise, 0.0, 1.0),
+        ];
+        for (name, value, least, most) in figures {
+            if let Some(value) = value.filter(|v| !(least..=most).contains(v)) {
+                found.push(format!("`{name}` is {value}; expected {least} to {most}"));
+            }
+        }
+        for (name, list) in [("latent.mean", &self.latent.mean), ("latent.std", &self.latent.std)] {
+            let Some(list) = list else { continue };
+            if list.len() != self.latent.channels {
+                found.push(format!("`{name}` has {} values for {} channels", list.len(), self.latent.channels));
+            }
+            if list.iter().any(|v| !v.is_finite() || name == "latent.std" && *v <= 0.0) {
+                found.push(format!("`{name}` holds a value that no latents have"));
+            }
+        }
+    }
+
+    /// Every size must be one that the latents can have.
+    fn check_shapes(&self, found: &mut Vec<String>) {
+        let sizes = self.video.sizes.iter().copied().chain([[self.video.width, self.video.height]]);
+        for [width, height] in sizes {
+            if let Err(reason) = self.latent.cells(width, height, self.video.frames) {
+                found.push(format!("`video` asks for {reason}"));
+            }
+        }
+    }
+
+    fn check_variant(&self, found: &mut Vec<String>) {
+        use Variant::{A14b, B2, B5, Base, I2v, I2vClip, T2v, Ti2v, Timestep, V15};
+        let (names, known): (&str, &[Variant]) = match self.family {
+            FamilyName::Ambient => ("none", &[]),
+            FamilyName::Wan => ("t2v, i2v, i2v-clip, a14b or ti2v", &[T2v, I2v, I2vClip, A14b, Ti2v]),
+            FamilyName::Ltx => ("base or timestep", &[Base, Timestep]),
+            FamilyName::CogVideoX => ("2b, 5b or v1.5", &[B2, B5, V15]),
+        };
+        if self.variant.is_none() != known.is_empty() || self.variant.is_some_and(|v| !known.contains(&v)) {
+            found.push(format!("`variant` does not fit the family; expected {names}"));
+        }
+        if self.variant == Some(A14b) && self.sampling.boundary.is_none() {
+            found.push("`sampling.boundary` is missing; a model of two experts needs it".into());
+        }
+    }
+}

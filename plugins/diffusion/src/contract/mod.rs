@@ -1,0 +1,147 @@
+//! `model.yaml`: what a model is, which files it is made of, and how it is sampled.
+//!
+//! Invariant: the contract of a [`Model`] has figures that fit each other; those that must fit an ONNX graph are held
+//! against its ports when it is loaded.
+
+mod check;
+mod latent;
+mod sampling;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+pub use spotloom_onnx::{Component, Licence};
+
+pub use self::latent::{Latent, Rule};
+pub use self::sampling::{Mask, Negative, Prompt, Sampling, SchedulerName};
+
+/// A model folder whose contract has been read and checked.
+pub type Model = spotloom_onnx::Model<Contract>;
+
+/// The content of `model.yaml`.
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Contract {
+    /// Version of this format; always 1.
+    pub contract: u32,
+    /// The model's name, with its version.
+    pub name: String,
+    /// One line for lists.
+    pub summary: String,
+    /// Whose rules it follows: the file under `families/`.
+    pub family: FamilyName,
+    /// Which of the family's kinds it is; a family that has only one leaves it out.
+    pub variant: Option<Variant>,
+    /// What the stage may be asked to do with it.
+    #[serde(default = "modes")]
+    pub modes: Vec<Mode>,
+    pub licence: Licence,
+    pub video: Video,
+    pub latent: Latent,
+    pub prompt: Prompt,
+    pub sampling: Sampling,
+    /// Figures of the reference's scheduler, by the reference's own names.
+    #[serde(default)]
+    pub scheduler_config: BTreeMap<String, serde_json::Value>,
+    /// Rotary positions that are fed to the transformer; only CogVideoX has them.
+    pub rope: Option<Rope>,
+    /// Files by role; the family says which roles it needs.
+    pub components: BTreeMap<String, Component>,
+    /// What the text encoder reports to have understood, when it does.
+    #[serde(default)]
+    pub attributes: Vec<Attribute>,
+}
+
+/// The families there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FamilyName {
+    Ambient,
+    Wan,
+    Ltx,
+    #[serde(rename = "cogvideox")]
+    CogVideoX,
+}
+
+/// Kinds of a family. Wan: `t2v`, `i2v`, `i2v-clip`, `a14b`, `ti2v`; LTX: `base`, `timestep` (its decoder takes a
+/// time); CogVideoX: `2b`, `5b`, `v1.5`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Variant {
+    T2v,
+    I2v,
+    I2vClip,
+    A14b,
+    Ti2v,
+    Base,
+    Timestep,
+    #[serde(rename = "2b")]
+    B2,
+    #[serde(rename = "5b")]
+    B5,
+    #[serde(rename = "v1.5")]
+    V15,
+}
+
+/// What the stage can be asked to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    #[default]
+    TextToVideo,
+    /// The first frame is given.
+    ImageToVideo,
+    /// The first and the last frame are given.
+    FirstLast,
+    /// A clip goes on, after its end or before its beginning.
+    Extend,
+    /// The last frame leads into the first.
+    Loop,
+    /// From one clip to another.
+    Bridge,
+    /// A clip is made again, nearer to a prompt.
+    Edit,
+    /// A part of a clip is made again.
+    Retake,
+}
+
+/// What one pass gives, and what the model was trained for.
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Video {
+    /// Pixels.
+    pub width: usize,
+    /// Pixels.
+    pub height: usize,
+    /// Frames of one clip.
+    pub frames: usize,
+    /// Frames a second at which the motion looks natural.
+    pub fps: f64,
+    /// Widths and heights in pixels that the model was trained for besides; empty when there is only the one.
+    #[serde(default)]
+    pub sizes: Vec<[usize; 2]>,
+}
+
+/// Rotary positions of CogVideoX.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Rope {
+    /// Width of an attention head.
+    pub head_dim: usize,
+    /// Columns of patches the positions were trained for.
+    pub base_width: usize,
+    /// Rows of patches the positions were trained for.
+    pub base_height: usize,
+}
+
+/// One slot of what was understood: `words[0]` means "not mentioned".
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Attribute {
+    pub name: String,
+    pub words: Vec<String>,
+}
+
+fn modes() -> Vec<Mode> {
+    vec![Mode::TextToVideo]
+}

@@ -1,0 +1,255 @@
+//! A model folder: its `model.yaml`, and its files, confined and hashed.
+//!
+//! Invariant: a [`Model`] has a contract whose figures fit each other. A file's bytes are handed out only when it lies
+//! inside the folder after every link is resolved and has the hash the contract names; the bytes that were hashed are
+//! the bytes that are used. Files of weights are too large for that: they are hashed as a stream and then mapped by
+//! ONNX Runtime, and a change of the file in between is noticed by its identity, size and time.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Metadata};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component as PathPart, Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use crate::component::Component;
+use crate::error::Error;
+use crate::external;
+
+/// The largest `model.yaml` that is read, in bytes.
+const MAX_CONTRACT: u64 = 256 * 1024;
+
+/// What every kind of contract can be asked.
+pub trait Described: DeserializeOwned {
+    /// The model's name, with its version.
+    fn name(&self) -> &str;
+
+    /// Its files by role.
+    fn components(&self) -> &BTreeMap<String, Component>;
+
+    /// Everything that is wrong with its figures, one sentence each.
+    fn mistakes(&self) -> Vec<String>;
+}
+
+/// A model folder whose contract has been read and checked.
+#[derive(Clone, Debug)]
+pub struct Model<C> {
+    pub contract: C,
+    /// Over `model.yaml`, which names the hash of every file: stands for the whole model.
+    pub sha256: String,
+    folder: PathBuf,
+}
+
+/// A graph's bytes, and where its weights lie.
+pub struct GraphFile {
+    pub bytes: Vec<u8>,
+    /// The folder that locations of external data are relative to.
+    pub(crate) folder: PathBuf,
+    /// Files of weights with what they were when they were hashed.
+    pub(crate) data: Vec<(PathBuf, Stamp)>,
+}
+
+/// What tells a file from another or a changed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    pub(crate) fn of(meta: &Metadata) -> Self {
+        Self {
+            device: meta.dev(),
+            inode: meta.ino(),
+            size: meta.size(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        }
+    }
+}
+
+impl<C: Described> Model<C> {
+    /// Reads `model.yaml` of a folder.
+    ///
+    /// # Errors
+    /// `model-contract-missing`, `model-contract-invalid`.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let file = folder.join("model.yaml");
+        let invalid = |reason: String| Error::ContractInvalid { file: file.clone(), reason };
+        let Ok(opened) = File::open(&file) else {
+            return Err(Error::ContractMissing { folder: folder.into() });
+        };
+        let mut text = String::new();
+        opened.take(MAX_CONTRACT + 1).read_to_string(&mut text).map_err(|e| invalid(e.to_string()))?;
+        if text.len() as u64 > MAX_CONTRACT {
+            return Err(invalid(format!("it is longer than {} KiB", MAX_CONTRACT / 1024)));
+        }
+        let contract: C = serde_saphyr::from_str(&text).map_err(|e| {
+            let (line, column) = e.location().map_or((1, 1), |p| (p.line(), p.column()));
+            let reason = reason(&e.without_snippet().to_string(), &text, line);
+            Error::ContractSyntax { file: file.clone(), line, column, reason }
+        })?;
+        let mistakes = contract.mistakes();
+        if !mistakes.is_empty() {
+            return Err(invalid(mistakes.join("; ")));
+        }
+        Ok(Self { contract, folder: folder.into(), sha256: hex(&Sha256::digest(text.as_bytes())) })
+    }
+
+    /// The entry of a component.
+    ///
+    /// # Errors
+    /// `model-contract-invalid` when there is none.
+    pub fn component(&self, role: &str) -> Result<&Component, Error> {
+        self.contract.components().get(role).ok_or_else(|| Error::ContractInvalid {
+            file: self.folder.join("model.yaml"),
+            reason: format!("`components` has no `{role}`, which this family needs"),
+        })
+    }
+
+    /// Whether the contract has a component.
+    #[must_use]
+    pub fn has(&self, role: &str) -> bool {
+        self.contract.components().contains_key(role)
+    }
+
+    /// The content of a component's file, which has the hash the contract names.
+    ///
+    /// # Errors
+    /// `model-contract-invalid` when the contract has no such component, `model-file-missing`, `model-file-outside`,
+    /// `model-hash-mismatch`.
+    pub fn read(&self, role: &str) -> Result<Vec<u8>, Error> {
+        let entry = self.component(role)?;
+        let path = self.confined(role, &entry.file)?;
+        let bytes = fs::read(&path).map_err(|_| self.missing(role, &entry.file))?;
+        self.same_hash(&entry.file, &entry.sha256, hex(&Sha256::digest(&bytes)))?;
+        Ok(bytes)
+    }
+
+    /// A component's graph. Every file that ONNX Runtime would open for it is one of the component's `data`, lies in
+    /// the folder and has its hash.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`], `model-unreadable`, `model-file-unlisted`.
+    pub fn read_graph(&self, role: &str) -> Result<GraphFile, Error> {
+        let entry = self.component(role)?;
+        let bytes = self.read(role)?;
+        let locations = external::locations(&bytes).map_err(|reason| Error::Unreadable {
+            model: self.contract.name().into(),
+            file: entry.file.clone(),
+            reason,
+        })?;
+        let beside = Path::new(&entry.file).parent().unwrap_or(Path::new(""));
+        let mut data = Vec::new();
+        for location in &locations {
+            let file = beside.join(location);
+            let path = self.confined(role, &file.display().to_string())?;
+            let listed = entry.data.iter().find(|d| same_path(Path::new(&d.file), &file));
+            let listed = listed.ok_or_else(|| Error::FileUnlisted {
+                model: self.contract.name().into(),
+                component: role.into(),
+                file: location.clone(),
+            })?;
+            let (hash, stamp) = hash_file(&path).map_err(|_| self.missing(role, &listed.file))?;
+            self.same_hash(&listed.file, &listed.sha256, hash)?;
+            data.push((path, stamp));
+        }
+        let folder = self.folder.canonicalize().map_err(|_| self.missing(role, &entry.file))?.join(beside);
+        Ok(GraphFile { bytes, folder, data })
+    }
+
+    /// Bytes that a component's files have on disk, without reading them.
+    ///
+    /// # Errors
+    /// `model-contract-invalid`, `model-file-missing`, `model-file-outside`.
+    pub fn bytes_on_disk(&self, role: &str) -> Result<u64, Error> {
+        let entry = self.component(role)?;
+        let files = std::iter::once(&entry.file).chain(entry.data.iter().map(|d| &d.file));
+        files.map(|file| self.size(role, file)).sum()
+    }
+
+    fn size(&self, role: &str, file: &str) -> Result<u64, Error> {
+        let path = self.confined(role, file)?;
+        Ok(fs::metadata(path).map_err(|_| self.missing(role, file))?.len())
+    }
+
+    /// A file's real path, which lies inside the folder.
+    fn confined(&self, role: &str, file: &str) -> Result<PathBuf, Error> {
+        let outside =
+            || Error::FileOutside { model: self.contract.name().into(), component: role.into(), file: file.into() };
+        let plain = |part| matches!(part, PathPart::Normal(_) | PathPart::CurDir);
+        if file.is_empty() || !Path::new(file).components().all(plain) {
+            return Err(outside());
+        }
+        let root = self.folder.canonicalize().map_err(|_| self.missing(role, file))?;
+        let path = root.join(file).canonicalize().map_err(|_| self.missing(role, file))?;
+        if !path.starts_with(&root) {
+            return Err(outside());
+        }
+        if path.is_file() { Ok(path) } else { Err(self.missing(role, file)) }
+    }
+
+    fn missing(&self, role: &str, file: &str) -> Error {
+        Error::FileMissing { model: self.contract.name().into(), component: role.into(), file: file.into() }
+    }
+
+    fn same_hash(&self, file: &str, expected: &str, found: String) -> Result<(), Error> {
+        if found == expected {
+            return Ok(());
+        }
+        Err(Error::HashMismatch {
+            model: self.contract.name().into(),
+            file: file.into(),
+            expected: expected.into(),
+            found,
+        })
+    }
+}
+
+/// Whether two relative paths mean the same file, `./` aside.
+fn same_path(a: &Path, b: &Path) -> bool {
+    let parts = |path: &Path| -> Vec<_> {
+        path.components().filter(|p| *p != PathPart::CurDir).map(|p| p.as_os_str().to_owned()).collect()
+    };
+    parts(a) == parts(b)
+}
+
+/// A large file's hash, and what the file was.
+fn hash_file(path: &Path) -> std::io::Result<(String, Stamp)> {
+    let mut file = File::open(path)?;
+    let stamp = Stamp::of(&file.metadata()?);
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            return Ok((hex(&hasher.finalize()), stamp));
+        }
+        hasher.update(&buffer[..count]);
+    }
+}
+
+/// What the parser says, without the place (that is said apart), and with the line it means.
+fn reason(said: &str, text: &str, line: u64) -> String {
+    let said = said.lines().next().unwrap_or_default();
+    let said = said.split(" at line ").next().unwrap_or(said);
+    let index = usize::try_from(line).unwrap_or(1).saturating_sub(1);
+    match text.lines().nth(index).map(str::trim).filter(|l| !l.is_empty()) {
+        Some(meant) => format!("{said}, in `{}`", meant.chars().take(120).collect::<String>()),
+        None => said.into(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,23 @@
+//! Model folders and ONNX Runtime, shared by the stages that run networks.
+//!
+//! Theory of operation: `folder` reads a model's `model.yaml`, confines and hashes its files; `external` finds out which
+//! other files an ONNX file would have opened; `runtime` finds ONNX Runtime; `graph` loads one component and holds its
+//! ports against what a family expects; `provider` says what does the arithmetic; `memory` says no before the kernel does.
+//!
+//! Invariant: nothing outside a model's folder is opened, and no file is used whose hash the contract does not name.
+
+pub mod component;
+pub mod error;
+pub mod external;
+pub mod folder;
+pub mod graph;
+pub mod memory;
+pub mod provider;
+pub mod runtime;
+
+pub use component::{Component, DataFile, Dtype, Licence, Territories};
+pub use error::Error;
+pub use folder::{Described, Model};
+pub use graph::{Graph, Kept, Port, Results, Tensor};
+pub use provider::Provider;
+pub use runtime::{Engine, Runtime, runtime};

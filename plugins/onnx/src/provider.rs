@@ -1,0 +1,99 @@
+//! What does the arithmetic: the processor, or an accelerator by the name ONNX Runtime knows it under.
+
+use std::fmt;
+
+use ort::ep;
+use ort::session::builder::SessionBuilder;
+use serde::Deserialize;
+
+/// An execution provider. Each but `cpu` needs a build of ONNX Runtime that has it, and its driver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// The processor: always there.
+    #[default]
+    Cpu,
+    /// NVIDIA.
+    Cuda,
+    /// NVIDIA, compiled: slow to start, fast to run.
+    #[serde(rename = "tensorrt")]
+    TensorRt,
+    /// AMD.
+    Rocm,
+    /// AMD, compiled.
+    #[serde(rename = "migraphx")]
+    MiGraphX,
+    /// Intel.
+    #[serde(rename = "openvino")]
+    OpenVino,
+    /// Apple.
+    #[serde(rename = "coreml")]
+    CoreMl,
+    /// Windows.
+    #[serde(rename = "directml")]
+    DirectMl,
+    /// CUDA if it works, else the processor.
+    Auto,
+}
+
+impl Provider {
+    /// Every provider with its name.
+    pub const ALL: [(Self, &'static str); 9] = [
+        (Self::Cpu, "cpu"),
+        (Self::Cuda, "cuda"),
+        (Self::TensorRt, "tensorrt"),
+        (Self::Rocm, "rocm"),
+        (Self::MiGraphX, "migraphx"),
+        (Self::OpenVino, "openvino"),
+        (Self::CoreMl, "coreml"),
+        (Self::DirectMl, "directml"),
+        (Self::Auto, "auto"),
+    ];
+
+    /// The provider of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, n)| *n == name).map(|(provider, _)| *provider)
+    }
+
+    /// Adds the provider to a session. All but `auto` fail when it can't be had: a job that asks for a card must not
+    /// spend the night on the processor.
+    pub(crate) fn register(self, builder: SessionBuilder) -> Result<SessionBuilder, ort::Error> {
+        // cuDNN's exhaustive search starts anew for each new shape.
+        let cuda = || ep::CUDA::default().with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Heuristic).build();
+        let dispatch = match self {
+            Self::Cpu => return Ok(builder),
+            Self::Cuda => cuda().error_on_failure(),
+            Self::TensorRt => ep::TensorRT::default().build().error_on_failure(),
+            Self::Rocm => ep::ROCm::default().build().error_on_failure(),
+            Self::MiGraphX => ep::MIGraphX::default().build().error_on_failure(),
+            Self::OpenVino => ep::OpenVINO::default().build().error_on_failure(),
+            Self::CoreMl => ep::CoreML::default().build().error_on_failure(),
+            Self::DirectMl => ep::DirectML::default().build().error_on_failure(),
+            Self::Auto => cuda().fail_silently(),
+        };
+        builder.with_execution_providers([dispatch]).map_err(|e| ort::Error::new(e.message()))
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::ALL.iter().find(|(provider, _)| provider == self).map_or("cpu", |(_, name)| name);
+        f.write_str(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_pipelines() {
+        for (provider, name) in Provider::ALL {
+            assert_eq!(Provider::named(name), Some(provider));
+            assert_eq!(serde_saphyr::from_str::<Provider>(name).expect("a provider"), provider);
+            assert_eq!(provider.to_string(), name);
+        }
+        assert_eq!(Provider::named("gpu"), None);
+    }
+}
