@@ -1,6 +1,6 @@
 """Judges exported models on the held-out prompts of prompts.py. -> results.json, evaluate.png
 
-usage: evaluate.py MODELDIR [EVERY]      EVERY: only each n-th prompt, for a quick look
+usage: evaluate.py MODELDIR [EVERY]      EVERY: only each n-th prompt, for a quick look (7 meets every kind and shape)
 Colour: a rule without learning; the chroma-weighted mean colour of the clip, nearest of eight prototypes measured the
 same way on rendered clips of that family; the ceiling is the same rule on other rendered clips. Scene, object, time:
 the probe. Motion: the shift that matches two frames best, and the probe. Continuation: each clip begins with the last

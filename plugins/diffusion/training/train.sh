@@ -8,10 +8,12 @@ python=${PYTHON:-python3}
 train() { $python -m torch.distributed.run --nproc_per_node=2 "$here/train_dit.py" "$@"; }
 
 [ -f encoder.npz ] || $python "$here/codec.py" fit
-$python "$here/make_data.py" 0 16 & $python "$here/make_data.py" 16 32 & wait
-{ [ -f text.pt ] || $python "$here/train_text.py" 150; [ -f probe.pt ] || $python "$here/probe.py" 240; } &
+$python "$here/make_data.py" 16 32 & other=$!
+$python "$here/make_data.py" 0 16
+wait "$other"
+{ { [ -f text.pt ] || $python "$here/train_text.py" 150; } && { [ -f probe.pt ] || $python "$here/probe.py" 240 6000; }; } & other=$!
 [ -f decoder.pt ] || $python "$here/train_decoder.py" 600
-wait
+wait "$other"
 train $(( minutes * 48 ))
 ANNEAL=1 train $(( minutes * 12 ))
 $python "$here/export.py" dit.ema.pt "$out"
