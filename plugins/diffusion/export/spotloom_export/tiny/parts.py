@@ -46,13 +46,14 @@ def text_encoder(masked: bool, width: int = 32, seed: int = 1):
     """UMT5 when the model is told of padding, else T5."""
     torch.manual_seed(seed)
     config, model = (UMT5Config, UMT5EncoderModel) if masked else (T5Config, T5EncoderModel)
-    return model(
+    made = model(
         config(
             vocab_size=256, d_model=width, d_kv=8, d_ff=37, num_layers=2, num_heads=4,
             relative_attention_num_buckets=8, relative_attention_max_distance=32, feed_forward_proj="gated-gelu",
             pad_token_id=0, eos_token_id=1, decoder_start_token_id=0,
         )
-    ).eval()  # fmt: skip
+    )  # fmt: skip
+    return coarse(made)
 
 
 def scatter(model, seed: int, spread: float = 0.15):
@@ -64,4 +65,11 @@ def scatter(model, seed: int, spread: float = 0.15):
             weight.data = torch.randn(weight.shape, generator=source) * scale
         elif "bias" in name:
             weight.data = torch.randn(weight.shape, generator=source) * 0.05
+    return coarse(model)
+
+
+def coarse(model):
+    """Weights that bf16 could hold: half of each f32 is zero then, and the fixtures take half the room in git."""
+    for weight in model.parameters():
+        weight.data = weight.data.bfloat16().float()
     return model.eval()

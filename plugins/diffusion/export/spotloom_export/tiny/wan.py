@@ -45,7 +45,7 @@ def transformer(inputs: int, outputs: int, seed: int, *, image=False, heads=2, h
 def clip():
     torch.manual_seed(4)
     config = CLIPVisionConfig(
-        hidden_size=24, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2, image_size=224, patch_size=56
+        hidden_size=24, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2, image_size=224, patch_size=14
     )
     return scatter(CLIPVisionModel(config), 4), CLIPImageProcessor()
 
