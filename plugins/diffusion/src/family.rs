@@ -6,6 +6,7 @@ use spotloom_onnx::Engine;
 use crate::contract::{FamilyName, Mode, Model, SchedulerName};
 use crate::error::Error;
 use crate::families::ambient::Ambient;
+use crate::families::wan::Wan;
 use crate::picture::Picture;
 
 /// What to make, with every default already filled in.
@@ -103,7 +104,8 @@ pub struct Step {
 pub fn load(model: &Model, engine: &Engine) -> Result<Box<dyn Family>, Error> {
     match model.contract.family {
         FamilyName::Ambient => Ok(Box::new(Ambient::load(model, engine)?)),
-        FamilyName::Wan | FamilyName::Ltx | FamilyName::CogVideoX => {
+        FamilyName::Wan => Ok(Box::new(Wan::load(model, engine)?)),
+        FamilyName::Ltx | FamilyName::CogVideoX => {
             Err(Error::Family { model: model.contract.name.clone(), family: model.contract.family })
         }
     }

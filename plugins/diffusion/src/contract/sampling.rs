@@ -77,6 +77,9 @@ pub enum SchedulerName {
     FlowEuler,
     /// Second-order Adams-Bashforth: the same quality in about half the steps.
     FlowAb2,
+    /// Predictor and corrector of second order, as Wan is sampled.
+    #[serde(rename = "unipc")]
+    UniPc,
 }
 
 impl fmt::Display for SchedulerName {
@@ -84,6 +87,7 @@ impl fmt::Display for SchedulerName {
         f.write_str(match self {
             Self::FlowEuler => "flow-euler",
             Self::FlowAb2 => "flow-ab2",
+            Self::UniPc => "unipc",
         })
     }
 }

@@ -4,5 +4,6 @@ pub mod flow_ab2;
 pub mod flow_euler;
 pub mod grid;
 mod scheduler;
+pub mod unipc;
 
 pub use scheduler::{Scheduler, scheduler};

@@ -4,6 +4,7 @@ use ndarray::ArrayD;
 
 use super::flow_ab2::FlowAb2;
 use super::flow_euler::FlowEuler;
+use super::unipc::UniPc;
 use crate::contract::SchedulerName;
 
 /// Walks a sample from noise to data.
@@ -22,5 +23,6 @@ pub fn scheduler(name: SchedulerName, steps: usize, shift: f64) -> Box<dyn Sched
     match name {
         SchedulerName::FlowEuler => Box::new(FlowEuler::new(steps, shift)),
         SchedulerName::FlowAb2 => Box::new(FlowAb2::new(steps, shift)),
+        SchedulerName::UniPc => Box::new(UniPc::new(steps, shift)),
     }
 }

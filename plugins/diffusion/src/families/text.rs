@@ -1,0 +1,125 @@
+//! From a prompt to the text encoder's rows, as the T5 families do it.
+
+use ndarray::{Array2, ArrayD, s};
+use spotloom_onnx::{Error as ModelError, Graph, Tensor};
+use tokenizers::{Tokenizer, TruncationParams};
+
+use crate::contract::{Mask, Model};
+use crate::error::Error;
+
+/// A model's tokenizer, set to its prompt length.
+///
+/// # Errors
+/// `model-file-missing` and its kin, `model-unreadable`.
+pub fn tokenizer(model: &Model) -> Result<Tokenizer, Error> {
+    let unreadable = |reason: String| ModelError::Unreadable {
+        model: model.contract.name.clone(),
+        file: model.contract.components.get("tokenizer").map_or_else(String::new, |c| c.file.clone()),
+        reason,
+    };
+    let mut tokenizer = Tokenizer::from_bytes(model.read("tokenizer")?).map_err(|e| unreadable(e.to_string()))?;
+    // Cutting here keeps the closing token, as the reference does; padding is ours.
+    tokenizer.with_padding(None);
+    let cut = TruncationParams { max_length: model.contract.prompt.tokens, ..TruncationParams::default() };
+    tokenizer.with_truncation(Some(cut)).map_err(|e| unreadable(e.to_string()))?;
+    Ok(tokenizer)
+}
+
+/// The text encoder's rows for a prompt, [1, tokens, width], and how many of them are the prompt's.
+///
+/// # Errors
+/// `inference-failed`.
+pub fn encode(
+    model: &Model,
+    tokenizer: &Tokenizer,
+    encoder: &mut Graph,
+    prompt: &str,
+) -> Result<(ArrayD<f32>, usize), Error> {
+    let settings = model.contract.prompt;
+    let cleaned = if settings.clean { clean(prompt) } else { prompt.to_owned() };
+    let encoding = tokenizer.encode(cleaned, true).map_err(|e| ModelError::Inference {
+        model: model.contract.name.clone(),
+        component: "tokenizer".into(),
+        reason: e.to_string(),
+    })?;
+    let padding = tokenizer.token_to_id("<pad>").unwrap_or(0);
+    let length = encoding.get_ids().len().min(settings.tokens);
+    let mut ids = Array2::from_elem((1, settings.tokens), i64::from(padding));
+    let mut mask = Array2::<i64>::zeros((1, settings.tokens));
+    for (slot, id) in encoding.get_ids().iter().take(length).enumerate() {
+        ids[[0, slot]] = i64::from(*id);
+        mask[[0, slot]] = 1;
+    }
+    let results = encoder.run(&[
+        ("input_ids", Tensor::I64(ids.view().into_dyn())),
+        ("attention_mask", Tensor::I64(mask.view().into_dyn())),
+    ])?;
+    let mut rows = results.array("hidden_states")?;
+    if settings.mask == Mask::Zeroed {
+        rows.slice_mut(s![.., length.., ..]).fill(0.0);
+    }
+    Ok((rows, length))
+}
+
+/// A prompt as the reference cleans it: entities unescaped twice, white space joined. The reference also mends text
+/// that was decoded wrongly (ftfy); briefs are checked to be UTF-8, so that is left out.
+#[must_use]
+pub fn clean(prompt: &str) -> String {
+    let text = unescape(&unescape(prompt));
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Replaces the entities that people meet: the five of XML, the hard space, and numbers.
+fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let end = rest.char_indices().take(12).find(|(_, c)| *c == ';').map(|(i, _)| i);
+        match end.and_then(|end| Some((end, entity(&rest[1..end])?))) {
+            Some((end, character)) => {
+                out.push(character);
+                rest = &rest[end + 1..];
+            }
+            None => {
+                out.push('&');
+                rest = &rest[1..];
+            }
+        }
+    }
+    out + rest
+}
+
+fn entity(name: &str) -> Option<char> {
+    match name {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        "nbsp" => Some('\u{a0}'),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(code).filter(|c| *c != '\0')
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean;
+
+    #[test]
+    fn prompts_are_cleaned_as_the_reference_does() {
+        let check = |prompt: &str, expected: &str| assert_eq!(clean(prompt), expected);
+        check("  A cat \n walks&nbsp; on &lt;grass&gt;", "A cat walks on <grass>");
+        check("salt &amp;amp; pepper", "salt & pepper");
+        check("caf&#233; &#x2764; R&D; & more", "café ❤ R&D; & more");
+        check("&#0;&unknown;&", "&#0;&unknown;&");
+    }
+}
