@@ -1,0 +1,68 @@
+//! The `model.yaml` of an upscaler.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use spotloom_onnx::Described;
+use spotloom_onnx::component::{self, Component, Licence};
+
+/// The component that does the work.
+pub(crate) const NETWORK: &str = "upscaler";
+
+/// A network with the interface of Real-ESRGAN: `input` [1,3,H,W] to `output` [1,3,S*H,S*W], RGB in 0-1.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Contract {
+    /// 1, the version of this format.
+    contract: u32,
+    pub name: String,
+    /// One line for lists.
+    #[serde(default, rename = "summary")]
+    _summary: String,
+    /// Always `upscale`.
+    family: String,
+    pub licence: Licence,
+    /// How many times wider and higher the output is, 1 to 8.
+    pub scale: usize,
+    /// Pixels of one tile's side, 16 to 4096.
+    #[serde(default = "tile")]
+    pub tile: usize,
+    /// Pixels around a tile that it is computed with, at most 256; at least what the network sees around a pixel.
+    #[serde(default = "pad")]
+    pub pad: usize,
+    components: BTreeMap<String, Component>,
+}
+
+fn tile() -> usize {
+    512
+}
+
+fn pad() -> usize {
+    16
+}
+
+impl Described for Contract {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn components(&self) -> &BTreeMap<String, Component> {
+        &self.components
+    }
+
+    fn mistakes(&self) -> Vec<String> {
+        let mut found = component::mistakes(&self.components);
+        let mut check = |good: bool, text: String| {
+            if !good {
+                found.push(text);
+            }
+        };
+        check(self.contract == 1, format!("`contract` is {}; expected 1", self.contract));
+        check(self.family == "upscale", format!("`family` is `{}`; this stage takes `upscale`", self.family));
+        check((1..=8).contains(&self.scale), format!("`scale` is {}; expected 1 to 8", self.scale));
+        check((16..=4096).contains(&self.tile), format!("`tile` is {}; expected 16 to 4096", self.tile));
+        check(self.pad <= 256, format!("`pad` is {}; expected at most 256", self.pad));
+        check(self.components.contains_key(NETWORK), format!("`components` has no `{NETWORK}`"));
+        found
+    }
+}

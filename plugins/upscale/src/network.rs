@@ -1,0 +1,111 @@
+//! The network: a picture in, tile by tile, a larger one out.
+
+use std::path::Path;
+
+use ndarray::{Array4, ArrayView4, Ix4, s};
+use spotloom_media::{Frame, FrameFormat, Pixel};
+use spotloom_onnx::{Engine, Error, Graph, Model, Port, Tensor, memory};
+
+use crate::contract::{Contract, NETWORK};
+use crate::tiles::spans;
+
+pub(crate) struct Network {
+    pub model: Model<Contract>,
+    graph: Graph,
+    pub runtime: String,
+}
+
+impl Network {
+    /// Loads a model folder.
+    pub(crate) fn open(folder: &Path, threads: usize) -> Result<Self, Error> {
+        let model = Model::<Contract>::open(folder)?;
+        let engine = Engine::cpu(threads)?;
+        let sides = |a, b| [Some(1), Some(3), a, b];
+        let graph = Graph::open(
+            &engine,
+            &model,
+            NETWORK,
+            &[Port::float("input", &sides(None, None))],
+            &[Port::float("output", &sides(None, None))],
+        )?;
+        if let [_, _, Some(height), Some(width)] = graph.input_shape("input")[..] {
+            return Err(Error::Port {
+                model: model.contract.name.clone(),
+                file: model.component(NETWORK)?.file.clone(),
+                direction: "input",
+                port: "input".into(),
+                reason: format!("takes {width}x{height} alone; export it with free height and width"),
+            });
+        }
+        Ok(Self { model, graph, runtime: engine.runtime.version.clone() })
+    }
+
+    /// Enlarges a 16-bit RGB frame. `pause` is asked before each tile and may end the work.
+    pub(crate) fn enlarge<E: From<Error>>(
+        &mut self,
+        frame: &Frame,
+        tile: usize,
+        mut pause: impl FnMut() -> Result<(), E>,
+    ) -> Result<Frame, E> {
+        let (width, height) = (frame.width() as usize, frame.height() as usize);
+        let scale = self.model.contract.scale;
+        let pad = self.model.contract.pad;
+        let picture = unpack(frame);
+        let (columns, rows) = (spans(width, tile, pad), spans(height, tile, pad));
+        let large = FrameFormat::new(frame.width() * scale as u32, frame.height() * scale as u32, Pixel::Rgb48);
+        let mut out = Frame::new(large);
+        for row in &rows {
+            for column in &columns {
+                pause()?;
+                let window = picture.slice(s![.., .., row.read.clone(), column.read.clone()]);
+                let shape = [1, 3, row.read.len() * scale, column.read.len() * scale];
+                memory::check_elements("an enlarged tile", &shape)?;
+                let result = self.run(window, shape)?;
+                let inner = |read: &std::ops::Range<usize>, keep: &std::ops::Range<usize>| {
+                    (keep.start - read.start) * scale..(keep.end - read.start) * scale
+                };
+                let kept = result.slice(s![.., .., inner(&row.read, &row.keep), inner(&column.read, &column.keep)]);
+                pack(kept, &mut out, column.keep.start * scale, row.keep.start * scale);
+            }
+        }
+        Ok(out)
+    }
+
+    fn run(&mut self, window: ArrayView4<'_, f32>, shape: [usize; 4]) -> Result<Array4<f32>, Error> {
+        let name = &self.model.contract.name;
+        let failed = |reason: String| Error::Inference { model: name.clone(), component: NETWORK.into(), reason };
+        let result = self.graph.run(&[("input", Tensor::F32(window.into_dyn()))])?.array("output")?;
+        if result.shape() != shape {
+            return Err(failed(format!(
+                "it gave {:?}; a scale of {} asks for {shape:?}",
+                result.shape(),
+                self.model.contract.scale
+            )));
+        }
+        if result.iter().any(|v| !v.is_finite()) {
+            return Err(failed("it gave values that are no numbers".into()));
+        }
+        result.into_dimensionality::<Ix4>().map_err(|e| failed(e.to_string()))
+    }
+}
+
+/// 16-bit RGB to [1,3,H,W] in 0-1.
+fn unpack(frame: &Frame) -> Array4<f32> {
+    let (width, height) = (frame.width() as usize, frame.height() as usize);
+    let bytes = frame.plane(0);
+    Array4::from_shape_fn((1, 3, height, width), |(_, c, y, x)| {
+        let at = ((y * width + x) * 3 + c) * 2;
+        f32::from(u16::from_le_bytes([bytes[at], bytes[at + 1]])) / 65535.0
+    })
+}
+
+/// Puts a part of a picture into a frame, rounded to 16 bits.
+fn pack(part: ArrayView4<'_, f32>, frame: &mut Frame, left: usize, top: usize) {
+    let stride = frame.stride(0);
+    let plane = frame.plane_mut(0);
+    for ((_, c, y, x), value) in part.indexed_iter() {
+        let at = (top + y) * stride + ((left + x) * 3 + c) * 2;
+        let sample = (value.clamp(0.0, 1.0) * 65535.0).round() as u16;
+        plane[at..at + 2].copy_from_slice(&sample.to_le_bytes());
+    }
+}

@@ -1,0 +1,169 @@
+//! The stage `upscale`: frames read, enlarged and written one after another.
+
+use spotloom_media::frame::MAX_SIDE;
+use spotloom_media::{
+    FilterChain, Frame, FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer, filters,
+};
+use spotloom_plugin_sdk::api::{Level, Output};
+use spotloom_plugin_sdk::prelude::*;
+
+use crate::network::Network;
+use crate::params::Params;
+
+/// Enlarges clips.
+#[derive(Default)]
+pub struct Upscale;
+
+impl Stage for Upscale {
+    type Params = Params;
+
+    fn about() -> About {
+        About::new("upscale", env!("CARGO_PKG_VERSION"), "Makes a clip larger, with a model or with FFmpeg")
+            .cpu(0)
+            .input(input("clip", "The clip").required().media("video/*"))
+            .input(
+                input("model", "A model folder of the family `upscale`; FFmpeg scales without one")
+                    .resource(Resource::Model),
+            )
+            .output("clip", "The larger clip, lossless", "video/x-matroska")
+    }
+
+    fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
+        params.check()?;
+        let clip = &run.require("clip")?.path;
+        let mut network =
+            run.input("model").map(|m| Network::open(&m.path, run.threads())).transpose().map_err(onnx)?;
+        let scale = match &network {
+            Some(n) => agreed(params.scale, n.model.contract.scale as u32, &n.model.contract.name)?,
+            None => params.scale.unwrap_or(2),
+        };
+        let pixel = if network.is_some() { Pixel::Rgb48 } else { Pixel::Yuv420p10 };
+        let mut reader = Reader::open(clip, ReadOptions::new(pixel).threads(run.threads())).map_err(media)?;
+        let fps = reader.video().fps;
+        let total = reader.video().frames.unwrap_or(0);
+        if fps.0 == 0 {
+            return Err(Failure::new("bad-media", format!("{} does not say how fast it runs", clip.display()))
+                .hint("give a video with a constant frame rate to `clip`"));
+        }
+        let first = reader.next().transpose().map_err(media)?;
+        let first = first.ok_or_else(|| Failure::new("no-video", format!("{} has no frame", clip.display())))?;
+        let (width, height) = (first.width() * scale, first.height() * scale);
+        if width > MAX_SIDE || height > MAX_SIDE {
+            return Err(Failure::new(
+                "too-large",
+                format!(
+                    "{}x{} enlarged {scale} times is {width}x{height}; the longest side can be {MAX_SIDE}",
+                    first.width(),
+                    first.height()
+                ),
+            )
+            .hint("lower `scale`, or give a smaller clip"));
+        }
+        let between = if network.is_some() { FrameFormat::new(width, height, Pixel::Rgb48) } else { first.format() };
+        let spec = if network.is_some() { String::new() } else { classical(width, height, params.sharpen) };
+        let mut chain = FilterChain::new(&spec, between, fps, Pixel::Yuv420p10).map_err(media)?;
+        let path = run.scratch().join("clip.mkv");
+        let format = FrameFormat::new(width, height, Pixel::Yuv420p10);
+        let options = WriteOptions { codec: Mezzanine::Ffv1, format, fps, threads: run.threads() };
+        let mut writer = Writer::create(&path, options).map_err(media)?;
+        for frame in std::iter::once(Ok(first)).chain(reader) {
+            run.check_cancelled()?;
+            let frame = frame.map_err(media)?;
+            match &mut network {
+                Some(network) => {
+                    let tile = params.tile.unwrap_or(network.model.contract.tile);
+                    let large = network.enlarge(&frame, tile, || run.check_cancelled().map_err(Stop::Done))?;
+                    chain.push(&large).map_err(media)?;
+                }
+                None => chain.push(&frame).map_err(media)?,
+            }
+            drain(&mut chain, &mut writer)?;
+            run.progress(writer.frames(), total.max(writer.frames()), "enlarging");
+        }
+        chain.finish().map_err(media)?;
+        drain(&mut chain, &mut writer)?;
+        let written = writer.finish().map_err(media)?;
+        let mut output =
+            Output { path, media: "video/x-matroska".into(), name: "clip.mkv".into(), facts: Default::default() };
+        for (name, value) in [
+            ("width", f64::from(width)),
+            ("height", f64::from(height)),
+            ("frames", written.frames as f64),
+            ("fps", f64::from(fps.0) / f64::from(fps.1)),
+            ("seconds", written.seconds),
+        ] {
+            output.facts.insert(name.into(), value.into());
+        }
+        let outputs = Outputs::new().output("clip", output).fact("scale", scale);
+        Ok(match network {
+            Some(n) => outputs
+                .fact("method", "network")
+                .fact("model", n.model.contract.name.clone())
+                .fact("model-sha256", n.model.sha256.clone())
+                .fact("licence", n.model.contract.licence.spdx.clone())
+                .fact("onnxruntime", n.runtime),
+            None => {
+                run.log(
+                    Level::Warn,
+                    "no model was given: FFmpeg's lanczos filter enlarged the clip, which adds no detail",
+                );
+                outputs.fact("method", "lanczos").fact("warnings", vec!["enlarged without a model: no detail is added"])
+            }
+        })
+    }
+}
+
+/// The model's own scale, which a pipeline may repeat but not change.
+fn agreed(asked: Option<u32>, model: u32, name: &str) -> Result<u32, Failure> {
+    match asked {
+        Some(asked) if asked != model => {
+            Err(Failure::new("bad-params", format!("`scale` is {asked}, and the model {name} enlarges {model} times"))
+                .hint("leave `scale` out, or use another model"))
+        }
+        _ => Ok(model),
+    }
+}
+
+fn classical(width: u32, height: u32, sharpen: f64) -> String {
+    let sharpened = if sharpen > 0.0 { format!("unsharp=5:5:{sharpen:.3}:5:5:0") } else { String::new() };
+    filters::chain([filters::stretch(width, height).as_str(), sharpened.as_str()])
+}
+
+fn drain(chain: &mut FilterChain, writer: &mut Writer) -> Result<(), Failure> {
+    while let Some(frame) = chain.pull().map_err(media)? {
+        let frame: Frame = frame;
+        writer.write(&frame).map_err(media)?;
+    }
+    Ok(())
+}
+
+/// Why tiles stopped: the network failed, or the run was asked to end.
+enum Stop {
+    Failed(spotloom_onnx::Error),
+    Done(Failure),
+}
+
+impl From<spotloom_onnx::Error> for Stop {
+    fn from(error: spotloom_onnx::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Failed(error) => onnx(error),
+            Stop::Done(failure) => failure,
+        }
+    }
+}
+
+fn onnx(error: spotloom_onnx::Error) -> Failure {
+    let failure = Failure::new(error.code(), error.to_string()).hint(error.hint());
+    if error.is_retryable() { failure.retryable() } else { failure }
+}
+
+fn media(error: spotloom_media::Error) -> Failure {
+    let failure = Failure::new(error.code(), error.to_string());
+    if error.is_retryable() { failure.retryable() } else { failure }
+}
