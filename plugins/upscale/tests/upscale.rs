@@ -86,7 +86,9 @@ fn without_a_model_ffmpeg_does_it_and_the_report_says_so() {
     let out = frames(&done.path("clip"));
     assert_eq!((out[0].width(), out[0].height(), out.len()), (99, 63, 5));
     let info = spotloom_media::probe(done.path("clip")).unwrap().video.unwrap();
-    assert_eq!(info.fps, (60000, 1001));
+    // Matroska counts milliseconds: so short a clip tells its rate that well and no better.
+    let rate = f64::from(info.fps.0) / f64::from(info.fps.1);
+    assert!((rate - 60000.0 / 1001.0).abs() < 0.01, "{rate}");
     let small = frames(&clip);
     let off = (luma(&out[0], 3 * 16 + 1, 3 * 10 + 1) - luma(&small[0], 16, 10)).abs();
     assert!(off < 60, "the middle of the picture is {off} of 1023 off");
