@@ -82,3 +82,13 @@ fn check(fixture: &str) {
 fn text_to_video_gives_the_frames_of_the_reference() {
     check("wan-t2v");
 }
+
+#[test]
+fn a_model_of_other_shapes_does_so_too() {
+    check("wan-t2v-other");
+}
+
+#[test]
+fn two_experts_take_over_from_each_other_where_the_reference_swaps_them() {
+    check("wan-a14b");
+}

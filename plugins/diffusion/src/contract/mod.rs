@@ -14,6 +14,7 @@ pub use spotloom_onnx::{Component, Licence};
 
 pub use self::latent::{Latent, Rule};
 pub use self::sampling::{Mask, Negative, Prompt, Sampling, SchedulerName};
+pub use crate::schedulers::SchedulerConfig;
 
 /// A model folder whose contract has been read and checked.
 pub type Model = spotloom_onnx::Model<Contract>;
@@ -42,7 +43,7 @@ pub struct Contract {
     pub sampling: Sampling,
     /// Figures of the reference's scheduler, by the reference's own names.
     #[serde(default)]
-    pub scheduler_config: BTreeMap<String, serde_json::Value>,
+    pub scheduler_config: SchedulerConfig,
     /// Rotary positions that are fed to the transformer; only CogVideoX has them.
     pub rope: Option<Rope>,
     /// Files by role; the family says which roles it needs.

@@ -77,9 +77,21 @@ pub enum SchedulerName {
     FlowEuler,
     /// Second-order Adams-Bashforth: the same quality in about half the steps.
     FlowAb2,
-    /// Predictor and corrector of second order, as Wan is sampled.
+    /// Wan's: predictor and corrector, of second order unless the contract says otherwise.
     #[serde(rename = "unipc")]
     UniPc,
+    /// CogVideoX's deterministic one.
+    Ddim,
+    /// CogVideoX's stochastic one, of second order.
+    SdeDpm,
+}
+
+impl SchedulerName {
+    /// Whether it walks along a velocity (noise minus data), as rectified-flow models predict it.
+    #[must_use]
+    pub fn takes_velocity(self) -> bool {
+        matches!(self, Self::FlowEuler | Self::FlowAb2 | Self::UniPc)
+    }
 }
 
 impl fmt::Display for SchedulerName {
@@ -88,6 +100,8 @@ impl fmt::Display for SchedulerName {
             Self::FlowEuler => "flow-euler",
             Self::FlowAb2 => "flow-ab2",
             Self::UniPc => "unipc",
+            Self::Ddim => "ddim",
+            Self::SdeDpm => "sde-dpm",
         })
     }
 }

@@ -16,7 +16,7 @@ use crate::family::{Family, Frames, Shot, Step};
 use crate::finish::smooth::boxed;
 use crate::noise;
 use crate::picture::Picture;
-use crate::schedulers::scheduler;
+use crate::schedulers::{Schedule, scheduler};
 
 /// Width of the text encoder's rows.
 const TEXT_WIDTH: usize = 192;
@@ -196,10 +196,30 @@ impl Ambient {
         let rows = Slice::from(0..batch);
         let tokens = text.tokens.slice_axis(Axis(0), rows);
         let pooled = text.pooled.slice_axis(Axis(0), rows);
-        let mut scheduler = scheduler(shot.scheduler, shot.steps, shot.shift);
+        let mut scheduler = scheduler(&Schedule {
+            name: shot.scheduler,
+            steps: shot.steps,
+            shift: shot.shift,
+            tokens: None,
+            config: &self.contract.scheduler_config,
+        })
+        .map_err(|reason| Error::Param {
+            name: "scheduler",
+            value: shot.scheduler.to_string(),
+            expected: reason,
+        })?;
+        // This model knows one kind of prediction; a scheduler of another would give nonsense.
+        if !shot.scheduler.takes_velocity() {
+            return Err(Error::Param {
+                name: "scheduler",
+                value: shot.scheduler.to_string(),
+                expected: "expected flow-ab2, flow-euler or unipc: this model predicts velocity".into(),
+            });
+        }
+        let mut draw = |shape: &[usize]| noise::normal(shot.seed, STIR, shape);
         let mut sample = noise;
         for step in 0..shot.steps {
-            let mut t = Array2::from_elem((batch, self.cells[0]), scheduler.times()[step] as f32);
+            let mut t = Array2::from_elem((batch, self.cells[0]), scheduler.levels()[step] as f32);
             if let Some(first) = first {
                 pin(&mut sample, first);
                 t.column_mut(0).fill(0.0);
@@ -213,7 +233,7 @@ impl Ambient {
             let velocity = self.velocity(&both, &t, tokens.view(), pooled.view())?;
             let velocity = if guided { guide(&velocity, shot.guidance) } else { velocity };
             self.check_finite(&velocity, || format!("denoising step {} of {}", step + 1, shot.steps))?;
-            scheduler.step(step, velocity, &mut sample);
+            scheduler.step(step, velocity, &mut sample, &mut draw);
             on_step(step)?;
         }
         if let Some(first) = first {
@@ -412,6 +432,8 @@ fn join(given: &[Picture], mut frames: Vec<Picture>) -> Vec<Picture> {
     new
 }
 
+/// Stream of the noise that stochastic schedulers draw; none that this family takes does.
+const STIR: u32 = u32::MAX;
 /// Reach in pixels over which a seam is evened out.
 const SEAM: usize = 10;
 

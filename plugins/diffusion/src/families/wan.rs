@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::family::{Family, Frames, Shot, Step};
 use crate::noise;
 use crate::picture::Picture;
-use crate::schedulers::scheduler;
+use crate::schedulers::{Schedule, scheduler};
 
 /// Steps of the time the models were trained with.
 const TRAINED: f64 = 1000.0;
@@ -134,11 +134,23 @@ impl Wan {
         noise: ArrayD<f32>,
         on_step: &mut dyn FnMut(usize, &ArrayD<f32>) -> Result<(), Error>,
     ) -> Result<ArrayD<f32>, Error> {
-        let mut scheduler = scheduler(shot.scheduler, shot.steps, shot.shift);
+        let schedule = Schedule {
+            name: shot.scheduler,
+            steps: shot.steps,
+            shift: shot.shift,
+            tokens: None,
+            config: &self.model.contract.scheduler_config,
+        };
+        let wrong = |expected: String| Error::Param { name: "scheduler", value: shot.scheduler.to_string(), expected };
+        if !shot.scheduler.takes_velocity() {
+            return Err(wrong("expected unipc, flow-euler or flow-ab2: this family predicts velocity".into()));
+        }
+        let mut scheduler = scheduler(&schedule).map_err(wrong)?;
+        let mut draw = |shape: &[usize]| crate::noise::normal(shot.seed, u32::MAX, shape);
         let mut sample = noise;
         for step in 0..shot.steps {
             // The reference's times are whole numbers, cut off.
-            let time = (scheduler.times()[step] * TRAINED).floor();
+            let time = (scheduler.levels()[step] * TRAINED).floor();
             let low = self.model.contract.sampling.boundary.is_some_and(|b| time < b * TRAINED);
             let guidance = if low { shot.guidance_low.unwrap_or(shot.guidance) } else { shot.guidance };
             if low && !self.warm {
@@ -161,7 +173,7 @@ impl Wan {
                 Zip::from(&mut velocity).and(&away).for_each(|c, u| *c = u + guidance * (*c - u));
             }
             self.check_finite(&velocity, || format!("denoising step {} of {}", step + 1, shot.steps))?;
-            scheduler.step(step, velocity, &mut sample);
+            scheduler.step(step, velocity, &mut sample, &mut draw);
             on_step(step, &sample)?;
         }
         if !self.warm {

@@ -3,28 +3,33 @@
 
 use ndarray::{ArrayD, Zip};
 
+use super::scheduler::Draw;
 use super::{Scheduler, grid};
 
 /// Adams-Bashforth on the shifted grid; remembers the last velocity.
 pub struct FlowAb2 {
-    times: Vec<f64>,
+    levels: Vec<f64>,
     before: Option<(f64, ArrayD<f32>)>,
 }
 
 impl FlowAb2 {
     #[must_use]
     pub fn new(steps: usize, shift: f64) -> Self {
-        Self { times: grid::shifted(steps, shift), before: None }
+        Self { levels: grid::shifted(steps, shift), before: None }
     }
 }
 
 impl Scheduler for FlowAb2 {
     fn times(&self) -> &[f64] {
-        &self.times
+        &self.levels[..self.levels.len() - 1]
     }
 
-    fn step(&mut self, step: usize, velocity: ArrayD<f32>, sample: &mut ArrayD<f32>) {
-        let h = self.times[step] - self.times[step + 1];
+    fn levels(&self) -> &[f64] {
+        &self.levels
+    }
+
+    fn step(&mut self, step: usize, velocity: ArrayD<f32>, sample: &mut ArrayD<f32>, _: &mut Draw<'_>) {
+        let h = self.levels[step] - self.levels[step + 1];
         match &self.before {
             Some((h_before, v_before)) => {
                 let c = (0.5 * h / h_before) as f32;
@@ -47,9 +52,9 @@ mod tests {
     /// Integrates dz/dt = z from t = 1 (z = e) to t = 0, where z is 1; the error left.
     fn error(mut scheduler: impl Scheduler) -> f32 {
         let mut z = ArrayD::from_elem(vec![1], std::f32::consts::E);
-        for step in 0..scheduler.times().len() - 1 {
+        for step in 0..scheduler.times().len() {
             let velocity = z.clone();
-            scheduler.step(step, velocity, &mut z);
+            scheduler.step(step, velocity, &mut z, &mut |shape| ArrayD::zeros(shape));
         }
         (z[[0]] - 1.0).abs()
     }

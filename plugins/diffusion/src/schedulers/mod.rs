@@ -1,9 +1,14 @@
-//! Schedulers: one file each. A scheduler is its times and one step, nothing more.
+//! Schedulers: one file each. A scheduler is its times, its levels of noise and one step, nothing more.
 
+mod alphas;
+pub mod config;
+pub mod ddim;
 pub mod flow_ab2;
 pub mod flow_euler;
 pub mod grid;
 mod scheduler;
+pub mod sde_dpm;
 pub mod unipc;
 
-pub use scheduler::{Scheduler, scheduler};
+pub use config::SchedulerConfig;
+pub use scheduler::{Draw, Schedule, Scheduler, scheduler};

@@ -1,93 +1,149 @@
-//! UniPC for rectified flow (Zhao et al., "UniPC: a unified predictor-corrector framework", NeurIPS 2023): order 2,
-//! `bh2`, data prediction, as Wan is sampled. Each step first corrects the sample with what the model now says, then
-//! predicts the next one. The last step gives the data prediction itself.
+//! UniPC (Zhao et al., 2023) for flow matching: predicts the clean sample, B2(h) = e^h - 1, orders 1 to 3, with the
+//! corrector; the scheduler of Wan. Coefficients are 64-bit, as small differences of them decide; samples are 32-bit.
+//!
+//! Follows the steps of `UniPCMultistepScheduler` of diffusers with `use_flow_sigmas`.
+
+use std::collections::VecDeque;
 
 use ndarray::{ArrayD, Zip};
 
 use super::Scheduler;
+use super::config::SchedulerConfig;
+use super::scheduler::{Draw, Schedule};
 
-/// Trained times; the grid ends one of these above zero.
-const TRAINED: f64 = 1000.0;
-
-/// UniPC of order 2 on the shifted grid.
+/// Predictor and corrector over the last clean samples.
 pub struct UniPc {
-    /// Shares of noise before the 32-bit rounding; what the model is told comes from these.
     times: Vec<f64>,
-    /// The same, rounded as the reference rounds them, and 0.
-    sigmas: Vec<f64>,
-    /// Data predictions of the last two steps, the newest last.
-    data: Vec<ArrayD<f32>>,
-    /// The corrected sample of the last step and the order it was predicted with.
-    last: Option<(ArrayD<f32>, usize)>,
+    levels: Vec<f64>,
+    order: usize,
+    lower_at_end: bool,
+    /// Clean samples meant so far, the newest last; at most `order`.
+    clean: VecDeque<ArrayD<f32>>,
+    /// The sample before the last prediction, and the order that was predicted with.
+    before: Option<(ArrayD<f32>, usize)>,
 }
 
 impl UniPc {
-    #[must_use]
-    pub fn new(steps: usize, shift: f64) -> Self {
-        let mut times: Vec<f64> = (0..steps)
+    /// # Errors
+    /// A configuration that is not supported.
+    pub fn new(schedule: &Schedule<'_>) -> Result<Self, String> {
+        let (steps, shift, config) = (schedule.steps, schedule.shift, schedule.config);
+        SchedulerConfig::only("solver_type", config.solver_type.as_deref(), &["bh2"])?;
+        SchedulerConfig::only("prediction_type", config.prediction_type.as_deref(), &["flow_prediction"])?;
+        let order = config.solver_order.unwrap_or(2);
+        if !(1..=3).contains(&order) {
+            return Err(format!("`scheduler-config.solver_order` is {order}; expected 1 to 3"));
+        }
+        let training = config.training_steps() as f64;
+        let mut levels: Vec<f64> = (0..steps)
             .map(|k| {
-                let u = 1.0 + (1.0 / TRAINED - 1.0) * k as f64 / steps as f64;
-                shift * u / (1.0 + (shift - 1.0) * u)
+                let even = 1.0 + (1.0 / training - 1.0) * k as f64 / steps as f64;
+                shift * even / (1.0 + (shift - 1.0) * even)
             })
             .collect();
-        // The logarithm of the signal's share must be finite.
-        if let Some(first) = times.first_mut().filter(|t| (**t - 1.0).abs() < 1e-6) {
+        // At pure noise the logarithm of the signal is infinite; the reference steps back a millionth.
+        if let Some(first) = levels.first_mut().filter(|l| (**l - 1.0).abs() < 1e-6) {
             *first -= 1e-6;
         }
-        times.push(0.0);
-        let sigmas = times.iter().map(|t| f64::from(*t as f32)).collect();
-        Self { times, sigmas, data: Vec::new(), last: None }
+        let times = levels.iter().map(|level| (level * training).trunc()).collect();
+        levels.push(0.0);
+        // The reference keeps its grid in 32 bits.
+        levels.iter_mut().for_each(|level| *level = f64::from(*level as f32));
+        Ok(Self {
+            times,
+            levels,
+            order,
+            lower_at_end: config.lower_order_final.unwrap_or(true),
+            clean: VecDeque::new(),
+            before: None,
+        })
     }
 
-    /// Logarithm of the signal-to-noise ratio.
-    fn lambda(&self, index: usize) -> f64 {
-        let sigma = self.sigmas[index];
-        libm::log(1.0 - sigma) - libm::log(sigma)
+    /// Half the logarithm of the signal-to-noise ratio at a step.
+    fn lambda(&self, step: usize) -> f64 {
+        (1.0 - self.levels[step]).ln() - self.levels[step].ln()
     }
 
-    /// The correction of the last prediction by this step's data prediction.
-    fn correct(&self, step: usize, data: &ArrayD<f32>, last: &ArrayD<f32>, order: usize) -> Option<ArrayD<f32>> {
-        let newest = self.data.last()?;
-        let (to, from) = (self.sigmas[step], self.sigmas[step - 1]);
-        let h = self.lambda(step) - self.lambda(step - 1);
-        let (phi, b) = coefficients(h);
-        let scale = -(1.0 - to) * phi;
-        let mut result = base(last, newest, to / from, scale);
-        let before = self.data.len().checked_sub(2).and_then(|i| self.data.get(i)).filter(|_| order == 2);
-        match before {
-            Some(before) => {
-                let r = (self.lambda(step - 2) - self.lambda(step - 1)) / h;
-                // Two equations: rho0 + rho1 = b0 and r * rho0 + rho1 = b1.
-                let rho0 = (b[1] - b[0]) / (r - 1.0);
-                let (old, new) = ((scale * rho0 / r) as f32, (scale * (b[0] - rho0)) as f32);
-                Zip::from(&mut result).and(newest).and(before).and(data).for_each(|x, m, m1, d| {
-                    *x += old * (m1 - m) + new * (d - m);
-                });
-            }
-            None => {
-                let new = (scale * 0.5) as f32;
-                Zip::from(&mut result).and(newest).and(data).for_each(|x, m, d| *x += new * (d - m));
-            }
+    /// From `sample` at step `from` to step `to`, along the differences of the clean samples seen at `from` and before,
+    /// and, for the corrector, `newest` seen at `to`.
+    fn advance(
+        &self,
+        sample: &ArrayD<f32>,
+        (from, to): (usize, usize),
+        order: usize,
+        newest: Option<&ArrayD<f32>>,
+    ) -> ArrayD<f32> {
+        let h = self.lambda(to) - self.lambda(from);
+        let ratio = self.levels[to] / self.levels[from];
+        let signal = 1.0 - self.levels[to];
+        let latest = self.clean.len() - 1;
+        let base = &self.clean[latest];
+        if h.is_infinite() {
+            // Without noise the sample is what is meant.
+            return base.clone();
         }
-        Some(result)
+        // Differences to earlier clean samples, scaled by their distances in lambda.
+        let distances: Vec<f64> = (1..order).map(|k| (self.lambda(from - k) - self.lambda(from)) / h).collect();
+        let weights = weights(h, &distances, newest.is_some());
+        let grown = (-h).exp_m1();
+        let mut moved = sample.clone();
+        Zip::from(&mut moved)
+            .and(base)
+            .for_each(|x, m| *x = (ratio * f64::from(*x) - signal * grown * f64::from(*m)) as f32);
+        let earlier = distances.iter().enumerate().map(|(k, r)| (&self.clean[latest - 1 - k], *r));
+        for ((other, distance), weight) in earlier.chain(newest.map(|n| (n, 1.0))).zip(&weights) {
+            let factor = signal * grown * weight / distance;
+            Zip::from(&mut moved)
+                .and(other)
+                .and(base)
+                .for_each(|x, o, m| *x = (f64::from(*x) - factor * (f64::from(*o) - f64::from(*m))) as f32);
+        }
+        moved
     }
 }
 
-/// `expm1(-h)` and the right-hand side of the order conditions.
-fn coefficients(h: f64) -> (f64, [f64; 2]) {
-    let hh = -h;
-    let phi = libm::expm1(hh);
-    let first = phi / hh - 1.0;
-    let second = first / hh - 0.5;
-    (phi, [first / phi, 2.0 * second / phi])
+/// The weights of the differences: the solution of the paper's Vandermonde system; the lowest orders have fixed ones.
+fn weights(h: f64, distances: &[f64], corrector: bool) -> Vec<f64> {
+    let mut nodes = distances.to_vec();
+    if corrector {
+        nodes.push(1.0);
+    }
+    match nodes.len() {
+        0 => return Vec::new(),
+        1 => return vec![0.5],
+        _ => {}
+    }
+    let (minus, grown) = (-h, (-h).exp_m1());
+    let (mut phi, mut factorial) = (grown / minus - 1.0, 1.0);
+    let mut rows = Vec::with_capacity(nodes.len());
+    for power in 0..nodes.len() {
+        let mut row: Vec<f64> = nodes.iter().map(|node| node.powi(power as i32)).collect();
+        row.push(phi * factorial / grown);
+        rows.push(row);
+        factorial *= (power + 2) as f64;
+        phi = phi / minus - 1.0 / factorial;
+    }
+    solve(rows)
 }
 
-/// `ratio * sample + scale * data`.
-fn base(sample: &ArrayD<f32>, data: &ArrayD<f32>, ratio: f64, scale: f64) -> ArrayD<f32> {
-    let (ratio, scale) = (ratio as f32, scale as f32);
-    let mut result = sample.clone();
-    Zip::from(&mut result).and(data).for_each(|x, d| *x = ratio * *x + scale * d);
-    result
+/// Gaussian elimination with pivots on at most three rows, each with its right side at the end.
+fn solve(mut rows: Vec<Vec<f64>>) -> Vec<f64> {
+    let n = rows.len();
+    for column in 0..n {
+        let pivot = (column..n).max_by(|a, b| rows[*a][column].abs().total_cmp(&rows[*b][column].abs()));
+        rows.swap(column, pivot.unwrap_or(column));
+        let lead = rows[column].clone();
+        for row in rows.iter_mut().skip(column + 1) {
+            let factor = row[column] / lead[column];
+            row.iter_mut().zip(&lead).for_each(|(value, lead)| *value -= factor * lead);
+        }
+    }
+    let mut solution = vec![0.0; n];
+    for row in (0..n).rev() {
+        let known: f64 = (row + 1..n).map(|k| rows[row][k] * solution[k]).sum();
+        solution[row] = (rows[row][n] - known) / rows[row][row];
+    }
+    solution
 }
 
 impl Scheduler for UniPc {
@@ -95,38 +151,27 @@ impl Scheduler for UniPc {
         &self.times
     }
 
-    fn step(&mut self, step: usize, velocity: ArrayD<f32>, sample: &mut ArrayD<f32>) {
-        let sigma = self.sigmas[step] as f32;
-        let mut data = velocity;
-        Zip::from(&mut data).and(&*sample).for_each(|v, x| *v = x - sigma * *v);
-        if let Some((last, order)) = self.last.take()
-            && let Some(corrected) = self.correct(step, &data, &last, order)
-        {
-            *sample = corrected;
-        }
-        if self.data.len() == 2 {
-            self.data.remove(0);
-        }
-        self.data.push(data);
+    fn levels(&self) -> &[f64] {
+        &self.levels
+    }
 
-        let steps = self.sigmas.len() - 1;
-        let order = self.data.len().min(steps - step);
-        let newest = &self.data[self.data.len() - 1];
-        let to = self.sigmas[step + 1];
-        let next = if to <= 0.0 {
-            newest.clone()
-        } else {
-            let h = self.lambda(step + 1) - self.lambda(step);
-            let scale = -(1.0 - to) * libm::expm1(-h);
-            let mut next = base(sample, newest, to / self.sigmas[step], scale);
-            if order == 2 {
-                let before = &self.data[self.data.len() - 2];
-                let r = (self.lambda(step - 1) - self.lambda(step)) / h;
-                let old = (scale * 0.5 / r) as f32;
-                Zip::from(&mut next).and(newest).and(before).for_each(|x, m, m1| *x += old * (m1 - m));
-            }
-            next
-        };
-        self.last = Some((std::mem::replace(sample, next), order));
+    fn step(&mut self, step: usize, velocity: ArrayD<f32>, sample: &mut ArrayD<f32>, _: &mut Draw<'_>) {
+        // 1. What the model means: x0 = x - sigma v
+        let level = self.levels[step] as f32;
+        let mut clean = velocity;
+        Zip::from(&mut clean).and(&*sample).for_each(|v, x| *v = x - level * *v);
+        // 2. The corrector: the last step again, now that its end is known.
+        if let Some((before, order)) = self.before.take() {
+            *sample = self.advance(&before, (step - 1, step), order, Some(&clean));
+        }
+        // 3. The predictor.
+        self.clean.push_back(clean);
+        if self.clean.len() > self.order {
+            self.clean.pop_front();
+        }
+        let left = if self.lower_at_end { self.times.len() - step } else { self.order };
+        let order = self.order.min(left).min(step + 1);
+        let next = self.advance(sample, (step, step + 1), order, None);
+        self.before = Some((std::mem::replace(sample, next), order));
     }
 }
