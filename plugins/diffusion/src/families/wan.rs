@@ -22,6 +22,9 @@ use crate::schedulers::{Schedule, scheduler};
 
 /// Steps of the time the models were trained with.
 const TRAINED: f64 = 1000.0;
+
+/// Told of each step that is done, counted from 0, and of its latents; may end the shot by an error.
+pub type OnLatents<'a> = dyn FnMut(usize, &ArrayD<f32>) -> Result<(), Error> + 'a;
 /// Channels of the decoder's widest layer at full size.
 const DECODER_WIDTH: usize = 192;
 
@@ -132,7 +135,7 @@ impl Wan {
         shot: &Shot,
         text: &[ArrayD<f32>],
         noise: ArrayD<f32>,
-        on_step: &mut dyn FnMut(usize, &ArrayD<f32>) -> Result<(), Error>,
+        on_step: &mut OnLatents<'_>,
     ) -> Result<ArrayD<f32>, Error> {
         let schedule = Schedule {
             name: shot.scheduler,
