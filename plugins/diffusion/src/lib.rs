@@ -16,6 +16,7 @@ pub mod finish;
 pub mod noise;
 pub mod params;
 pub mod picture;
+pub mod recipe;
 pub mod schedulers;
 mod stage;
 

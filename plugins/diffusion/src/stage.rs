@@ -21,6 +21,7 @@ use crate::finish::timeline::Timeline;
 use crate::finish::{colour, smooth};
 use crate::params::Params;
 use crate::picture::Picture;
+use crate::recipe::{Made, recipe};
 
 /// Holds the model between the runs of a warm host.
 #[derive(Default)]
@@ -67,6 +68,7 @@ impl Stage for Diffusion {
         .input(input("shot", "What to show: prompt, seconds, seed").required().media("application/json"))
         .input(input("image", "The first frame").media("image/*"))
         .output("clip", "The shot: FFV1, 4:2:0, 10 bit, BT.709", "video/x-matroska")
+        .output("recipe", "Everything the clip was made of, to make it again", "application/json")
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
@@ -172,6 +174,18 @@ impl Diffusion {
             tracing::warn!("{warning}");
         }
 
+        let made = Made {
+            params,
+            settings: &settings,
+            shot: &shot,
+            seconds,
+            motion_fps: params.motion_fps.unwrap_or(contract.video.fps),
+            model: &model,
+            engine: &engine,
+            clip: &path,
+            written: &written,
+        };
+        let recipe = write_recipe(&made, run)?;
         let facts = json!({
             "width": settings.width,
             "height": settings.height,
@@ -192,6 +206,7 @@ impl Diffusion {
         };
         Ok(Outputs::new()
             .output("clip", output)
+            .output("recipe", recipe)
             .fact("clips", clips)
             .fact("steps", steps)
             .fact("seconds-per-step", (thinking / steps.max(1) as f64 * 1e4).round() / 1e4)
@@ -278,6 +293,14 @@ fn print(path: &Path, options: WriteOptions, film: &Film, pictures: &Receiver<Pi
         writer.write(&film.frame(index as u64, &picture).map_err(media)?).map_err(media)?;
     }
     writer.finish().map_err(media)
+}
+
+/// Writes the recipe beside the clip.
+fn write_recipe(made: &Made<'_>, run: &Run) -> Result<Output, Error> {
+    let path = run.scratch().join("clip.recipe.json");
+    let text = format!("{:#}\n", recipe(made, run)?);
+    fs::write(&path, text).map_err(|e| io_failure("write", &path, &e))?;
+    Ok(Output { path, media: "application/json".into(), name: "clip.recipe.json".into(), facts: Map::new() })
 }
 
 fn read_shot(path: &Path) -> Result<ShotFile, Error> {

@@ -1,0 +1,61 @@
+//! The recipe that every clip carries: it makes the same clip again, and says what the clip was made of.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use spotloom_diffusion::recipe::hash;
+use spotloom_diffusion::{Diffusion, contract::Model};
+use spotloom_plugin_sdk::harness::{Done, Harness};
+use tempfile::TempDir;
+
+fn recipe(done: &Done) -> Value {
+    serde_json::from_str(&done.text("recipe")).expect("a recipe")
+}
+
+/// A run of nothing but what the recipe says.
+fn again(folder: &Path, recipe: &Value) -> Done {
+    let shot = folder.join("again.json");
+    fs::write(&shot, recipe["shot"].to_string()).expect("a shot");
+    Harness::<Diffusion>::new()
+        .params(recipe["params"].clone())
+        .input("model", support::model(), "inode/directory")
+        .input("shot", shot, "application/json")
+        .run()
+}
+
+#[test]
+fn a_recipe_makes_the_same_clip_again_and_another_seed_another() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let params = json!({"steps": 3, "guidance": 2.3, "fps": 23.976, "grain": 0.7});
+    let first = support::shot(&support::model(), folder.path(), "teal and orange gradient", &params).run();
+    let mut recipe = recipe(&first);
+    let sha256 = hash(&first.path("clip")).expect("a clip");
+    assert_eq!(recipe["clip"]["sha256"], json!(sha256));
+
+    let second = again(folder.path(), &recipe);
+    assert_eq!(hash(&second.path("clip")).expect("a clip"), sha256);
+    assert_eq!(self::recipe(&second)["params"], recipe["params"], "the recipe of the repetition is the same");
+
+    recipe["params"]["seed"] = json!(8);
+    assert_ne!(hash(&again(folder.path(), &recipe).path("clip")).expect("a clip"), sha256);
+}
+
+#[test]
+fn a_recipe_names_the_model_its_files_and_what_ran_it() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let done = support::shot(&support::model(), folder.path(), "sea", &json!({"steps": 1})).run();
+    let recipe = recipe(&done);
+    let model = Model::open(&support::model()).expect("the embedded model");
+    assert_eq!(recipe["spotloom-recipe"], json!(1));
+    assert_eq!((&recipe["model"]["name"], &recipe["model"]["sha256"]), (&json!("ambient-v0"), &json!(model.sha256)));
+    for (role, part) in &model.contract.components {
+        assert_eq!(recipe["model"]["components"][role][0], json!({"file": part.file, "sha256": part.sha256}));
+    }
+    // Nothing is left to a default: every parameter has its value.
+    let defaults = ["steps", "guidance", "shift", "scheduler", "motion-fps", "provider", "seconds", "seed"];
+    assert!(defaults.iter().all(|name| !recipe["params"][name].is_null()), "{recipe:#}");
+    assert_eq!(recipe["runtime"]["onnxruntime"], done.facts()["onnxruntime"]);
+}
