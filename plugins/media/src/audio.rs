@@ -2,7 +2,6 @@
 //!
 //! Invariant: every [`AudioClip`] is stereo at 48 kHz, the one format all masters are delivered in.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use ffmpeg_next::format::sample::{Sample, Type};
@@ -24,15 +23,6 @@ const CHUNK: usize = 4096;
 pub struct AudioClip {
     /// Left and right, -1 to 1 at full scale.
     samples: Vec<(f32, f32)>,
-}
-
-/// How loud a clip is, after ITU-R BS.1770.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Loudness {
-    /// Integrated loudness in LUFS; `None` when it is silent (below the gate of -70 LUFS).
-    pub integrated_lufs: Option<f64>,
-    /// Highest true peak in dBTP.
-    pub true_peak_db: f64,
 }
 
 impl AudioClip {
@@ -75,7 +65,7 @@ impl AudioClip {
                     if let Some(mixer) = &mut mixer {
                         decoded.set_pts(None);
                         mixer.push("in", &decoded)?;
-                        mixer.drain(&mut clip.samples, &mut BTreeMap::new())?;
+                        mixer.drain(&mut clip.samples, &mut |_, _| {})?;
                     }
                     continue;
                 }
@@ -100,7 +90,7 @@ impl AudioClip {
         }
         if let Some(mixer) = &mut mixer {
             mixer.finish()?;
-            mixer.drain(&mut clip.samples, &mut BTreeMap::new())?;
+            mixer.drain(&mut clip.samples, &mut |_, _| {})?;
         }
         if clip.samples.is_empty() {
             return Err(Error::Damaged { path: path.into(), doing: "decoding its sound", source: last_error });
@@ -114,7 +104,7 @@ impl AudioClip {
     /// # Errors
     /// [`Error::Filter`] when the text is not a graph over these names, or a filter fails.
     pub fn mix(spec: &str, inputs: &[(&str, &Self)]) -> Result<Self> {
-        Self::run(spec, inputs).map(|(clip, _)| clip)
+        Self::run(spec, inputs, &mut |_, _| {})
     }
 
     /// Runs it through a libavfilter graph with one input and one output.
@@ -123,25 +113,6 @@ impl AudioClip {
     /// [`Error::Filter`] when the text is not a graph, or a filter fails.
     pub fn filter(&self, spec: &str) -> Result<Self> {
         Self::mix(spec, &[("in", self)])
-    }
-
-    /// Measures it.
-    ///
-    /// # Errors
-    /// When FFmpeg lacks the `ebur128` filter.
-    pub fn loudness(&self) -> Result<Loudness> {
-        // The meter works in steps of 100 ms; without the padding it would miss the last one.
-        let spec = "apad=pad_dur=0.1,ebur128=peak=true:metadata=1";
-        let (_, values) = Self::run(spec, &[("in", self)])?;
-        let value = |key: &str| values.get(key).and_then(|v| v.parse::<f64>().ok());
-        let peak = ["lavfi.r128.true_peaks_ch0", "lavfi.r128.true_peaks_ch1"]
-            .into_iter()
-            .filter_map(value)
-            .fold(0.0_f64, f64::max);
-        Ok(Loudness {
-            integrated_lufs: value("lavfi.r128.I").filter(|i| *i > -70.0),
-            true_peak_db: if peak > 0.0 { 20.0 * peak.log10() } else { f64::NEG_INFINITY },
-        })
     }
 
     /// The samples, left and right.
@@ -155,14 +126,13 @@ impl AudioClip {
         self.samples.len() as f64 / f64::from(RATE)
     }
 
-    /// Filters clips and keeps the last value of every metadata key the filters wrote.
-    fn run(spec: &str, inputs: &[(&str, &Self)]) -> Result<(Self, BTreeMap<String, String>)> {
+    /// Filters clips. `told` gets every metadata key and value that the filters write, frame by frame.
+    pub(crate) fn run(spec: &str, inputs: &[(&str, &Self)], told: &mut dyn FnMut(&str, &str)) -> Result<Self> {
         av::init();
         let source = format!("time_base=1/{RATE}:sample_rate={RATE}:sample_fmt=flt:channel_layout=stereo");
         let sources: Vec<(&str, String)> = inputs.iter().map(|(name, _)| (*name, source.clone())).collect();
         let mut mixer = Mixer::new(&sources, spec)?;
         let mut clip = Self::default();
-        let mut values = BTreeMap::new();
         let longest = inputs.iter().map(|(_, c)| c.samples.len()).max().unwrap_or_default();
         for start in (0..longest).step_by(CHUNK) {
             for (name, input) in inputs {
@@ -175,11 +145,11 @@ impl AudioClip {
                     }
                 }
             }
-            mixer.drain(&mut clip.samples, &mut values)?;
+            mixer.drain(&mut clip.samples, told)?;
         }
         mixer.finish()?;
-        mixer.drain(&mut clip.samples, &mut values)?;
-        Ok((clip, values))
+        mixer.drain(&mut clip.samples, told)?;
+        Ok(clip)
     }
 }
 
@@ -262,7 +232,7 @@ impl Mixer {
     }
 
     /// Takes all that is ready.
-    fn drain(&mut self, into: &mut Vec<(f32, f32)>, values: &mut BTreeMap<String, String>) -> Result<()> {
+    fn drain(&mut self, into: &mut Vec<(f32, f32)>, told: &mut dyn FnMut(&str, &str)) -> Result<()> {
         loop {
             let mut av = frame::Audio::empty();
             match self.graph.get("out").ok_or(AvError::Bug).and_then(|mut c| c.sink().frame(&mut av)) {
@@ -275,7 +245,7 @@ impl Mixer {
             }
             into.extend_from_slice(av.plane::<(f32, f32)>(0));
             for (key, value) in av.metadata().iter() {
-                values.insert(key.into(), value.into());
+                told(key, value);
             }
         }
     }

@@ -14,7 +14,7 @@ use ffmpeg_next::{Dictionary, Error as AvError, codec, decoder, format};
 use crate::av;
 use crate::error::{Error, Result};
 
-const FORMATS: &str = "matroska,webm,mov,mp4,m4a,wav,w64,flac,mp3,ogg,aac,png_pipe,jpeg_pipe,webp_pipe";
+const FORMATS: &str = "matroska,webm,mov,mp4,m4a,wav,w64,flac,mp3,ogg,aac,png_pipe,jpeg_pipe,webp_pipe,mxf,gif";
 /// A picture larger than this many pixels is refused by the decoder before it allocates.
 const MAX_PIXELS: &str = "134217728";
 const BUFFER: usize = 1 << 18;

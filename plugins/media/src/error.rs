@@ -43,13 +43,17 @@ pub enum Error {
     /// An encoder or muxer failed.
     #[error("{} can't be written: {doing} failed: {source}", path.display())]
     Write { path: PathBuf, doing: &'static str, source: ffmpeg_next::Error },
+    /// A hardware encoder that was asked for by name is not to be had.
+    #[error("{what} can't encode here: {why}")]
+    NoEncoder { what: String, why: &'static str },
     /// This build of FFmpeg lacks something.
     #[error("this FFmpeg has no {what}; install one with {what} (Debian's `ffmpeg` packages have it)")]
     Missing { what: &'static str },
 }
 
 /// What people are told is read.
-pub(crate) const ALLOWED_NAMES: &str = "mp4, mov, m4a, matroska, webm, wav, flac, mp3, ogg, aac, png, jpeg, webp";
+pub(crate) const ALLOWED_NAMES: &str =
+    "mp4, mov, m4a, matroska, webm, wav, flac, mp3, ogg, aac, png, jpeg, webp, mxf, gif";
 
 impl Error {
     pub(crate) fn damaged(path: &Path, doing: &'static str) -> impl FnOnce(ffmpeg_next::Error) -> Self {
@@ -77,6 +81,7 @@ impl Error {
             Self::Damaged { .. } | Self::CutOff { .. } | Self::Changes { .. } => "bad-media",
             Self::Unsupported { .. } => "unsupported-format",
             Self::Missing { .. } => "missing-codec",
+            Self::NoEncoder { .. } => "no-encoder",
             Self::WrongFrame { .. } | Self::Filter { .. } => "media-defect",
         }
     }

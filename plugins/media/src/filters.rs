@@ -48,7 +48,7 @@ pub fn chain<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
 
 /// RGB into BT.709 limited range at full chroma, with the depth of where it goes.
 pub(crate) fn rgb_to_yuv(to: Pixel) -> String {
-    let via = if matches!(to, Pixel::Yuv420p10 | Pixel::Yuv444p10) { Pixel::Yuv444p10 } else { Pixel::Yuv444p };
+    let via = if to.is_ten_bit() { Pixel::Yuv444p10 } else { Pixel::Yuv444p };
     format!("scale=flags={SWS_FLAGS}:out_color_matrix=bt709:out_range=tv,format={}", via.name())
 }
 

@@ -16,6 +16,10 @@ pub enum Pixel {
     Yuv420p,
     /// Three planes, chroma halved both ways, 10 bit in 16-bit little-endian samples.
     Yuv420p10,
+    /// Three planes, chroma halved across, 8 bit.
+    Yuv422p,
+    /// Three planes, chroma halved across, 10 bit in 16-bit little-endian samples.
+    Yuv422p10,
     /// Three full planes, 8 bit.
     Yuv444p,
     /// Three full planes, 10 bit in 16-bit little-endian samples.
@@ -36,6 +40,8 @@ impl Pixel {
             Self::Gray8 => "gray",
             Self::Yuv420p => "yuv420p",
             Self::Yuv420p10 => "yuv420p10le",
+            Self::Yuv422p => "yuv422p",
+            Self::Yuv422p10 => "yuv422p10le",
             Self::Yuv444p => "yuv444p",
             Self::Yuv444p10 => "yuv444p10le",
             Self::Rgb24 => "rgb24",
@@ -49,7 +55,7 @@ impl Pixel {
     pub const fn planes(self) -> usize {
         match self {
             Self::Gray8 | Self::Rgb24 | Self::Rgb48 | Self::Rgba => 1,
-            Self::Yuv420p | Self::Yuv420p10 | Self::Yuv444p | Self::Yuv444p10 => 3,
+            Self::Yuv420p | Self::Yuv420p10 | Self::Yuv422p | Self::Yuv422p10 | Self::Yuv444p | Self::Yuv444p10 => 3,
         }
     }
 
@@ -57,8 +63,8 @@ impl Pixel {
     #[must_use]
     pub const fn bytes(self) -> usize {
         match self {
-            Self::Gray8 | Self::Yuv420p | Self::Yuv444p => 1,
-            Self::Yuv420p10 | Self::Yuv444p10 => 2,
+            Self::Gray8 | Self::Yuv420p | Self::Yuv422p | Self::Yuv444p => 1,
+            Self::Yuv420p10 | Self::Yuv422p10 | Self::Yuv444p10 => 2,
             Self::Rgb24 => 3,
             Self::Rgba => 4,
             Self::Rgb48 => 6,
@@ -71,10 +77,19 @@ impl Pixel {
         matches!(self, Self::Rgb24 | Self::Rgb48 | Self::Rgba)
     }
 
-    /// Whether chroma is halved both ways.
+    /// Whether chroma is halved across, and whether it is halved down.
     #[must_use]
-    pub const fn is_subsampled(self) -> bool {
-        matches!(self, Self::Yuv420p | Self::Yuv420p10)
+    pub const fn subsampling(self) -> (bool, bool) {
+        match self {
+            Self::Yuv420p | Self::Yuv420p10 => (true, true),
+            Self::Yuv422p | Self::Yuv422p10 => (true, false),
+            _ => (false, false),
+        }
+    }
+
+    /// Whether a sample has ten bits.
+    pub(crate) const fn is_ten_bit(self) -> bool {
+        matches!(self, Self::Yuv420p10 | Self::Yuv422p10 | Self::Yuv444p10)
     }
 
     pub(crate) const fn av(self) -> ffmpeg_next::format::Pixel {
@@ -83,6 +98,8 @@ impl Pixel {
             Self::Gray8 => Av::GRAY8,
             Self::Yuv420p => Av::YUV420P,
             Self::Yuv420p10 => Av::YUV420P10LE,
+            Self::Yuv422p => Av::YUV422P,
+            Self::Yuv422p10 => Av::YUV422P10LE,
             Self::Yuv444p => Av::YUV444P,
             Self::Yuv444p10 => Av::YUV444P10LE,
             Self::Rgb24 => Av::RGB24,
@@ -114,11 +131,10 @@ impl FrameFormat {
     /// Width in pixels and height in rows of a plane.
     #[must_use]
     pub const fn plane_size(&self, plane: usize) -> (usize, usize) {
-        if plane > 0 && self.pixel.is_subsampled() {
-            (self.width.div_ceil(2) as usize, self.height.div_ceil(2) as usize)
-        } else {
-            (self.width as usize, self.height as usize)
-        }
+        let (across, down) = if plane > 0 { self.pixel.subsampling() } else { (false, false) };
+        let width = if across { self.width.div_ceil(2) } else { self.width };
+        let height = if down { self.height.div_ceil(2) } else { self.height };
+        (width as usize, height as usize)
     }
 
     /// Bytes from one row of a plane to the next; rows are tightly packed.
@@ -174,8 +190,8 @@ impl Frame {
     pub fn black(format: FrameFormat) -> Self {
         let mut frame = Self::new(format);
         let yuv: [u16; 3] = match format.pixel {
-            Pixel::Gray8 | Pixel::Yuv420p | Pixel::Yuv444p => [16, 128, 128],
-            Pixel::Yuv420p10 | Pixel::Yuv444p10 => [64, 512, 512],
+            Pixel::Gray8 | Pixel::Yuv420p | Pixel::Yuv422p | Pixel::Yuv444p => [16, 128, 128],
+            Pixel::Yuv420p10 | Pixel::Yuv422p10 | Pixel::Yuv444p10 => [64, 512, 512],
             Pixel::Rgb24 | Pixel::Rgb48 => return frame,
             Pixel::Rgba => {
                 frame.planes[0].chunks_exact_mut(4).for_each(|p| p[3] = 255);

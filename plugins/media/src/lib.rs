@@ -1,7 +1,7 @@
 //! Video in and out for the stages that touch frames, through FFmpeg's libraries.
 //!
 //! Purpose: [`probe`](fn@probe) what a file is, [`Reader`] its frames through a filter graph, [`FilterChain`] over frames in memory,
-//! [`Writer`] mezzanines, [`AudioClip`] sound, [`MasterWriter`] the MP4 files that are delivered, so that no stage has to know libav, its colour traps or its defaults.
+//! [`Writer`] mezzanines, [`AudioClip`] sound, [`MasterWriter`] the files that are delivered, [`GifWriter`] GIF previews, so that no stage has to know libav, its colour traps or its defaults.
 //!
 //! Invariants: no frame leaves here that is not what [`frame`] says (BT.709 limited for YUV); the same frames written
 //! twice are the same bytes; only the file that was named is ever opened; bad input is an [`Error`] that names the file.
@@ -30,22 +30,30 @@
 pub mod audio;
 mod av;
 mod chain;
+mod codecs;
 mod demux;
 mod error;
 pub mod filters;
 pub mod frame;
+mod gif;
 mod graph;
+mod loudness;
 mod master;
 mod mux;
 pub mod probe;
 mod reader;
+mod soundtrack;
 mod writer;
 
-pub use audio::{AudioClip, Loudness};
+pub use audio::AudioClip;
 pub use chain::FilterChain;
+pub use codecs::{Codec, Container, EncoderChoice, Pass, RateControl, takes_two_passes};
 pub use error::{Error, Result};
 pub use frame::{Frame, FrameFormat, Pixel};
-pub use master::{MasterOptions, MasterWriter, RateControl};
+pub use gif::GifWriter;
+pub use loudness::{Loudness, LoudnessCurve};
+pub use master::{MasterOptions, MasterWriter, format as master_format};
 pub use probe::{AudioInfo, ColorTags, MediaInfo, VideoInfo, probe};
 pub use reader::{ReadOptions, Reader};
+pub use soundtrack::AudioCodec;
 pub use writer::{Mezzanine, WriteOptions, Writer, Written};

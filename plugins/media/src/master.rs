@@ -1,23 +1,28 @@
-//! Masters: the MP4 files that platforms take.
+//! Masters: the files that platforms and broadcasters take.
 //!
-//! Invariant: H.264 High 4:2:0 progressive with closed GOPs, tagged BT.709; AAC-LC stereo at 48 kHz; the index in front
-//! and no edit lists, picture and sound both starting at zero; the same input gives the same bytes.
+//! Invariant: progressive, closed groups of pictures, tagged BT.709; sound stereo at 48 kHz; picture and sound both
+//! starting at zero; in MP4 and MOV the index in front and no edit lists; the same input gives the same bytes.
 
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use ffmpeg_next::format::sample::{Sample, Type};
-use ffmpeg_next::{ChannelLayout, Dictionary, Rational, codec, encoder, frame};
+use ffmpeg_next::encoder;
 
 use crate::audio::{AudioClip, RATE};
 use crate::av;
+use crate::codecs::{self, Codec, Container, EncoderChoice, RateControl, Wanted};
 use crate::error::{Error, Result};
-use crate::frame::{Frame, FrameFormat, Pixel};
+use crate::frame::{Frame, FrameFormat};
 use crate::mux::Muxer;
-use crate::writer::{self, Written, X264_THREADS};
+use crate::soundtrack::{AudioCodec, Soundtrack};
+use crate::writer::{self, Written};
 
 /// How a master is encoded.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MasterOptions {
+    pub container: Container,
+    pub codec: Codec,
+    pub encoder: EncoderChoice,
     pub width: u32,
     pub height: u32,
     /// Frames per second as numerator and denominator.
@@ -25,52 +30,58 @@ pub struct MasterOptions {
     pub rate: RateControl,
     /// The longest distance between key frames, in frames.
     pub gop: u32,
-    /// Bit rate of the sound, in kb/s.
-    pub audio_kbps: u32,
+    /// The codec's profile by FFmpeg's name (`high`, `main10`); the codec's usual one when `None`.
+    pub profile: Option<String>,
+    /// The codec's level (`4.1`); the encoder's choice when `None`.
+    pub level: Option<String>,
+    /// `None` leaves the sound out.
+    pub audio: Option<AudioCodec>,
+    /// Time code of the first frame, `00:59:53:00`; MOV and MXF keep it.
+    pub timecode: Option<String>,
 }
 
-/// How many bits the picture may take.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum RateControl {
-    /// Constant quality under a ceiling.
-    Quality {
-        /// x264's rate factor: lower is better, 17 is visually lossless.
-        crf: f64,
-        max_kbps: u32,
-        /// Size of the decoder buffer the ceiling is measured over, in kb.
-        buffer_kbps: u32,
-    },
-    /// A constant rate, padded where the picture is simpler.
-    Constant { kbps: u32 },
+impl Default for MasterOptions {
+    /// H.264 and AAC in MP4, 1080p25.
+    fn default() -> Self {
+        Self {
+            container: Container::Mp4,
+            codec: Codec::H264,
+            encoder: EncoderChoice::Software,
+            width: 1920,
+            height: 1080,
+            fps: (25, 1),
+            rate: RateControl::Quality { crf: 18.0, max_kbps: 12_000, buffer_kbps: 18_000 },
+            gop: 12,
+            profile: None,
+            level: None,
+            audio: Some(AudioCodec::Aac { kbps: 192 }),
+            timecode: None,
+        }
+    }
 }
 
-/// Samples in one AAC packet.
-const AAC_FRAME: usize = 1024;
-
-/// Writes frames and a clip of sound to an MP4 file. Without [`MasterWriter::finish`] the file is not complete.
+/// Writes frames and a clip of sound to a file. Without [`MasterWriter::finish`] the file is not complete.
 pub struct MasterWriter {
     muxer: Muxer,
     video: encoder::Video,
-    audio: encoder::Audio,
-    video_stream: usize,
-    audio_stream: usize,
+    stream: usize,
+    encoder: &'static str,
     format: FrameFormat,
     fps: (u32, u32),
     frames: i64,
-    sound: AudioClip,
-    /// Samples of the sound given to the encoder so far.
-    sounded: usize,
+    sound: Option<Soundtrack>,
 }
 
 impl MasterWriter {
     /// Creates the file. `sound` is cut, or continued with silence, to the length of the picture.
     ///
     /// # Errors
-    /// When the file can't be created or an encoder does not take the options.
+    /// When the file can't be created or an encoder does not take the options; [`Error::NoEncoder`] when a hardware
+    /// encoder was asked for that is not there.
     pub fn create(path: impl AsRef<Path>, options: &MasterOptions, sound: AudioClip) -> Result<Self> {
         let path = path.as_ref();
         av::init();
-        let format = FrameFormat::new(options.width, options.height, Pixel::Yuv420p);
+        let format = format(options);
         format.check()?;
         if !format.width.is_multiple_of(2) || !format.height.is_multiple_of(2) {
             return Err(Error::Unsupported {
@@ -80,30 +91,45 @@ impl MasterWriter {
             });
         }
         let rate = writer::frame_rate(options.fps)?;
-        let video = open_video(path, format, rate, options)?;
-        let audio = open_audio(path, options.audio_kbps)?;
-        let mut muxer = Muxer::create(path, "mp4")?;
-        let video_stream = muxer.add(&video, Some(rate))?;
-        let audio_stream = muxer.add(&audio, None)?;
-        muxer.start(&[("movflags", "+faststart+negative_cts_offsets"), ("use_editlist", "0")])?;
-        Ok(Self {
-            muxer,
-            video,
-            audio,
-            video_stream,
-            audio_stream,
+        let wanted = Wanted {
+            codec: options.codec,
+            choice: options.encoder,
+            container: options.container,
             format,
-            fps: options.fps,
-            frames: 0,
-            sound,
-            sounded: AAC_FRAME,
-        })
+            rate,
+            control: &options.rate,
+            gop: options.gop,
+            profile: options.profile.as_deref(),
+            level: options.level.as_deref(),
+        };
+        let (video, encoder) = codecs::open(path, &wanted)?;
+        let mut muxer = Muxer::create(path, options.container.muxer())?;
+        let stream = muxer.add(&video, Some(rate))?;
+        let sound = options.audio.map(|codec| Soundtrack::create(path, &mut muxer, codec, sound)).transpose()?;
+        if let Some(timecode) = &options.timecode {
+            muxer.tag(&[("timecode", timecode)]);
+        }
+        muxer.start(match options.container {
+            Container::Mp4 => &[("movflags", "+faststart+negative_cts_offsets"), ("use_editlist", "0")],
+            Container::Mov => &[("movflags", "+faststart+negative_cts_offsets+write_colr"), ("use_editlist", "0")],
+            // Opus begins with its own delay, which is in the file; moving everything for it would move the picture.
+            Container::WebM => &[("avoid_negative_ts", "disabled"), ("cues_to_front", "1")],
+            Container::WebP => &[("loop", "0")],
+            Container::Mxf => &[],
+        })?;
+        Ok(Self { muxer, video, stream, encoder, format, fps: options.fps, frames: 0, sound })
     }
 
     /// What every frame must be.
     #[must_use]
     pub fn format(&self) -> FrameFormat {
         self.format
+    }
+
+    /// FFmpeg's name of the encoder at work: `libx264`, `h264_nvenc`, ….
+    #[must_use]
+    pub fn encoder(&self) -> &'static str {
+        self.encoder
     }
 
     /// Writes the next frame, and the sound up to it.
@@ -121,8 +147,10 @@ impl MasterWriter {
         let av = av::to_av(frame, self.frames);
         self.frames += 1;
         self.video.send_frame(&av).map_err(Error::write(self.muxer.path(), "encoding"))?;
-        self.muxer.drain(&mut self.video, self.video_stream, 1)?;
-        self.write_sound()
+        self.muxer.drain(&mut self.video, self.stream, 1)?;
+        let (n, d) = (u64::from(self.fps.0), u64::from(self.fps.1));
+        let until = (self.frames.unsigned_abs() * u64::from(RATE) * d / n) as usize;
+        self.sound.as_mut().map_or(Ok(()), |sound| sound.write(until, &mut self.muxer))
     }
 
     /// Completes the file.
@@ -131,73 +159,43 @@ impl MasterWriter {
     /// When the last frames or the end of the file can't be written.
     pub fn finish(mut self) -> Result<Written> {
         self.video.send_eof().map_err(Error::write(self.muxer.path(), "encoding"))?;
-        self.muxer.drain(&mut self.video, self.video_stream, 1)?;
-        self.audio.send_eof().map_err(Error::write(self.muxer.path(), "encoding its sound"))?;
-        self.muxer.drain(&mut self.audio, self.audio_stream, AAC_FRAME as i64)?;
+        self.muxer.drain(&mut self.video, self.stream, 1)?;
+        if let Some(sound) = &mut self.sound {
+            sound.finish(&mut self.muxer)?;
+        }
         let frames = self.frames.unsigned_abs();
+        let path = self.muxer.path().to_path_buf();
+        let in_mp4 = matches!(self.muxer.container(), "mp4" | "mov");
         let bytes = self.muxer.finish()?;
+        if in_mp4 && matches!(self.encoder, "libx265" | "hevc_nvenc" | "hevc_qsv" | "hevc_videotoolbox") {
+            name_hvc1(&path).map_err(|source| Error::Io { doing: "write", path, source })?;
+        }
         Ok(Written { frames, seconds: frames as f64 * f64::from(self.fps.1) / f64::from(self.fps.0), bytes })
     }
+}
 
-    /// Gives the encoder whole packets of sound, none of which lasts longer than the picture so far.
-    ///
-    /// An AAC encoder is one packet late. Instead of an edit list that hides the first packet, the first 1024 samples
-    /// are left out, so that the late packet stands where they would have been.
-    fn write_sound(&mut self) -> Result<()> {
-        let until =
-            (self.frames.unsigned_abs() * u64::from(RATE) * u64::from(self.fps.1) / u64::from(self.fps.0)) as usize;
-        while self.sounded + AAC_FRAME <= until {
-            let mut av = frame::Audio::new(Sample::F32(Type::Planar), AAC_FRAME, ChannelLayout::STEREO);
-            av.set_rate(RATE);
-            av.set_pts(i64::try_from(self.sounded).ok());
-            let samples = self.sound.samples().get(self.sounded..).unwrap_or_default();
-            let at = |i: usize| samples.get(i).copied().unwrap_or_default();
-            av.plane_mut::<f32>(0).iter_mut().enumerate().for_each(|(i, s)| *s = at(i).0);
-            av.plane_mut::<f32>(1).iter_mut().enumerate().for_each(|(i, s)| *s = at(i).1);
-            self.sounded += AAC_FRAME;
-            self.audio.send_frame(&av).map_err(Error::write(self.muxer.path(), "encoding its sound"))?;
-            self.muxer.drain(&mut self.audio, self.audio_stream, AAC_FRAME as i64)?;
+/// The frames a master is made of.
+#[must_use]
+pub fn format(options: &MasterOptions) -> FrameFormat {
+    FrameFormat::new(options.width, options.height, codecs::pixel(options.codec, options.profile.as_deref()))
+}
+
+/// FFmpeg calls HEVC in MP4 `hev1`, which Apple's players refuse; the parameter sets are in front, so it is `hvc1`
+/// as well (ISO/IEC 14496-15, 8.4). The name stands in the sample description, near the start of the file.
+fn name_hvc1(path: &Path) -> std::io::Result<()> {
+    let mut file = std::fs::File::options().read(true).write(true).open(path)?;
+    let mut head = vec![0; 1 << 20];
+    let mut read = 0;
+    while read < head.len() {
+        match file.read(&mut head[read..])? {
+            0 => break,
+            n => read += n,
         }
-        Ok(())
     }
-}
-
-fn open_video(path: &Path, format: FrameFormat, rate: Rational, options: &MasterOptions) -> Result<encoder::Video> {
-    let gop = options.gop.max(1).to_string();
-    let mut settings: Vec<(&str, String)> = vec![
-        ("preset", "medium".into()),
-        ("profile", "high".into()),
-        ("g", gop),
-        ("bf", "2".into()),
-        ("x264-params", "cpu-independent=1:open-gop=0".into()),
-    ];
-    match options.rate {
-        RateControl::Quality { crf, max_kbps, buffer_kbps } => settings.extend([
-            ("crf", crf.to_string()),
-            ("maxrate", format!("{max_kbps}k")),
-            ("bufsize", format!("{buffer_kbps}k")),
-        ]),
-        RateControl::Constant { kbps } => settings.extend([
-            ("b", format!("{kbps}k")),
-            ("maxrate", format!("{kbps}k")),
-            ("bufsize", format!("{kbps}k")),
-            ("nal-hrd", "cbr".into()),
-        ]),
-    }
-    let settings: Vec<(&str, &str)> = settings.iter().map(|(k, v)| (*k, v.as_str())).collect();
-    writer::open_encoder(path, "libx264", format, rate, codec::threading::Config::count(X264_THREADS), &settings)
-}
-
-fn open_audio(path: &Path, kbps: u32) -> Result<encoder::Audio> {
-    let codec = encoder::find_by_name("aac").ok_or(Error::Missing { what: "aac" })?;
-    let mut context = codec::Context::new_with_codec(codec);
-    context.set_flags(codec::Flags::GLOBAL_HEADER | codec::Flags::BITEXACT);
-    context.set_time_base(Rational(1, RATE as i32));
-    let mut audio = context.encoder().audio().map_err(Error::write(path, "preparing the sound encoder"))?;
-    audio.set_rate(RATE as i32);
-    audio.set_format(Sample::F32(Type::Planar));
-    audio.set_channel_layout(ChannelLayout::STEREO);
-    audio.set_bit_rate(kbps as usize * 1000);
-    let options: Dictionary = [("profile", "aac_low")].iter().collect();
-    audio.open_as_with(codec, options).map_err(Error::write(path, "opening the sound encoder"))
+    // Size, `stsd`, version and flags, count, size of the entry, then its name.
+    let Some(at) = head[..read].windows(20).position(|w| &w[..4] == b"stsd" && &w[16..20] == b"hev1") else {
+        return Ok(());
+    };
+    file.seek(SeekFrom::Start(at as u64 + 16))?;
+    file.write_all(b"hvc1")
 }

@@ -13,6 +13,7 @@ const BUFFER: usize = 1 << 20;
 
 pub(crate) struct Muxer {
     path: PathBuf,
+    container: String,
     output: Output,
     time_bases: Vec<Rational>,
 }
@@ -33,7 +34,7 @@ impl Muxer {
         let stream = StreamIo::from_write_seek_with_capacity(file, BUFFER).map_err(Error::write(path, "opening"))?;
         let output =
             format::output_to_stream(stream, Some(&name), Some(container)).map_err(Error::write(path, "opening"))?;
-        Ok(Self { path: path.into(), output, time_bases: Vec::new() })
+        Ok(Self { path: path.into(), container: container.into(), output, time_bases: Vec::new() })
     }
 
     /// Adds a stream for an opened encoder and returns its index.
@@ -45,6 +46,11 @@ impl Muxer {
             stream.set_rate(rate);
         }
         Ok(stream.index())
+    }
+
+    /// Tags of the whole file, `timecode` for example. Before [`Muxer::start`].
+    pub(crate) fn tag(&mut self, tags: &[(&str, &str)]) {
+        self.output.set_metadata(tags.iter().collect());
     }
 
     /// Writes the header. `fflags=+bitexact` keeps dates, versions and random ids out of every file.
@@ -86,6 +92,11 @@ impl Muxer {
             source,
         })?;
         Ok(metadata.len())
+    }
+
+    /// FFmpeg's short name of what is written.
+    pub(crate) fn container(&self) -> &str {
+        &self.container
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -165,9 +165,23 @@ pub(crate) fn open_encoder(
     threading: codec::threading::Config,
     options: &[(&str, &str)],
 ) -> Result<encoder::Video> {
+    let flags = codec::Flags::GLOBAL_HEADER | codec::Flags::BITEXACT | codec::Flags::CLOSED_GOP;
+    open_encoder_with(path, name, format, rate, threading, flags, options)
+}
+
+/// The same with flags of one's own.
+pub(crate) fn open_encoder_with(
+    path: &Path,
+    name: &'static str,
+    format: FrameFormat,
+    rate: Rational,
+    threading: codec::threading::Config,
+    flags: codec::Flags,
+    options: &[(&str, &str)],
+) -> Result<encoder::Video> {
     let codec = encoder::find_by_name(name).ok_or(Error::Missing { what: name })?;
     let mut context = codec::Context::new_with_codec(codec);
-    context.set_flags(codec::Flags::GLOBAL_HEADER | codec::Flags::BITEXACT | codec::Flags::CLOSED_GOP);
+    context.set_flags(flags);
     context.set_threading(threading);
     context.set_time_base(rate.invert());
     context.set_frame_rate(Some(rate));

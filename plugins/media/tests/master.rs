@@ -5,17 +5,23 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use spotloom_media::{AudioClip, Frame, FrameFormat, MasterOptions, MasterWriter, Pixel, RateControl, audio::RATE};
+use spotloom_media::{
+    AudioClip, AudioCodec, Codec, Container, EncoderChoice, Frame, GifWriter, MasterOptions, MasterWriter, Pass, Pixel,
+    RateControl, audio::RATE, master_format,
+};
 use tempfile::TempDir;
 
-const OPTIONS: MasterOptions = MasterOptions {
-    width: 320,
-    height: 180,
-    fps: (30, 1),
-    rate: RateControl::Quality { crf: 20.0, max_kbps: 2000, buffer_kbps: 2000 },
-    gop: 15,
-    audio_kbps: 128,
-};
+fn options() -> MasterOptions {
+    MasterOptions {
+        width: 320,
+        height: 180,
+        fps: (30, 1),
+        rate: RateControl::Quality { crf: 20.0, max_kbps: 2000, buffer_kbps: 2000 },
+        gop: 15,
+        audio: Some(AudioCodec::Aac { kbps: 128 }),
+        ..MasterOptions::default()
+    }
+}
 
 /// A tone of 440 Hz at a level given in dB of full scale.
 fn tone(seconds: f64, db: f64) -> AudioClip {
@@ -27,12 +33,17 @@ fn tone(seconds: f64, db: f64) -> AudioClip {
 
 /// White from frame 15 on, with a click of sound at the same moment.
 fn master(path: &Path, options: &MasterOptions, frames: u64, sound: AudioClip) {
-    let format = FrameFormat::new(options.width, options.height, Pixel::Yuv420p);
+    let format = master_format(options);
     let mut writer = MasterWriter::create(path, options, sound).unwrap();
     for index in 0..frames {
         let mut frame = Frame::black(format);
         if index >= 15 {
-            frame.plane_mut(0).fill(235);
+            match format.pixel {
+                Pixel::Yuv422p10 | Pixel::Yuv420p10 => {
+                    frame.plane_mut(0).chunks_exact_mut(2).for_each(|s| s.copy_from_slice(&940_u16.to_le_bytes()));
+                }
+                _ => frame.plane_mut(0).fill(235),
+            }
         }
         writer.write(&frame).unwrap();
     }
@@ -79,7 +90,7 @@ fn in_folder(name: &str) -> (TempDir, PathBuf) {
 #[test]
 fn a_master_is_what_platforms_ask_for() {
     let (_folder, path) = in_folder("master.mp4");
-    master(&path, &OPTIONS, 60, tone(1.0, -20.0));
+    master(&path, &options(), 60, tone(1.0, -20.0));
     let video = ffprobe(
         &path,
         "stream=codec_name,profile,width,height,pix_fmt,color_range,color_space,color_transfer,color_primaries,\
@@ -121,7 +132,7 @@ fn picture_and_sound_are_in_step() {
     let mut samples = vec![(0.0, 0.0); RATE as usize * 2];
     let burst = tone(0.5, -6.0);
     samples[RATE as usize / 2..][..burst.samples().len()].copy_from_slice(burst.samples());
-    master(&path, &OPTIONS, 60, AudioClip::new(samples));
+    master(&path, &options(), 60, AudioClip::new(samples));
     let wave = folder.path().join("out.wav");
     let done = Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(&path).arg(&wave).status().unwrap();
     assert!(done.success());
@@ -135,18 +146,153 @@ fn picture_and_sound_are_in_step() {
 fn the_same_master_twice_is_the_same_bytes() {
     let (folder, path) = in_folder("a.mp4");
     let again = folder.path().join("b.mp4");
-    master(&path, &OPTIONS, 40, tone(1.5, -12.0));
-    master(&again, &OPTIONS, 40, tone(1.5, -12.0));
+    master(&path, &options(), 40, tone(1.5, -12.0));
+    master(&again, &options(), 40, tone(1.5, -12.0));
     assert!(std::fs::read(&path).unwrap() == std::fs::read(&again).unwrap());
 }
 
 #[test]
 fn a_constant_rate_is_kept_on_a_still_picture() {
     let (_folder, path) = in_folder("ctv.mp4");
-    let options = MasterOptions { rate: RateControl::Constant { kbps: 3000 }, ..OPTIONS };
+    let options = MasterOptions { rate: RateControl::Constant { kbps: 3000 }, ..options() };
     master(&path, &options, 90, AudioClip::default());
     let kbps = std::fs::metadata(&path).unwrap().len() as f64 * 8.0 / 3.0 / 1000.0;
     assert!((2850.0..3500.0).contains(&kbps), "{kbps} kb/s");
+}
+
+/// What a table row asks for, and how ffprobe must describe it: codec, profile, pixels, tag; then the sound.
+#[test]
+fn every_codec_in_its_containers() {
+    fn check(name: &str, options: MasterOptions, video: &str, audio: &str) {
+        let (_folder, path) = in_folder(name);
+        master(&path, &options, 24, tone(0.8, -20.0));
+        let found = ffprobe(
+            &path,
+            "stream=codec_name,profile,codec_tag_string,pix_fmt,color_space,start_time,nb_read_frames:stream_tags=x",
+        );
+        let mut lines = found.lines().filter(|l| l.starts_with("codec_name"));
+        assert_eq!(lines.next().map(|l| l.trim_end_matches('|')), Some(video), "{name}");
+        assert_eq!(lines.next().unwrap_or_default().split("|nb_read").next(), Some(audio), "{name}");
+        let again = path.with_file_name(format!("again-{name}"));
+        master(&again, &options, 24, tone(0.8, -20.0));
+        assert!(std::fs::read(&path).unwrap() == std::fs::read(&again).unwrap(), "{name} differs from itself");
+    }
+    let of = |container, codec| MasterOptions { container, codec, ..options() };
+    let quality = RateControl::Quality { crf: 30.0, max_kbps: 1500, buffer_kbps: 2000 };
+    let aac = "codec_name=aac|profile=LC|codec_tag_string=mp4a|start_time=0.000000";
+    let opus = "codec_name=opus|profile=unknown|codec_tag_string=[0][0][0][0]|start_time=-0.007000";
+    check(
+        "a.mp4",
+        of(Container::Mp4, Codec::Hevc),
+        "codec_name=hevc|profile=Main|codec_tag_string=hvc1|pix_fmt=yuv420p|color_space=bt709|start_time=0.000000|nb_read_frames=24",
+        aac,
+    );
+    check(
+        "b.mp4",
+        MasterOptions { profile: Some("main10".into()), ..of(Container::Mp4, Codec::Hevc) },
+        "codec_name=hevc|profile=Main 10|codec_tag_string=hvc1|pix_fmt=yuv420p10le|color_space=bt709|start_time=0.000000|nb_read_frames=24",
+        aac,
+    );
+    check(
+        "c.mp4",
+        MasterOptions { rate: quality.clone(), ..of(Container::Mp4, Codec::Av1) },
+        "codec_name=av1|profile=Main|codec_tag_string=av01|pix_fmt=yuv420p|color_space=bt709|start_time=0.000000|nb_read_frames=24",
+        aac,
+    );
+    check(
+        "d.webm",
+        MasterOptions { rate: quality, audio: Some(AudioCodec::Opus { kbps: 96 }), ..of(Container::WebM, Codec::Vp9) },
+        "codec_name=vp9|profile=Profile 0|codec_tag_string=[0][0][0][0]|pix_fmt=yuv420p|color_space=bt709|start_time=0.000000|nb_read_frames=24",
+        opus,
+    );
+    let pcm = MasterOptions { rate: RateControl::Fixed, audio: Some(AudioCodec::Pcm24), ..options() };
+    check(
+        "e.mov",
+        MasterOptions {
+            container: Container::Mov,
+            codec: Codec::ProRes422Hq,
+            timecode: Some("00:59:53:00".into()),
+            ..pcm.clone()
+        },
+        "codec_name=prores|profile=HQ|codec_tag_string=apch|pix_fmt=yuv422p10le|color_space=bt709|start_time=0.000000|nb_read_frames=24",
+        "codec_name=pcm_s24le|profile=unknown|codec_tag_string=in24|start_time=0.000000",
+    );
+    check(
+        "f.mxf",
+        MasterOptions { container: Container::Mxf, codec: Codec::XdcamHd422, fps: (25, 1), gop: 12, ..pcm },
+        "codec_name=mpeg2video|profile=4:2:2|codec_tag_string=[0][0][0][0]|pix_fmt=yuv422p|color_space=bt709|start_time=0.000000|nb_read_frames=24",
+        "codec_name=pcm_s24le|profile=unknown|codec_tag_string=[0][0][0][0]|start_time=0.000000",
+    );
+}
+
+#[test]
+fn two_passes_spend_what_there_is() {
+    for codec in [Codec::H264, Codec::Hevc] {
+        let (folder, path) = in_folder("master.mp4");
+        let stats = folder.path().join("stats");
+        let rate = |pass| RateControl::Average { kbps: 300, max_kbps: 600, buffer_kbps: 600, pass };
+        let options = |pass| MasterOptions { rate: rate(pass), codec, ..options() };
+        noise(&path, &options(Pass::First(stats.clone())), 60);
+        assert!(stats.exists(), "{codec:?}");
+        let bytes = noise(&path, &options(Pass::Second(stats)), 60);
+        let kbps = bytes as f64 * 8.0 / 2.0 / 1000.0; // silence takes next to nothing
+        assert!((255.0..345.0).contains(&kbps), "{codec:?}: {kbps} kb/s");
+    }
+}
+
+/// Frames no encoder has an easy time with.
+fn noise(path: &Path, options: &MasterOptions, frames: u64) -> u64 {
+    let mut writer = MasterWriter::create(path, options, AudioClip::default()).unwrap();
+    let mut state = 1_u32;
+    for _ in 0..frames {
+        let mut frame = Frame::black(master_format(options));
+        for sample in frame.plane_mut(0) {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *sample = 100 + (state >> 27) as u8;
+        }
+        writer.write(&frame).unwrap();
+    }
+    writer.finish().unwrap().bytes
+}
+
+#[test]
+fn previews_move() {
+    let (_folder, path) = in_folder("a.gif");
+    let mut gif = GifWriter::create(&path, (96, 54), (10, 1)).unwrap();
+    let mut frame = Frame::black(gif.format());
+    for index in 0..8 {
+        frame.plane_mut(0)[index * 2000] = 255;
+        gif.write(&frame).unwrap();
+    }
+    assert_eq!(gif.finish().unwrap().frames, 8);
+    assert!(ffprobe(&path, "stream=codec_name,nb_read_frames").contains("codec_name=gif|nb_read_frames=8"));
+    // FFmpeg does not decode animated WebP; its frames are chunks of the file.
+    let path = path.with_file_name("a.webp");
+    let options = MasterOptions {
+        container: Container::WebP,
+        codec: Codec::WebP,
+        rate: RateControl::Fixed,
+        audio: None,
+        ..options()
+    };
+    noise(&path, &options, 6);
+    let bytes = std::fs::read(&path).unwrap();
+    assert_eq!((&bytes[..4], &bytes[8..16]), (&b"RIFF"[..], &b"WEBPVP8X"[..]));
+    assert_eq!(bytes.windows(4).filter(|w| w == b"ANMF").count(), 6);
+}
+
+#[test]
+fn a_hardware_encoder_that_is_not_there_is_said_by_name() {
+    let (_folder, path) = in_folder("a.mp4");
+    for (encoder, name) in [(EncoderChoice::Vaapi, "Vaapi"), (EncoderChoice::VideoToolbox, "videotoolbox")] {
+        let options = MasterOptions { encoder, ..options() };
+        let error = MasterWriter::create(&path, &options, AudioClip::default()).err().unwrap();
+        assert_eq!(error.code(), "no-encoder");
+        assert!(error.to_string().contains(name), "{error}");
+    }
+    // What is there is found: the processor, at least.
+    let options = MasterOptions { encoder: EncoderChoice::Auto, ..options() };
+    assert!(MasterWriter::create(&path, &options, AudioClip::default()).is_ok());
 }
 
 #[test]

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use spotloom_media::{
-    AudioClip, Error, FilterChain, Frame, FrameFormat, MasterWriter, Pixel, ReadOptions, Reader, Written, filters,
+    AudioClip, Error, FilterChain, Frame, FrameFormat, GifWriter, MasterWriter, Pixel, ReadOptions, Reader, Written,
+    filters,
 };
 use spotloom_plugin_sdk::Run;
 use spotloom_plugin_sdk::api::Failure;
 
 use crate::plan::Planned;
+use crate::preset::Container;
+use crate::sheet::Sheet;
 
 /// Frames that wait for a slow encoder. Short: a 4K frame is 12 MB.
 const QUEUE: usize = 4;
@@ -20,6 +23,14 @@ pub(crate) struct Job<'a> {
     pub planned: &'a Planned,
     pub sound: AudioClip,
     pub path: PathBuf,
+    /// The slate, when there is one; of the master's size, in [`Pixel::Rgba`].
+    pub slate: Option<Frame>,
+}
+
+/// What was made, and by which encoder.
+pub(crate) struct Made {
+    pub written: Written,
+    pub encoder: &'static str,
 }
 
 enum Step {
@@ -33,8 +44,9 @@ pub(crate) fn encode(
     fps: (u32, u32),
     total: u64,
     jobs: Vec<Job>,
+    sheet: &mut Sheet,
     run: &Run,
-) -> Result<Vec<Written>, Failure> {
+) -> Result<Vec<Made>, Failure> {
     let reader = Reader::open(mezzanine, ReadOptions::new(Pixel::Yuv420p).threads(run.threads())).map_err(failure)?;
     let count = jobs.len();
     let message = format!("encoding {count} master{}", if count == 1 { "" } else { "s" });
@@ -46,18 +58,24 @@ pub(crate) fn encode(
                 (sender, scope.spawn(move || work(job, fps, &receiver)))
             })
             .unzip();
-        let fed = feed(reader, queues, total, &message, run);
+        let fed = feed(reader, queues, total, &message, sheet, run);
         let ended: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         fed?;
-        ended
-            .into_iter()
-            .map(|worker| match worker {
-                Ok(Ok(Some(written))) => Ok(written),
-                Ok(Ok(None)) => Err(Failure::new("media-defect", "an encoder stopped before its last frame")),
-                Ok(Err(error)) => Err(failure(error)),
+        let mut all = Vec::with_capacity(count);
+        let mut stopped = false;
+        for worker in ended {
+            match worker {
+                Ok(Ok(Some(made))) => all.push(made),
+                // One that was stopped because another has failed; that one's error is what matters.
+                Ok(Ok(None)) => stopped = true,
+                Ok(Err(error)) => return Err(failure(error)),
                 Err(panic) => std::panic::resume_unwind(panic),
-            })
-            .collect()
+            }
+        }
+        if stopped {
+            return Err(Failure::new("media-defect", "an encoder stopped before its last frame"));
+        }
+        Ok(all)
     })
 }
 
@@ -67,12 +85,14 @@ fn feed(
     mut queues: Vec<SyncSender<Step>>,
     total: u64,
     message: &str,
+    sheet: &mut Sheet,
     run: &Run,
 ) -> Result<(), Failure> {
     let mut done = 0;
     for frame in reader {
         run.check_cancelled()?;
         let frame = Arc::new(frame.map_err(failure)?);
+        sheet.see(&frame).map_err(failure)?;
         let before = queues.len();
         queues.retain(|queue| queue.send(Step::Frame(Arc::clone(&frame))).is_ok());
         if queues.len() < before {
@@ -93,9 +113,17 @@ fn feed(
 }
 
 /// Encodes one master. `None` when the frames stopped coming without an end.
-fn work(job: Job, fps: (u32, u32), steps: &Receiver<Step>) -> Result<Option<Written>, Error> {
-    let Job { planned, sound, path } = job;
-    let mut writer = MasterWriter::create(&path, &planned.options, sound)?;
+fn work(job: Job, fps: (u32, u32), steps: &Receiver<Step>) -> Result<Option<Made>, Error> {
+    let Job { planned, sound, path, slate } = job;
+    let mut writer = Sink::create(&path, planned, sound)?;
+    let black = Frame::black(writer.format());
+    if let Some(slate) = &slate {
+        let slate = converted(slate, writer.format())?;
+        (0..planned.around.slate).try_for_each(|_| writer.write(&slate))?;
+    }
+    let dark = planned.around.leader() - if slate.is_some() { planned.around.slate } else { 0 };
+    (0..dark).try_for_each(|_| writer.write(&black))?;
+
     let mut chain: Option<FilterChain> = None;
     let scale =
         if planned.scale { filters::cover(planned.options.width, planned.options.height) } else { String::new() };
@@ -103,11 +131,11 @@ fn work(job: Job, fps: (u32, u32), steps: &Receiver<Step>) -> Result<Option<Writ
     let spec = filters::chain([retime.as_str(), scale.as_str()]);
     for step in steps {
         match (step, &mut chain) {
-            (Step::Frame(frame), _) if spec.is_empty() => writer.write(&frame)?,
+            (Step::Frame(frame), _) if spec.is_empty() && frame.format() == writer.format() => writer.write(&frame)?,
             (Step::Frame(frame), chain) => {
                 let chain = match chain {
                     Some(chain) => chain,
-                    None => chain.insert(new_chain(&spec, frame.format(), fps)?),
+                    None => chain.insert(FilterChain::new(&spec, frame.format(), fps, writer.format().pixel)?),
                 };
                 chain.push(&frame)?;
                 pass_on(chain, &mut writer)?;
@@ -117,18 +145,73 @@ fn work(job: Job, fps: (u32, u32), steps: &Receiver<Step>) -> Result<Option<Writ
                     chain.finish()?;
                     pass_on(chain, &mut writer)?;
                 }
-                return writer.finish().map(Some);
+                (0..planned.around.tail).try_for_each(|_| writer.write(&black))?;
+                let encoder = writer.encoder();
+                return Ok(Some(Made { written: writer.finish()?, encoder }));
             }
         }
     }
     Ok(None)
 }
 
-fn new_chain(spec: &str, format: FrameFormat, fps: (u32, u32)) -> Result<FilterChain, Error> {
-    FilterChain::new(spec, format, fps, Pixel::Yuv420p)
+/// Where frames go: a master, or a preview that keeps them until the end.
+enum Sink {
+    Master(MasterWriter),
+    Gif(GifWriter),
 }
 
-fn pass_on(chain: &mut FilterChain, writer: &mut MasterWriter) -> Result<(), Error> {
+impl Sink {
+    fn create(path: &Path, planned: &Planned, sound: AudioClip) -> Result<Self, Error> {
+        let options = &planned.options;
+        if planned.preset.container == Container::Gif {
+            return GifWriter::create(path, (options.width, options.height), options.fps).map(Self::Gif);
+        }
+        MasterWriter::create(path, options, sound).map(Self::Master)
+    }
+
+    fn format(&self) -> FrameFormat {
+        match self {
+            Self::Master(writer) => writer.format(),
+            Self::Gif(writer) => writer.format(),
+        }
+    }
+
+    fn encoder(&self) -> &'static str {
+        match self {
+            Self::Master(writer) => writer.encoder(),
+            Self::Gif(_) => "gif",
+        }
+    }
+
+    fn write(&mut self, frame: &Frame) -> Result<(), Error> {
+        match self {
+            Self::Master(writer) => writer.write(frame),
+            Self::Gif(writer) => writer.write(frame),
+        }
+    }
+
+    fn finish(self) -> Result<Written, Error> {
+        match self {
+            Self::Master(writer) => writer.finish(),
+            Self::Gif(writer) => writer.finish(),
+        }
+    }
+}
+
+/// One frame in another format.
+pub(crate) fn converted(frame: &Frame, to: FrameFormat) -> Result<Frame, Error> {
+    let spec = if (frame.width(), frame.height()) == (to.width, to.height) {
+        String::new()
+    } else {
+        filters::cover(to.width, to.height)
+    };
+    let mut chain = FilterChain::new(&spec, frame.format(), (25, 1), to.pixel)?;
+    chain.push(frame)?;
+    chain.finish()?;
+    Ok(chain.pull()?.unwrap_or_else(|| Frame::black(to)))
+}
+
+fn pass_on(chain: &mut FilterChain, writer: &mut Sink) -> Result<(), Error> {
     while let Some(frame) = chain.pull()? {
         writer.write(&frame)?;
     }
@@ -145,6 +228,7 @@ pub(crate) fn failure(error: Error) -> Failure {
         "bad-media" | "no-video" => {
             failure.hint("open the file in a player; export or copy it again if it does not play to its end")
         }
+        "no-encoder" => failure.hint("set the preset's `video.encoder` to `software`, or to one this machine has"),
         "missing-codec" => failure.hint("`spotloom doctor` says what to install"),
         _ => failure,
     }

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use spotloom_plugin_sdk::api::Failure;
 
+use crate::names;
+
 /// How the masters are named and what they sound like.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -14,6 +16,35 @@ pub struct Params {
     /// The language of the text, a BCP 47 tag; the last part of every file name.
     #[serde(default)]
     pub locale: Option<String>,
+    /// The Ad-ID of the spot, `ABCD1234567H`. Presets that are `named-by: ad-id` call their file so.
+    #[serde(default)]
+    pub ad_id: Option<String>,
+    /// The clock number of the spot, `AAA/BBCC001/030`. Presets that are `named-by: clock-number` call their file so,
+    /// with underscores for the slashes.
+    #[serde(default)]
+    pub clock_number: Option<String>,
+    /// What slates say besides the name: `Advertiser`, `Product`, `Title`, … in the order they are given.
+    #[serde(default)]
+    pub slate: serde_json::Map<String, serde_json::Value>,
+    /// Beats of the music per minute; bars are found with it. Without it the fade goes by the last onset there is.
+    #[serde(default)]
+    #[schemars(range(min = 30.0, max = 300.0))]
+    pub bpm: Option<f64>,
+    /// Beats in a bar of the music.
+    #[serde(default = "four")]
+    #[schemars(range(min = 1, max = 16))]
+    pub beats_per_bar: u32,
+    /// When each of `effects` is heard, in seconds, in the same order.
+    #[serde(default)]
+    pub cues: Vec<f64>,
+    /// Effects against the music, in dB.
+    #[serde(default)]
+    #[schemars(range(min = -60.0, max = 20.0))]
+    pub effects_gain_db: f64,
+    /// How far the music goes down under the voice, in dB.
+    #[serde(default = "duck")]
+    #[schemars(range(min = 0.0, max = 40.0))]
+    pub duck_db: f64,
     /// Music against voice-over, in dB, before the whole is brought to the preset's loudness.
     #[serde(default)]
     #[schemars(range(min = -60.0, max = 20.0))]
@@ -30,6 +61,14 @@ pub struct Params {
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 3600.0))]
     pub voiceover_start_seconds: f64,
+}
+
+fn four() -> u32 {
+    4
+}
+
+fn duck() -> f64 {
+    12.0
 }
 
 fn fade_in() -> f64 {
@@ -58,11 +97,28 @@ impl Params {
         if let Some(locale) = self.locale.as_deref().filter(|l| !fit(l)) {
             return bad("locale", locale, "a language tag such as `en` or `pt-BR`");
         }
+        if let Some(code) = self.ad_id.as_deref().filter(|c| !names::is_ad_id(c)) {
+            return bad(
+                "ad-id",
+                code,
+                "11 capital letters and digits, not beginning with 0, and maybe an H: `ABCD1234567H`",
+            );
+        }
+        if let Some(code) = self.clock_number.as_deref().filter(|c| !names::is_clock_number(c)) {
+            return bad("clock-number", code, "agency, product and seconds, like `AAA/BBCC001/030`");
+        }
+        if let Some(at) = self.cues.iter().find(|at| !(0.0..=3600.0).contains(*at)) {
+            return bad("cues", &at.to_string(), "seconds from 0 to 3600");
+        }
         for (what, value, low, high) in [
             ("music-gain-db", self.music_gain_db, -60.0, 20.0),
             ("fade-in-seconds", self.fade_in_seconds, 0.0, 30.0),
             ("fade-out-seconds", self.fade_out_seconds, 0.0, 30.0),
             ("voiceover-start-seconds", self.voiceover_start_seconds, 0.0, 3600.0),
+            ("bpm", self.bpm.unwrap_or(120.0), 30.0, 300.0),
+            ("beats-per-bar", f64::from(self.beats_per_bar), 1.0, 16.0),
+            ("effects-gain-db", self.effects_gain_db, -60.0, 20.0),
+            ("duck-db", self.duck_db, 0.0, 40.0),
         ] {
             if !(low..=high).contains(&value) {
                 return bad(what, &value.to_string(), &format!("{low} to {high}"));

@@ -1,10 +1,11 @@
 //! What each master will be, decided before anything is encoded. Pure.
 
-use spotloom_media::{MasterOptions, RateControl};
+use spotloom_media::{AudioCodec, Codec, Container, EncoderChoice, MasterOptions, Pass, RateControl};
 use spotloom_plugin_sdk::api::Failure;
 
+use crate::names;
 use crate::params::Params;
-use crate::preset::{self, Preset};
+use crate::preset::{self, Encoder, Preset, VideoCodec};
 
 /// The facts of the mezzanine that matter here.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,16 +25,38 @@ pub(crate) struct Planned {
     /// `Zest_SummerSplash_CitrusHero_16x9_YouTube_12s_en.mp4`
     pub file: String,
     pub options: MasterOptions,
+    /// Frames of what stands around the programme, at the master's rate.
+    pub around: Around,
     /// The size of the picture differs from the mezzanine's.
     pub scale: bool,
     /// The frame rate differs from the mezzanine's.
     pub retime: bool,
 }
 
+/// Frames before and after the programme.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Around {
+    pub slate: u64,
+    pub black: u64,
+    pub tail: u64,
+}
+
+impl Around {
+    /// Frames before the programme.
+    pub(crate) fn leader(self) -> u64 {
+        self.slate + self.black
+    }
+
+    pub(crate) fn total(self) -> u64 {
+        self.leader() + self.tail
+    }
+}
+
 /// Holds the mezzanine against every preset.
 ///
 /// # Errors
-/// The first preset that can't be met: `wrong-aspect`, `too-long`, `too-short`, `too-large`; or `duplicate-output`.
+/// The first preset that can't be met: `wrong-aspect`, `wrong-length`, `too-long`, `too-short`, `too-large`; a code that
+/// does not fit its pattern; or `duplicate-output`.
 pub(crate) fn plan(
     mezzanine: Mezzanine,
     presets: Vec<(String, Preset)>,
@@ -46,14 +69,25 @@ pub(crate) fn plan(
                 .hint("name each preset once under `outputs:`"));
         }
         let options = options(mezzanine, &name, &preset)?;
-        let file = distinct_names(&preset.label(), &name)
-            .map(|label| file_name(params, &preset, &label, mezzanine.seconds))
-            // Some file systems don't tell cases apart.
-            .find(|file| planned.iter().all(|p| !p.file.eq_ignore_ascii_case(file)))
-            .unwrap_or_default();
+        let seconds = mezzanine.seconds;
+        let file = match names::by_code(&name, &preset, params, seconds)? {
+            Some(file) if planned.iter().any(|p| p.file.eq_ignore_ascii_case(&file)) => {
+                let message = format!("two masters would be called {file}, {name} the second of them");
+                return Err(Failure::new("duplicate-output", message).hint(
+                    "a code names one file: give only one preset that is named by it to each language and aspect",
+                ));
+            }
+            Some(file) => file,
+            None => names::distinct(&preset.label(), &name)
+                .map(|label| names::file_name(params, &preset, &label, seconds))
+                // Some file systems don't tell cases apart.
+                .find(|file| planned.iter().all(|p| !p.file.eq_ignore_ascii_case(file)))
+                .unwrap_or_default(),
+        };
         planned.push(Planned {
             scale: (options.width, options.height) != (mezzanine.width, mezzanine.height),
             retime: !same_rate(options.fps, mezzanine.fps),
+            around: around(&preset, options.fps),
             name,
             preset,
             file,
@@ -73,22 +107,101 @@ fn options(mezzanine: Mezzanine, name: &str, preset: &Preset) -> Result<MasterOp
         ));
     }
     length(name, preset, mezzanine)?;
-    let limit = preset.max_fps.and_then(preset::rational);
-    let fps = limit.filter(|limit| value(fps) > value(*limit) + 1e-6).unwrap_or(fps);
+    let fps = frame_rate(fps, preset);
+    let around = around(preset, fps);
+    let whole = seconds + around.total() as f64 / value(fps);
     Ok(MasterOptions {
+        container: match preset.container {
+            preset::Container::Mp4 | preset::Container::Gif => Container::Mp4,
+            preset::Container::Mov => Container::Mov,
+            preset::Container::Webm => Container::WebM,
+            preset::Container::Mxf => Container::Mxf,
+            preset::Container::Webp => Container::WebP,
+        },
+        codec: match preset.video.codec {
+            VideoCodec::H264 | VideoCodec::Gif => Codec::H264,
+            VideoCodec::Hevc => Codec::Hevc,
+            VideoCodec::Av1 => Codec::Av1,
+            VideoCodec::Vp9 => Codec::Vp9,
+            VideoCodec::Prores422Hq => Codec::ProRes422Hq,
+            VideoCodec::XdcamHd422 => Codec::XdcamHd422,
+            VideoCodec::Webp => Codec::WebP,
+        },
+        encoder: match preset.video.encoder {
+            Encoder::Auto => EncoderChoice::Auto,
+            Encoder::Software => EncoderChoice::Software,
+            Encoder::Nvenc => EncoderChoice::Nvenc,
+            Encoder::Vaapi => EncoderChoice::Vaapi,
+            Encoder::Qsv => EncoderChoice::Qsv,
+            Encoder::VideoToolbox => EncoderChoice::VideoToolbox,
+        },
         width: preset.width,
         height: preset.height,
         fps,
-        rate: rate(name, preset, seconds)?,
+        rate: rate(name, preset, whole)?,
         gop: (preset.video.gop_seconds * value(fps)).round().max(1.0) as u32,
-        audio_kbps: preset.audio.kbps,
+        profile: preset.video.profile.map(|p| p.name().to_owned()),
+        level: preset.video.level.clone(),
+        audio: preset.audio.as_ref().map(|audio| {
+            let kbps = audio.kbps.unwrap_or(192);
+            match audio.codec {
+                preset::AudioCodec::Aac => AudioCodec::Aac { kbps },
+                preset::AudioCodec::Opus => AudioCodec::Opus { kbps },
+                preset::AudioCodec::Pcm24 => AudioCodec::Pcm24,
+            }
+        }),
+        timecode: preset.timecode.clone(),
     })
+}
+
+fn around(preset: &Preset, fps: (u32, u32)) -> Around {
+    let frames = |seconds: f64| (seconds * value(fps)).round() as u64;
+    Around {
+        slate: frames(preset.leader.slate_seconds),
+        black: frames(preset.leader.black_seconds),
+        tail: frames(preset.tail_black_seconds),
+    }
+}
+
+/// The rate of the master, from what the mezzanine has and the preset takes.
+fn frame_rate(fps: (u32, u32), preset: &Preset) -> (u32, u32) {
+    let limit = preset.max_fps.and_then(preset::rational);
+    let mut taken: Vec<(u32, u32)> = preset.rates.iter().copied().filter_map(preset::rational).collect();
+    taken.sort_by(|a, b| value(*a).total_cmp(&value(*b)));
+    match (taken.first(), limit) {
+        (Some(lowest), _) => *taken.iter().rev().find(|rate| value(**rate) <= value(fps) + 1e-6).unwrap_or(lowest),
+        (None, Some(limit)) if value(fps) > value(limit) + 1e-6 => limit,
+        _ => fps,
+    }
 }
 
 fn length(name: &str, preset: &Preset, mezzanine: Mezzanine) -> Result<(), Failure> {
     let Mezzanine { seconds, fps, .. } = mezzanine;
     // Containers round times; half a frame over is not a longer film.
     let slack = 0.5 / value(fps);
+    let lengths = &preset.limits.lengths;
+    if !lengths.is_empty() && lengths.iter().all(|l| (seconds - l).abs() > slack) {
+        let list = lengths.iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
+        let nearest = lengths.iter().copied().min_by(|a, b| (a - seconds).abs().total_cmp(&(b - seconds).abs()));
+        let by = nearest.unwrap_or_default() - seconds;
+        let word = if by > 0.0 { "lengthen" } else { "shorten" };
+        return Err(Failure::new(
+            "wrong-length",
+            format!("{name} takes exactly {list} s and the video lasts {seconds:.2} s"),
+        )
+        .hint(format!(
+            "{word} the scenes in the brief by {:.2} s in all, or leave {name} out of its outputs",
+            by.abs()
+        )));
+    }
+    if preset.limits.whole_seconds && (seconds - seconds.round()).abs() > slack {
+        let by = seconds.ceil() - seconds;
+        return Err(Failure::new(
+            "wrong-length",
+            format!("{name} takes whole seconds and the video lasts {seconds:.2} s"),
+        )
+        .hint(format!("lengthen the scenes in the brief by {by:.2} s in all, or leave {name} out of its outputs")));
+    }
     if let Some(most) = preset.limits.max_seconds.filter(|most| seconds > most + slack) {
         return Err(Failure::new(
             "too-long",
@@ -112,11 +225,14 @@ fn length(name: &str, preset: &Preset, mezzanine: Mezzanine) -> Result<(), Failu
     Ok(())
 }
 
-/// The bits the picture may take, so that the file stays under the preset's size whatever is in it.
+/// The bits the picture may take. A constant rate has to fit from the start; one that depends on the picture is held
+/// against the size afterwards, and only what is too large is coded again (see [`smaller`]).
 fn rate(name: &str, preset: &Preset, seconds: f64) -> Result<RateControl, Failure> {
-    let room = preset.limits.max_megabytes.map(|mb| mb * 8000.0 / seconds * 0.97 - f64::from(preset.audio.kbps));
+    if !preset.video.codec.has_rate() {
+        return Ok(RateControl::Fixed);
+    }
     match (preset.video.constant_kbps, preset.video.crf, preset.video.max_kbps) {
-        (Some(kbps), ..) => match room {
+        (Some(kbps), ..) => match room(preset, seconds) {
             Some(room) if f64::from(kbps) > room => Err(Failure::new(
                 "too-large",
                 format!(
@@ -128,42 +244,28 @@ fn rate(name: &str, preset: &Preset, seconds: f64) -> Result<RateControl, Failur
             _ => Ok(RateControl::Constant { kbps }),
         },
         (None, crf, max) => {
-            let max = f64::from(max.unwrap_or(8000));
-            let max_kbps = room.map_or(max, |room| room.min(max)).max(100.0);
-            let buffer = preset.video.buffer_kbps.map_or(1.5 * max, f64::from) * max_kbps / max;
-            Ok(RateControl::Quality { crf: crf.unwrap_or(18.0), max_kbps: max_kbps as u32, buffer_kbps: buffer as u32 })
+            let max_kbps = max.unwrap_or(8000);
+            let buffer_kbps = preset.video.buffer_kbps.unwrap_or(max_kbps + max_kbps / 2);
+            Ok(RateControl::Quality { crf: crf.unwrap_or(18.0), max_kbps, buffer_kbps })
         }
     }
 }
 
-fn file_name(params: &Params, preset: &Preset, label: &str, seconds: f64) -> String {
-    let ratio = preset.aspect.replace(':', "x");
-    let locale = params.locale.as_ref().map(|l| format!("_{l}")).unwrap_or_default();
-    format!("{}_{ratio}_{label}_{:.0}s{locale}.mp4", params.name, seconds.round())
+/// What the file's size leaves for the picture, in kb/s.
+fn room(preset: &Preset, seconds: f64) -> Option<f64> {
+    let sound = preset.audio.as_ref().map_or(0.0, |a| f64::from(a.kbps.unwrap_or(2304)));
+    preset.limits.max_megabytes.map(|mb| mb * 8000.0 / seconds * 0.97 - sound)
 }
 
-/// Names for a placement, the best first: its label, then with what the preset's name adds to that (`YouTube`,
-/// `YouTube15s`), then with a number.
-fn distinct_names(label: &str, preset: &str) -> impl Iterator<Item = String> {
-    let camel = camel_case(preset);
-    let adds = match camel.get(..label.len()) {
-        Some(start) if start.eq_ignore_ascii_case(label) => camel[label.len()..].to_owned(),
-        _ => camel,
-    };
-    let numbered = (2_u32..).map({
-        let label = label.to_owned();
-        move |n| format!("{label}{n}")
-    });
-    [label.to_owned(), format!("{label}{adds}")].into_iter().chain(numbered)
-}
-
-/// `instagram-reel` as `InstagramReel`.
-fn camel_case(name: &str) -> String {
-    let capital = |word: &str| {
-        let mut letters = word.chars();
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
-    };
-    name.split(|c: char| !c.is_alphanumeric()).map(capital).collect()
+/// The same master, to be coded so that it stays inside the size its preset takes; `None` when its rate is not to be
+/// chosen. `scale` is below 1 when the size was missed before.
+pub(crate) fn smaller(planned: &Planned, seconds: f64, scale: f64, pass: Pass) -> Option<Planned> {
+    let RateControl::Quality { max_kbps, buffer_kbps, .. } = planned.options.rate else { return None };
+    let kbps = (room(&planned.preset, seconds)?.min(f64::from(max_kbps)) * scale).max(50.0) as u32;
+    let max_kbps = max_kbps.min(kbps * 2);
+    let mut again = planned.clone();
+    again.options.rate = RateControl::Average { kbps, max_kbps, buffer_kbps: buffer_kbps.min(max_kbps * 3 / 2), pass };
+    Some(again)
 }
 
 pub(crate) fn value((numerator, denominator): (u32, u32)) -> f64 {
@@ -172,20 +274,4 @@ pub(crate) fn value((numerator, denominator): (u32, u32)) -> f64 {
 
 fn same_rate(a: (u32, u32), b: (u32, u32)) -> bool {
     u64::from(a.0) * u64::from(b.1) == u64::from(b.0) * u64::from(a.1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn placements_of_one_platform_are_told_apart() {
-        fn check(label: &str, preset: &str, expected: [&str; 3]) {
-            assert_eq!(distinct_names(label, preset).take(3).collect::<Vec<_>>(), expected);
-        }
-        check("YouTube", "youtube-15s", ["YouTube", "YouTube15s", "YouTube2"]);
-        check("YouTube", "youtube", ["YouTube", "YouTube", "YouTube2"]);
-        check("InstagramFeed", "instagram-square", ["InstagramFeed", "InstagramFeedInstagramSquare", "InstagramFeed2"]);
-        check("X", "eule-ü", ["X", "XEuleÜ", "X2"]);
-    }
 }

@@ -1,20 +1,19 @@
 //! The stage `transcode`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
-use spotloom_media::{AudioClip, RateControl, Written, audio::RATE, probe};
-use spotloom_plugin_sdk::api::{Artifact, Level, Output};
+use spotloom_media::{AudioClip, Pass, RateControl, Written, probe, takes_two_passes};
+use spotloom_plugin_sdk::api::{Artifact, Level};
 use spotloom_plugin_sdk::prelude::*;
 
-use crate::encode::{self, Job, failure};
+use crate::encode::{self, Job, Made, failure};
+use crate::facts;
 use crate::params::Params;
 use crate::plan::{self, Mezzanine, Planned};
 use crate::preset::Preset;
-use crate::sound::{self, Sources};
-
-/// Longer than any ad; what music is read of a file.
-const LONGEST_SOUND: f64 = 900.0;
+use crate::sheet::Sheet;
+use crate::slate;
+use crate::tracks;
 
 /// Makes masters.
 #[derive(Default)]
@@ -38,7 +37,12 @@ impl Stage for Transcode {
                     .media("audio/*")
                     .resource(Resource::Asset),
             )
-            .outputs("masters", "One MP4 file per preset", "video/mp4")
+            .input(
+                input("effects", "Sounds that are heard on the cues").many().media("audio/*").resource(Resource::Asset),
+            )
+            .outputs("masters", "One file per preset", "video/*")
+            .output("contact-sheet", "Twelve frames at a glance", "image/png")
+            .output("loudness", "Loudness of the masters over time, for a plot", "application/json")
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
@@ -58,23 +62,114 @@ impl Stage for Transcode {
 
         let frames = (mezzanine.seconds * plan::value(mezzanine.fps)).round() as u64;
         run.progress(0, frames, "preparing the sound");
-        let sounds = sounds(&planned, mezzanine.seconds, &params, run)?;
+        let sounds = tracks::sounds(&planned, mezzanine.seconds, &params, run)?;
 
-        let mut written = make(file, mezzanine, frames, &planned, &sounds, run)?;
-        let again = below_floor(&planned, &written);
-        if !again.is_empty() {
-            let names: Vec<&str> = again.iter().map(|(_, p)| p.name.as_str()).collect();
-            run.log(
-                Level::Info,
-                format!("{} came out below the platform's least rate; padded up to it", names.join(", ")),
-            );
-            let (places, planned): (Vec<usize>, Vec<Planned>) = again.into_iter().unzip();
-            let sounds: Vec<AudioClip> = places.iter().map(|i| sounds[*i].clone()).collect();
-            let redone = make(file, mezzanine, frames, &planned, &sounds, run)?;
-            places.into_iter().zip(redone).for_each(|(i, w)| written[i] = w);
-        }
-        hand_on(&planned, &written, &sounds, run)
+        let mut work = Work { file, mezzanine, frames, params: &params, sheet: None, run };
+        let mut made = work.make(&planned, &sounds)?;
+        work.again(&planned, &sounds, &mut made, "below the platform's least rate: padded up to it", below_floor)?;
+        work.shrink(&planned, &sounds, &mut made)?;
+        let sheet = work.sheet.take().and_then(|s| s.png());
+        facts::hand_on(&planned, &made, &sounds, mezzanine.seconds, sheet, run)
     }
+}
+
+/// The mezzanine and what goes with it.
+struct Work<'a> {
+    file: &'a Path,
+    mezzanine: Mezzanine,
+    frames: u64,
+    params: &'a Params,
+    /// Filled by the first pass over the mezzanine.
+    sheet: Option<Sheet>,
+    run: &'a Run,
+}
+
+impl Work<'_> {
+    /// One pass over the mezzanine for all of these.
+    fn make(&mut self, planned: &[Planned], sounds: &[AudioClip]) -> Result<Vec<Made>, Failure> {
+        let mut jobs = Vec::with_capacity(planned.len());
+        for (planned, sound) in planned.iter().zip(sounds) {
+            let slate = (planned.around.slate > 0)
+                .then(|| slate::draw(planned, self.params, self.mezzanine.seconds))
+                .transpose()?;
+            let path = self.run.scratch().join(&planned.file);
+            jobs.push(Job { planned, sound: sound.clone(), path, slate });
+        }
+        let mut sheet = Sheet::new(self.frames, self.mezzanine.width, self.mezzanine.height);
+        let made = encode::encode(self.file, self.mezzanine.fps, self.frames, jobs, &mut sheet, self.run)?;
+        self.sheet.get_or_insert(sheet);
+        Ok(made)
+    }
+
+    /// Makes those anew that `mended` has something for.
+    fn again(
+        &mut self,
+        planned: &[Planned],
+        sounds: &[AudioClip],
+        made: &mut [Made],
+        why: &str,
+        mended: impl Fn(usize, &Planned, &Written) -> Option<Planned>,
+    ) -> Result<(), Failure> {
+        let (places, redo): (Vec<usize>, Vec<Planned>) = planned
+            .iter()
+            .zip(made.iter())
+            .enumerate()
+            .filter_map(|(i, (p, m))| mended(i, p, &m.written).map(|p| (i, p)))
+            .unzip();
+        if redo.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = redo.iter().map(|p| p.name.as_str()).collect();
+        self.run.log(Level::Info, format!("{}: {why}", names.join(", ")));
+        let sounds: Vec<AudioClip> = places.iter().map(|i| sounds[*i].clone()).collect();
+        let redone = self.make(&redo, &sounds)?;
+        places.into_iter().zip(redone).for_each(|(i, m)| made[i] = m);
+        Ok(())
+    }
+
+    /// What came out larger than its preset takes is made again at the rate that fits: in two passes where the encoder
+    /// has them, so that the bits go where they are needed. Without them a rate is met less well, so it is corrected.
+    fn shrink(&mut self, planned: &[Planned], sounds: &[AudioClip], made: &mut [Made]) -> Result<(), Failure> {
+        let scratch = self.run.scratch().to_path_buf();
+        let mut scale = vec![1.0; planned.len()];
+        for _ in 0..3 {
+            let over: Vec<bool> = planned.iter().zip(made.iter()).map(|(p, m)| over_size(p, &m.written)).collect();
+            if !over.contains(&true) {
+                break;
+            }
+            let smaller = |i: usize, p: &Planned, w: &Written, pass: fn(PathBuf) -> Pass| {
+                let two = takes_two_passes(p.options.codec, p.options.encoder);
+                let pass = if two { pass(scratch.join(format!("pass-{i}.stats"))) } else { Pass::Only };
+                over[i].then(|| plan::smaller(p, w.seconds, scale[i], pass))?
+            };
+            self.again(planned, sounds, made, "too large; made again to fit", |i, p, w| smaller(i, p, w, Pass::First))?;
+            self.again(planned, sounds, made, "second pass", |i, p, w| {
+                takes_two_passes(p.options.codec, p.options.encoder).then(|| smaller(i, p, w, Pass::Second))?
+            })?;
+            for ((scale, p), m) in scale.iter_mut().zip(planned).zip(made.iter()) {
+                let most = p.preset.limits.max_megabytes.unwrap_or(f64::INFINITY) * 1e6;
+                *scale *= (most / m.written.bytes as f64 * 0.95).min(1.0);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a master is larger than its preset takes.
+pub(crate) fn over_size(planned: &Planned, written: &Written) -> bool {
+    planned.preset.limits.max_megabytes.is_some_and(|mb| written.bytes as f64 > mb * 1e6)
+}
+
+/// A master that is simpler than its platform's least rate, with the constant rate that mends it.
+fn below_floor(_: usize, planned: &Planned, written: &Written) -> Option<Planned> {
+    let floor = planned.preset.limits.min_kbps.filter(|floor| facts::kbps(written) < f64::from(*floor))?;
+    if !planned.preset.video.codec.has_rate() {
+        return None;
+    }
+    let mut again = planned.clone();
+    // The sound adds its own; the picture alone then carries the floor with a little to spare.
+    again.options.rate = RateControl::Constant { kbps: floor + floor / 10 };
+    Some(again)
 }
 
 fn read_preset(artifact: &Artifact) -> Result<(String, Preset), Failure> {
@@ -99,124 +194,4 @@ fn look_at(file: &Path) -> Result<Mezzanine, Failure> {
     let (width, height) =
         if video.rotation % 180 == 0 { (video.width, video.height) } else { (video.height, video.width) };
     Ok(Mezzanine { width, height, fps: video.fps, seconds })
-}
-
-/// The track of every master. Presets that ask for the same loudness share the work.
-fn sounds(planned: &[Planned], seconds: f64, params: &Params, run: &Run) -> Result<Vec<AudioClip>, Failure> {
-    let read =
-        |port: &str| run.input(port).map(|a| AudioClip::read(&a.path, LONGEST_SOUND)).transpose().map_err(failure);
-    let sources = Sources { music: read("music")?, voice: read("voiceover")? };
-    if let Some(voice) = &sources.voice {
-        let end = params.voiceover_start_seconds + voice.seconds();
-        if end > seconds + 0.05 {
-            return Err(Failure::new(
-                "voiceover-too-long",
-                format!("the voice-over ends at {end:.1} s and the video at {seconds:.1} s"),
-            )
-            .hint("shorten the text, or lengthen the scenes in the brief"));
-        }
-    }
-    run.check_cancelled()?;
-    let samples = (seconds * f64::from(RATE)).round() as usize;
-    let program = sound::program(&sources, samples, params).map_err(failure)?;
-    let mut known: Vec<((f64, f64), AudioClip)> = Vec::new();
-    let mut sounds = Vec::with_capacity(planned.len());
-    for p in planned {
-        run.check_cancelled()?;
-        let target = (p.preset.audio.loudness_lufs, p.preset.audio.true_peak_db);
-        let clip = match known.iter().find(|(t, _)| *t == target) {
-            Some((_, clip)) => clip.clone(),
-            None => {
-                let clip = sound::normalised(&program, target.0, target.1).map_err(failure)?;
-                known.push((target, clip.clone()));
-                clip
-            }
-        };
-        sounds.push(clip);
-    }
-    Ok(sounds)
-}
-
-fn make(
-    file: &Path,
-    mezzanine: Mezzanine,
-    frames: u64,
-    planned: &[Planned],
-    sounds: &[AudioClip],
-    run: &Run,
-) -> Result<Vec<Written>, Failure> {
-    let jobs = planned
-        .iter()
-        .zip(sounds)
-        .map(|(planned, sound)| Job { planned, sound: sound.clone(), path: run.scratch().join(&planned.file) })
-        .collect();
-    encode::encode(file, mezzanine.fps, frames, jobs, run)
-}
-
-/// Masters that are simpler than their platform's least rate, with the constant rate that mends it.
-fn below_floor(planned: &[Planned], written: &[Written]) -> Vec<(usize, Planned)> {
-    let mended = |(i, (p, w)): (usize, (&Planned, &Written))| {
-        let floor = p.preset.limits.min_kbps.filter(|floor| kbps(w) < f64::from(*floor))?;
-        let mut again = p.clone();
-        // The sound adds its own; the picture alone then carries the floor with a little to spare.
-        again.options.rate = RateControl::Constant { kbps: floor + floor / 10 };
-        Some((i, again))
-    };
-    planned.iter().zip(written).enumerate().filter_map(mended).collect()
-}
-
-fn kbps(written: &Written) -> f64 {
-    written.bytes as f64 * 8.0 / 1000.0 / written.seconds.max(0.001)
-}
-
-/// Reads every master's header back and hands it on with its facts.
-fn hand_on(planned: &[Planned], written: &[Written], sounds: &[AudioClip], run: &Run) -> Result<Outputs, Failure> {
-    let mut outputs = Outputs::new();
-    for ((p, w), sound) in planned.iter().zip(written).zip(sounds) {
-        let path = run.scratch().join(&p.file);
-        let most = p.preset.limits.max_megabytes.map(|mb| mb * 1e6);
-        if let Some(most) = most.filter(|most| w.bytes as f64 > *most) {
-            let message = format!(
-                "{} came out at {:.1} MB, over the {:.0} MB that {} takes",
-                p.file,
-                w.bytes as f64 / 1e6,
-                most / 1e6,
-                p.name
-            );
-            return Err(Failure::new("too-large", message).hint("lower the preset's `max-kbps`, or shorten the scenes"));
-        }
-        let facts = facts(p, w, sound, &path)?;
-        outputs = outputs.output("masters", Output { path, media: "video/mp4".into(), name: p.file.clone(), facts });
-    }
-    Ok(outputs.fact("masters", planned.len()))
-}
-
-fn facts(p: &Planned, w: &Written, sound: &AudioClip, path: &Path) -> Result<Map<String, Value>, Failure> {
-    let info = probe(path).map_err(failure)?;
-    let (Some(video), Some(audio)) = (info.video, info.audio) else {
-        return Err(Failure::new("media-defect", format!("{} was written without picture or sound", p.file)));
-    };
-    if (video.width, video.height) != (p.options.width, p.options.height) || video.frames != Some(w.frames) {
-        let found = format!("{}x{} with {:?} frames", video.width, video.height, video.frames);
-        return Err(Failure::new("media-defect", format!("{} reads back as {found}", p.file)));
-    }
-    let loudness = sound.loudness().map_err(failure)?;
-    let round = |v: f64| (v * 1000.0).round() / 1000.0;
-    let facts = json!({
-        "preset": p.name,
-        "platform": p.preset.platform,
-        "aspect": p.preset.aspect,
-        "width": video.width,
-        "height": video.height,
-        "seconds": round(w.seconds),
-        "fps": round(plan::value(p.options.fps)),
-        "frames": w.frames,
-        "bytes": w.bytes,
-        "kbps": kbps(w).round(),
-        "video-codec": video.codec,
-        "audio-codec": audio.codec,
-        "loudness-lufs": loudness.integrated_lufs.map(round),
-        "true-peak-db": loudness.integrated_lufs.map(|_| round(loudness.true_peak_db)),
-    });
-    Ok(facts.as_object().cloned().unwrap_or_default())
 }

@@ -1,0 +1,130 @@
+//! The sound of a master: encoded in step with the picture.
+//!
+//! Invariant: sound and picture both start at zero, and no packet lasts longer than the picture.
+
+use std::path::Path;
+
+use ffmpeg_next::format::sample::{Sample, Type};
+use ffmpeg_next::{ChannelLayout, Dictionary, Rational, codec, encoder, frame};
+
+use crate::audio::{AudioClip, RATE};
+use crate::error::{Error, Result};
+use crate::mux::Muxer;
+
+/// How sound is coded: always stereo at 48 kHz.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AudioCodec {
+    /// AAC, low complexity, at this many kb/s.
+    Aac { kbps: u32 },
+    /// Opus at this many kb/s.
+    Opus { kbps: u32 },
+    /// Uncompressed, 24 bit.
+    Pcm24,
+}
+
+/// Samples in one AAC packet.
+const AAC_FRAME: usize = 1024;
+/// Samples in one Opus packet of 20 ms.
+const OPUS_FRAME: usize = 960;
+/// Samples libopus needs before the first one comes out; players take them off the time in a WebM file.
+const OPUS_DELAY: usize = 312;
+
+pub(crate) struct Soundtrack {
+    codec: AudioCodec,
+    encoder: encoder::Audio,
+    stream: usize,
+    clip: AudioClip,
+    /// Samples given to the encoder so far.
+    at: usize,
+}
+
+impl Soundtrack {
+    /// Opens the encoder and adds the stream.
+    pub(crate) fn create(path: &Path, muxer: &mut Muxer, codec: AudioCodec, clip: AudioClip) -> Result<Self> {
+        let encoder = open(path, codec, muxer.container() != "mxf")?;
+        let stream = muxer.add(&encoder, None)?;
+        // An AAC encoder is one packet late. Instead of an edit list that hides the first packet, the first 1024
+        // samples are left out, so that the late packet stands where they would have been.
+        let at = if matches!(codec, AudioCodec::Aac { .. }) { AAC_FRAME } else { 0 };
+        Ok(Self { codec, encoder, stream, clip, at })
+    }
+
+    /// Gives the encoder all whole packets up to `until`, in samples.
+    pub(crate) fn write(&mut self, until: usize, muxer: &mut Muxer) -> Result<()> {
+        loop {
+            let size = match self.codec {
+                AudioCodec::Aac { .. } => AAC_FRAME,
+                AudioCodec::Opus { .. } => OPUS_FRAME,
+                AudioCodec::Pcm24 => until.saturating_sub(self.at),
+            };
+            if size == 0 || self.at + size > until {
+                return Ok(());
+            }
+            let av = self.packet(size);
+            self.at += size;
+            self.encoder.send_frame(&av).map_err(Error::write(muxer.path(), "encoding its sound"))?;
+            muxer.drain(&mut self.encoder, self.stream, size as i64)?;
+        }
+    }
+
+    pub(crate) fn finish(&mut self, muxer: &mut Muxer) -> Result<()> {
+        self.encoder.send_eof().map_err(Error::write(muxer.path(), "encoding its sound"))?;
+        muxer.drain(&mut self.encoder, self.stream, AAC_FRAME as i64)
+    }
+
+    /// The next samples as the encoder takes them; silence after the end of the clip.
+    fn packet(&self, size: usize) -> frame::Audio {
+        let samples = self.clip.samples().get(self.at..).unwrap_or_default();
+        let at = |i: usize| samples.get(i).copied().unwrap_or_default();
+        let mut av = frame::Audio::new(sample(self.codec), size, ChannelLayout::STEREO);
+        av.set_rate(RATE);
+        let delay = if matches!(self.codec, AudioCodec::Opus { .. }) { OPUS_DELAY } else { 0 };
+        av.set_pts(i64::try_from(self.at + delay).ok());
+        match self.codec {
+            AudioCodec::Aac { .. } => {
+                av.plane_mut::<f32>(0).iter_mut().enumerate().for_each(|(i, s)| *s = at(i).0);
+                av.plane_mut::<f32>(1).iter_mut().enumerate().for_each(|(i, s)| *s = at(i).1);
+            }
+            AudioCodec::Opus { .. } => {
+                av.plane_mut::<(f32, f32)>(0).iter_mut().enumerate().for_each(|(i, s)| *s = at(i));
+            }
+            AudioCodec::Pcm24 => {
+                // FFmpeg keeps 24 bits in the upper part of 32.
+                let full = |v: f32| ((f64::from(v).clamp(-1.0, 1.0) * 8_388_607.0).round() as i32) << 8;
+                let plane = av.plane_mut::<(i32, i32)>(0);
+                plane.iter_mut().enumerate().for_each(|(i, s)| *s = (full(at(i).0), full(at(i).1)));
+            }
+        }
+        av
+    }
+}
+
+fn sample(codec: AudioCodec) -> Sample {
+    match codec {
+        AudioCodec::Aac { .. } => Sample::F32(Type::Planar),
+        AudioCodec::Opus { .. } => Sample::F32(Type::Packed),
+        AudioCodec::Pcm24 => Sample::I32(Type::Packed),
+    }
+}
+
+fn open(path: &Path, wanted: AudioCodec, global_header: bool) -> Result<encoder::Audio> {
+    let (name, kbps, options): (_, _, &[(&str, &str)]) = match wanted {
+        AudioCodec::Aac { kbps } => ("aac", kbps, &[("profile", "aac_low")]),
+        AudioCodec::Opus { kbps } => ("libopus", kbps, &[("application", "audio"), ("frame_duration", "20")]),
+        AudioCodec::Pcm24 => ("pcm_s24le", 0, &[]),
+    };
+    let codec = encoder::find_by_name(name).ok_or(Error::Missing { what: name })?;
+    let mut context = codec::Context::new_with_codec(codec);
+    let header = if global_header { codec::Flags::GLOBAL_HEADER } else { codec::Flags::empty() };
+    context.set_flags(header | codec::Flags::BITEXACT);
+    context.set_time_base(Rational(1, RATE as i32));
+    let mut audio = context.encoder().audio().map_err(Error::write(path, "preparing the sound encoder"))?;
+    audio.set_rate(RATE as i32);
+    audio.set_format(sample(wanted));
+    audio.set_channel_layout(ChannelLayout::STEREO);
+    if kbps > 0 {
+        audio.set_bit_rate(kbps as usize * 1000);
+    }
+    let options: Dictionary = options.iter().collect();
+    audio.open_as_with(codec, options).map_err(Error::write(path, "opening the sound encoder"))
+}

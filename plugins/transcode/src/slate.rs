@@ -1,0 +1,79 @@
+//! The slate before a broadcast master: what it is, in words, for the people who handle it.
+
+use spotloom_media::{Frame, FrameFormat, Pixel};
+use spotloom_plugin_sdk::api::Failure;
+
+use crate::params::Params;
+use crate::plan::{self, Planned};
+
+const LAYOUT: &str = include_str!("slate.svg");
+static FONTS: [&[u8]; 3] = [
+    include_bytes!("../../../templates/fonts/Manrope-Medium.ttf"),
+    include_bytes!("../../../templates/fonts/Manrope-Bold.ttf"),
+    include_bytes!("../../../templates/fonts/NotoKufiArabic-Bold.ttf"),
+];
+/// What is written in one line at most; longer values are cut with an ellipsis.
+const LONGEST: usize = 46;
+/// Lines there is room for.
+const MOST_LINES: usize = 11;
+
+/// Draws the slate of a master whose programme lasts `seconds`.
+pub(crate) fn draw(planned: &Planned, params: &Params, seconds: f64) -> Result<Frame, Failure> {
+    let defect =
+        |why: String| Failure::new("slate-defect", format!("the slate of {} can't be drawn: {why}", planned.name));
+    let mut options = resvg::usvg::Options { font_family: "Manrope".into(), ..Default::default() };
+    FONTS.iter().for_each(|font| options.fontdb_mut().load_font_data(font.to_vec()));
+    let svg = LAYOUT.replace("{lines}", &lines(&entries(planned, params, seconds)));
+    let tree = resvg::usvg::Tree::from_str(&svg, &options).map_err(|e| defect(e.to_string()))?;
+    let (width, height) = (planned.options.width, planned.options.height);
+    let mut canvas = resvg::tiny_skia::Pixmap::new(width, height).ok_or_else(|| defect("its size".into()))?;
+    // The slate is laid out for 16:9; other shapes get it as wide as they are.
+    let scale = (width as f32 / 1920.0).min(height as f32 / 1080.0);
+    let (x, y) = ((width as f32 - 1920.0 * scale) / 2.0, (height as f32 - 1080.0 * scale) / 2.0);
+    canvas.fill(resvg::tiny_skia::Color::from_rgba8(16, 20, 24, 255));
+    resvg::render(&tree, resvg::tiny_skia::Transform::from_row(scale, 0.0, 0.0, scale, x, y), &mut canvas.as_mut());
+    let format = FrameFormat::new(width, height, Pixel::Rgba);
+    Frame::from_planes(format, vec![canvas.take()]).map_err(|e| defect(e.to_string()))
+}
+
+/// Names and values, in the order they are read.
+fn entries(planned: &Planned, params: &Params, seconds: f64) -> Vec<(String, String)> {
+    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut entries: Vec<(String, String)> =
+        params.slate.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), text(v))).collect();
+    let codes = [("Ad-ID", &params.ad_id), ("Clock number", &params.clock_number)];
+    entries.extend(codes.into_iter().filter_map(|(name, code)| Some((name.to_owned(), code.clone()?))));
+    entries.extend(params.locale.iter().map(|l| ("Language".to_owned(), l.clone())));
+    entries.push(("Length".into(), format!(":{seconds:02.0}")));
+    let options = &planned.options;
+    let rate = format!("{:.2}", plan::value(options.fps));
+    let rate = rate.trim_end_matches('0').trim_end_matches('.');
+    entries.push(("Picture".into(), format!("{}x{} {rate}p", options.width, options.height)));
+    if let Some(audio) = &planned.preset.audio {
+        entries.push(("Sound".into(), format!("Stereo, {} LUFS", audio.loudness_lufs)));
+    }
+    entries.truncate(MOST_LINES);
+    entries
+}
+
+fn lines(entries: &[(String, String)]) -> String {
+    let step = (740.0 / entries.len().max(1) as f32).min(92.0);
+    let size = (step * 0.5).min(44.0);
+    let row = |(i, (name, value)): (usize, &(String, String))| {
+        let y = 160.0 + step * (i as f32 + 0.68);
+        let (name, value) = (escaped(name), escaped(value));
+        format!(
+            "<text x='160' y='{y}' font-size='{size}' font-weight='500' fill='#9aa4ad'>{name}</text>\
+             <text x='560' y='{y}' font-size='{size}' font-weight='700' fill='#ffffff'>{value}</text>"
+        )
+    };
+    entries.iter().enumerate().map(row).collect()
+}
+
+fn escaped(text: &str) -> String {
+    let mut short: String = text.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
+    if text.chars().count() > LONGEST {
+        short.push('…');
+    }
+    short.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

@@ -1,0 +1,79 @@
+//! The track of every master. Presets that ask for the same share the work.
+
+use spotloom_media::{AudioClip, audio::RATE};
+use spotloom_plugin_sdk::prelude::*;
+
+use crate::encode::failure;
+use crate::params::Params;
+use crate::plan::{self, Planned};
+use crate::sound::{self, Sources, Target};
+
+/// Longer than any ad; what sound is read of a file.
+const LONGEST_SOUND: f64 = 900.0;
+
+/// What a preset asks for: loudness, and samples of silence at both ends.
+type Wanted = (Target, (usize, usize));
+
+/// One track per master, as long as the master, its leader included.
+pub(crate) fn sounds(planned: &[Planned], seconds: f64, params: &Params, run: &Run) -> Result<Vec<AudioClip>, Failure> {
+    let sources = sources(seconds, params, run)?;
+    run.check_cancelled()?;
+    let samples = (seconds * f64::from(RATE)).round() as usize;
+    let program = sound::program(&sources, samples, params).map_err(failure)?;
+    let mut known: Vec<(Wanted, AudioClip)> = Vec::new();
+    let mut sounds = Vec::with_capacity(planned.len());
+    for p in planned {
+        run.check_cancelled()?;
+        let Some(audio) = &p.preset.audio else {
+            sounds.push(AudioClip::default());
+            continue;
+        };
+        let target = Target {
+            lufs: audio.loudness_lufs,
+            true_peak_db: audio.true_peak_db,
+            max_short_term_lufs: audio.max_short_term_lufs,
+        };
+        let frame = |count: u64| (count as f64 * f64::from(RATE) / plan::value(p.options.fps)).round() as usize;
+        let silence = p.preset.silence;
+        let ends = (frame(silence.head_frames.into()), frame(silence.tail_frames.into()));
+        let clip = match known.iter().find(|(t, _)| *t == (target, ends)) {
+            Some((_, clip)) => clip.clone(),
+            None => {
+                let quiet = sound::with_silent_ends(&program, ends.0, ends.1);
+                let clip = sound::normalised(&quiet, target).map_err(failure)?;
+                known.push(((target, ends), clip.clone()));
+                clip
+            }
+        };
+        sounds.push(sound::surrounded(&clip, frame(p.around.leader()), frame(p.around.tail)));
+    }
+    Ok(sounds)
+}
+
+fn sources(seconds: f64, params: &Params, run: &Run) -> Result<Sources, Failure> {
+    let read = |artifact: &Artifact| AudioClip::read(&artifact.path, LONGEST_SOUND).map_err(failure);
+    let music = run.input("music").map(read).transpose()?;
+    let voice = run.input("voiceover").map(read).transpose()?;
+    if let Some(voice) = &voice {
+        let end = params.voiceover_start_seconds + voice.seconds();
+        if end > seconds + 0.05 {
+            return Err(Failure::new(
+                "voiceover-too-long",
+                format!("the voice-over ends at {end:.1} s and the video at {seconds:.1} s"),
+            )
+            .hint("shorten the text, or lengthen the scenes in the brief"));
+        }
+    }
+    let effects = run.inputs("effects");
+    if effects.len() != params.cues.len() {
+        let message = format!("there are {} effects and {} cues", effects.len(), params.cues.len());
+        return Err(Failure::new("bad-params", message).hint("give each effect the moment it is heard"));
+    }
+    if let Some((effect, at)) = effects.iter().zip(&params.cues).find(|(_, at)| **at >= seconds) {
+        let message = format!("{} is to be heard at {at} s and the video lasts {seconds:.2} s", effect.name);
+        return Err(Failure::new("cue-too-late", message).hint("move its cue, or lengthen the scenes in the brief"));
+    }
+    let effects =
+        effects.iter().zip(&params.cues).map(|(e, at)| Ok((read(e)?, *at))).collect::<Result<_, Failure>>()?;
+    Ok(Sources { music, voice, effects })
+}
