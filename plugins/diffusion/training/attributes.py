@@ -11,8 +11,9 @@ COLOURS = {'red': (.86, .08, .11), 'orange': (.98, .48, .08), 'gold': (.93, .73,
            'white': (.95, .95, .95), 'black': (.03, .03, .04)}
 NAMES = list(COLOURS)
 SLOTS = {
-    'scene': ['none', 'bokeh', 'gradient', 'sea', 'rays', 'mountain', 'silk', 'smoke', 'product', 'studio'],
-    'object': ['none', 'bottle', 'jar', 'can', 'box'],
+    'scene': ['none', 'bokeh', 'gradient', 'sea', 'rays', 'mountain', 'silk', 'smoke', 'product', 'studio',
+              'window'],
+    'object': ['none', 'bottle', 'jar', 'can', 'box', 'phone', 'glass', 'fruit'],
     'color': ['none'] + NAMES,
     'second': ['none'] + NAMES,
     'time': ['none', 'sunset', 'sunrise', 'night', 'day'],
@@ -22,15 +23,17 @@ SLOTS = {
 SIZES = [len(words) for words in SLOTS.values()]
 CLASSES = sum(SIZES)
 SCENES = SLOTS['scene'][1:]
-SCENE_SHARE = np.array([.12, .10, .10, .10, .11, .10, .10, .20, .07])
+SCENE_SHARE = np.array([.11, .08, .09, .08, .10, .09, .07, .27, .05, .06])
 DIRECTIONS = {'none': (0, 0), 'left': (-1, 0), 'right': (1, 0), 'up': (0, -1), 'down': (0, 1)}
 PALETTES = {'bokeh': [('gold', 'black'), ('gold', 'blue'), ('pink', 'purple'), ('white', 'blue'), ('orange', 'black')],
             'gradient': [('teal', 'purple'), ('pink', 'orange'), ('blue', 'purple'), ('teal', 'blue')],
             'rays': [('gold', 'black'), ('white', 'blue'), ('gold', 'green')],
             'silk': [('red', 'none'), ('gold', 'none'), ('blue', 'none'), ('purple', 'none')],
             'smoke': [('white', 'black'), ('blue', 'black'), ('purple', 'black')],
-            'product': [('gold', 'black'), ('white', 'teal'), ('pink', 'white'), ('blue', 'white'), ('red', 'white')],
-            'studio': [('white', 'none'), ('blue', 'none'), ('teal', 'none')]}
+            'product': [('gold', 'black'), ('white', 'teal'), ('pink', 'white'), ('blue', 'white'), ('red', 'white'),
+                        ('orange', 'teal'), ('green', 'white')],
+            'studio': [('white', 'none'), ('blue', 'none'), ('teal', 'none')],
+            'window': [('white', 'none'), ('gold', 'none'), ('pink', 'none'), ('teal', 'none')]}
 # Low sky, high sky and sun of each time of day.
 SKY = {'sunset': ('orange', 'purple', 'gold'), 'sunrise': ('pink', 'teal', 'gold'),
        'night': ('blue', 'black', 'white'), 'day': ('white', 'blue', 'white')}
@@ -46,21 +49,21 @@ def draw_attributes(r, scene=None, **forced):
         a['time'] = SLOTS['time'][1 + int(r.choice(4, p=[.34, .22, .24, .2]))]
         if r.random() < .55:
             a['color'] = NAMES[int(r.integers(9))]
-    elif r.random() < .25:
+    elif r.random() < .30:
         palettes = PALETTES[scene]
         a['color'], a['second'] = palettes[int(r.integers(len(palettes)))]
         a['tasteful'] = 1
     else:
         lights = scene in ('bokeh', 'rays', 'smoke')  # light cannot be black, and shows best before black
         a['color'] = NAMES[int(r.integers(9 if lights else 10))]
-        if not (scene == 'studio' or scene == 'silk' and r.random() < .6):
+        if not (scene in ('studio', 'window') or scene == 'silk' and r.random() < .6):
             share = np.ones(10)
             share[NAMES.index(a['color'])] = 0
             if lights:
                 share[9], share[8] = 3, .6
             a['second'] = NAMES[int(r.choice(10, p=share / share.sum()))]
     if scene == 'product':
-        a['object'] = SLOTS['object'][1 + int(r.integers(4))]
+        a['object'] = SLOTS['object'][1 + int(r.integers(len(SLOTS['object']) - 1))]
     a.update(forced)
     return a
 

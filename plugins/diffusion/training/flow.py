@@ -6,9 +6,9 @@ from attributes import SIZES, SLOTS
 from networks import FRAMES
 
 # Share of clips that have frames given, by which latent frames those are.
-GIVEN = [(.60, ()), (.14, (0,)), (.05, (3,)), (.06, (0, 3)), (.03, (0, 1)), (.03, (2, 3)), (.03, (0, 1, 2)),
-         (.03, (0, 1, 3)), (.03, (0, 2, 3))]
-STILL = .25   # of those with only the first or the last frame given: it is a still picture
+GIVEN = [(.56, ()), (.14, (0,)), (.05, (3,)), (.07, (0, 3)), (.03, (0, 1)), (.03, (2, 3)), (.02, (0, 1, 2)), (.03, (0, 1, 3)),
+         (.03, (0, 2, 3)), (.01, (1,)), (.01, (2,)), (.02, (1, 2))]
+STILL = .4    # of those with nothing but the first and the last frame given: these are still pictures
 FOLLOWED = .04  # largest noise on given latents, as on what was decoded and encoded again
 
 
@@ -29,8 +29,9 @@ def batch(z, still):
     for i, kind in enumerate(kinds.tolist()):
         frames = GIVEN[kind][1]
         t[i, list(frames)] = 0.
-        if len(frames) == 1 and torch.rand(()) < STILL:
-            z[i, :, frames[0]] = still[i, 0 if frames[0] == 0 else 1]
+        if frames in ((0,), (3,), (0, 3)) and torch.rand(()) < STILL:
+            for frame in frames:
+                z[i, :, frame] = still[i, 0 if frame == 0 else 1]
     noise, w = torch.randn_like(z), t[:, None, :, None, None]
     seen = (1 - w) * z + w * noise
     seen = seen + (w == 0) * torch.randn_like(z) * (torch.rand(n, 1, 1, 1, 1) * FOLLOWED)

@@ -2,7 +2,7 @@
 
 usage: make_data.py FIRST LAST      -> shard_000.npz ... for FIRST <= shard < LAST, skipping those that exist
 A shard holds 480 clips: z float16 [n, 24, 4, h, w], still [n, 2, 24, h, w] (the latents of frame 3 and of frame 12 as
-still pictures, for image to video), a int16 [n, 8] attribute rows. Of eight shards four are wide, two tall, two square.
+still pictures, for image to video), a int16 [n, 8] attribute rows. Of eight shards three are wide, three tall, two square.
 """
 import os
 import sys
@@ -15,7 +15,7 @@ import codec
 from render import render
 
 CLIPS = 480
-ORDER = ['wide', 'tall', 'wide', 'square', 'wide', 'tall', 'wide', 'square']
+ORDER = ['wide', 'tall', 'square', 'wide', 'tall', 'wide', 'square', 'tall']
 
 
 def shard(k, encoder):

@@ -17,7 +17,8 @@ FRAMES = 16
 SHAPES = {'wide': (10, 18), 'tall': (18, 10), 'square': (14, 14)}
 UNIT = 72  # encoder pixels that are one unit of X and Y
 FAMILIES = dict(bokeh=scenes.bokeh, gradient=scenes.gradient, sea=scenes.sea, rays=scenes.rays, mountain=scenes.mountain,
-                silk=scenes.silk, smoke=scenes.smoke, product=product, studio=scenes.studio)
+                silk=scenes.silk, smoke=scenes.smoke, product=product, studio=scenes.studio,
+                window=scenes.window)
 
 
 @dataclass

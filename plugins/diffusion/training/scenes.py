@@ -18,8 +18,8 @@ def bokeh(r, view, a):
     image = mix(backdrop(a['second'], r, view), c, glow + 0 * t)
     for layer in range(2):
         near = layer == 1
-        R = r.uniform(.17, .24) if near else r.uniform(.085, .12)
-        cell = 2.6 * R if near else 3.2 * R
+        R = r.uniform(.18, .26) if near else r.uniform(.11, .15)
+        cell = 2.6 * R if near else 3.0 * R
         speed = .62 if near else .42
         sway = r.uniform(0, 6.28)
         ox = view.dx * speed * (t - .5) + (0 if view.dx else .05 * np.sin(t * 2.2 + sway))
@@ -30,11 +30,11 @@ def bokeh(r, view, a):
         for i in range(-nx, nx + 1):
             for j in range(-ny, ny + 1):
                 px, py = (i + r.uniform(-.36, .36)) * cell, (j + r.uniform(-.36, .36)) * cell
-                strength, twinkle, size = r.uniform(.25, .75), r.uniform(0, 6.28), R * r.uniform(.85, 1.1)
+                strength, twinkle, size = r.uniform(.35, .80), r.uniform(0, 6.28), R * r.uniform(.9, 1.1)
                 if r.random() > (.30 if near else .42):
                     continue
                 d = np.sqrt((X - px - ox) ** 2 + (Y - py - oy) ** 2) / size
-                disc = (1 - smooth(.88, 1.12, d)) * (.80 + .20 * smooth(.4, 1., d))
+                disc = (1 - smooth(.80, 1.16, d)) * (.86 + .14 * smooth(.3, .9, d))
                 disc = disc * (strength * (.9 + .1 * np.sin(t * 3.5 + twinkle)))
                 cover = cover + disc - cover * disc
         image = mix(image, light if near else c, cover)
@@ -58,7 +58,7 @@ def sun_and_sky(r, view, X, Y, horizon, low, high, sun, height):
     sky = mix(high, low, smooth(-view.ay * 1.1, horizon + .02, Y) + 0 * X + 0 * view.t)
     d = np.sqrt((X - sx) ** 2 + (Y - sy) ** 2)
     sky = mix(sky, sun, np.exp(-d * 4.) * .65)
-    return mix(sky, np.clip(sun * .55 + .45, 0, 1), 1 - smooth(.060, .088, d)), sx, sy
+    return mix(sky, np.clip(sun * .55 + .45, 0, 1), 1 - smooth(.062, .108, d)), sx, sy
 
 
 def sea(r, view, a):
@@ -76,7 +76,7 @@ def sea(r, view, a):
     water = water * (.74 + .32 * swell * (.4 + .6 * cross))[..., None]
     road = np.exp(-((X - sx) / (.09 + depth * .42)) ** 2) * (.3 + .7 * swell) * .75 * np.exp(-depth * .8)
     water = mix(water, sun, np.clip(road, 0, 1))
-    return mix(sky, water, smooth(horizon - .012, horizon + .012, Y) + 0 * X)
+    return mix(sky, water, smooth(horizon - .018, horizon + .018, Y) + 0 * X)
 
 
 def mountain(r, view, a):
@@ -96,7 +96,7 @@ def mountain(r, view, a):
         below = np.clip((Y - ridge) / .20, 0, 1)  # valleys fill with mist
         mist = (below ** 1.5) * (.42 if i < 3 else .12) * (1 + .25 * np.sin(Xi * 2.2 + t * 1.5 + i))
         layer = mix(rock, haze, np.clip(mist, 0, .6))
-        image = mix(image, layer, smooth(-.012, .012, Y - ridge))
+        image = mix(image, layer, smooth(-.018, .018, Y - ridge))
     return image
 
 
@@ -104,18 +104,18 @@ def rays(r, view, a):
     """Broad soft beams that fan out from one point above the frame and sway."""
     c = colour(a['color'], r)
     X, Y, t = view.X, view.Y, view.t
-    px, py = r.uniform(-.6, .6) * view.ax, -view.ay - r.uniform(.18, .30)
+    px, py = r.uniform(-.6, .6) * view.ax, -view.ay - r.uniform(.42, .60)  # far enough for beams of some width
     angle = np.arctan2(X - px, Y - py) - view.dx * .32 * (t - .5)
     distance = np.sqrt((X - px) ** 2 + (Y - py) ** 2)
-    reach = 1.15 * view.ay + .35
+    reach = 1.15 * view.ay + .60
     beams, centre = np.float32(0), r.uniform(-1.35, -1.15)
     while centre < 1.3:
-        width, strength = r.uniform(.05, .12), r.uniform(.45, 1.)
+        width, strength = r.uniform(.06, .13), r.uniform(.45, 1.)
         sway = .06 * np.sin(t * r.uniform(1.2, 2.2) + r.uniform(0, 6.28))
         beams = beams + strength * np.exp(-((angle - centre - sway) / width) ** 2)
         centre += width * r.uniform(2.2, 3.4)
-    fall = np.exp(-np.maximum(distance - .25, 0) / reach * .9) * (1 + .25 * view.dy * (t - .5) * Y)
-    light = np.clip(beams * fall * .92 + np.exp(-distance * 2.2) * .9, 0, .97)
+    fall = np.exp(-np.maximum(distance - .45, 0) / reach * .9) * (1 + .25 * view.dy * (t - .5) * Y)
+    light = np.clip(beams * fall * .92 + np.exp(-distance * 2.0) * 1.1, 0, .97)
     image = mix(backdrop(a['second'], r, view, .42), c, light)
     return mix(image, np.clip(c * .5 + .5, 0, 1), light ** 3 * .55)
 
@@ -159,3 +159,29 @@ def studio(r, view, a):
     floor = view.ay * r.uniform(.34, .60)
     image = ((.42 if a['color'] != 'black' else 1.2) + .62 * spot)[..., None] * c + (.16 * spot ** 2)[..., None]
     return image * (1 - .24 * smooth(floor - .12, floor + .12, Y) + 0 * X)[..., None]
+
+
+def window(r, view, a):
+    """Sunlight through a window on a plain wall: slanted panes of light that wander, and the soft shadow of a branch."""
+    c = colour(a['color'], r)
+    wall = np.clip(c * .80 + .10, 0, 1)
+    t, slant, tilt = view.t, r.choice([-1., 1.]) * r.uniform(.25, .55), r.uniform(-.12, .12)
+    X, Y = view.X - view.dx * .45 * (t - .5), view.Y - view.dy * .35 * (t - .5)
+    sway = .03 * np.sin(t * 2.2 + r.uniform(0, 6.28))
+    u, v = X + slant * Y + sway, Y + tilt * X
+    u, v = u - r.uniform(-.25, .25) * view.ax, v - r.uniform(-.2, .2) * view.ay
+    pw, ph, soft = r.uniform(.30, .40), r.uniform(.34, .46), r.uniform(.05, .08)
+    panes = np.float32(0)
+    for i in (-1, 0):
+        for j in (-1, 0):
+            du, dv = np.abs(u - (i + .5) * (pw + .07)) - pw / 2, np.abs(v - (j + .5) * (ph + .07)) - ph / 2
+            panes = panes + (1 - smooth(-soft, soft, du)) * (1 - smooth(-soft, soft, dv))
+    leaves = np.float32(0)
+    for k in range(4):
+        lu, lv = r.uniform(-.4, .4), r.uniform(-.45, .45)
+        angle = r.uniform(0, 3.14) + .15 * np.sin(t * 2 + k)
+        p, q = (u - lu) * np.cos(angle) + (v - lv) * np.sin(angle), (v - lv) * np.cos(angle) - (u - lu) * np.sin(angle)
+        leaves = np.maximum(leaves, np.exp(-(p / .20) ** 2 - (q / .055) ** 2))
+    light = panes * (1 - .60 * leaves)
+    shade = wall * (.50 - .06 * Y)[..., None]
+    return mix(shade, np.clip(c * .86 + np.array([.20, .17, .10], np.float32), 0, 1), light * .95 + 0 * t)

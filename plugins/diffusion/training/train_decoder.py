@@ -2,6 +2,7 @@
 
 usage: train_decoder.py SECONDS [CROPS]   -> decoder.pt; goes on from it where it is
 Targets are drawn at twice the encoder's resolution; the crops (default 900) are drawn once, into decoder_data.npz.
+On a CUDA GPU if there is one; in bfloat16 where the machine computes in it.
 """
 import os
 import sys
@@ -18,17 +19,19 @@ from render import SHAPES, render
 
 CELLS = 8  # rows and columns of a stored crop; trained on parts of 6
 RATE = 1.5e-3
+DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
+HALF = DEVICE == 'cuda' or torch.cpu._is_avx512_bf16_supported()
 
 
-def draw(count, encoder):
+def draw(count, encoder, first):
     """`count` crops: video uint8 [n, 3, 16, 128, 128] and latents [n, 24, 4, 8, 8]."""
-    videos, latents, r = [], [], np.random.default_rng(5)
+    videos, latents, r = [], [], np.random.default_rng(first)
     for i in range(count):
         shape = list(SHAPES)[i % 3]
         h, w = SHAPES[shape]
-        scene = 'product' if i % 5 == 0 else None  # objects have the edges that matter
+        scene = ('product', 'bokeh', None, None)[i % 4]  # what has edges, which the latents hold least well
         crop = (int(r.integers(h - CELLS + 1)), int(r.integers(w - CELLS + 1)), CELLS, CELLS)
-        video = render(60_000_000 + i, shape, 2, scene, crop)[0]
+        video = render(60_000_000 + first + i, shape, 2, scene, crop)[0]
         small = video.reshape(16, CELLS * 8, 2, CELLS * 8, 2, 3).astype(np.float32).mean((2, 4))
         videos.append(video.transpose(3, 0, 1, 2))
         latents.append(codec.encode(small, encoder))
@@ -58,7 +61,8 @@ def quality(net, V, L):
     psnr = []
     with torch.no_grad():
         for v, z in zip(V, L):
-            psnr.append(10 * np.log10(4 / ((net(z[None])[0].clamp(-1, 1) - (v.float() / 127.5 - 1)) ** 2).mean().item()))
+            found = net(z[None].to(DEVICE))[0].clamp(-1, 1).cpu()
+            psnr.append(10 * np.log10(4 / ((found - (v.float() / 127.5 - 1)) ** 2).mean().item()))
     return f'held-out PSNR {np.mean(psnr):.2f} dB, worst {np.min(psnr):.2f}'
 
 
@@ -69,11 +73,12 @@ def main(seconds, count):
         d = np.load('decoder_data.npz')
         V, L = d['v'], d['z']
     else:
-        V, L = draw(count, encoder)
+        V, L = draw(count, encoder, 0)
         np.savez('decoder_data.npz', v=V, z=L)
     V, L, net = torch.from_numpy(V), torch.from_numpy(L), begin(encoder)
     if os.path.exists('decoder.pt'):
         net.load_state_dict(torch.load('decoder.pt'))
+    net.to(DEVICE)
     held = 32
     print(quality(net, V[-held:], L[-held:]), flush=True)
     optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, betas=(.9, .97), weight_decay=0.)
@@ -86,7 +91,9 @@ def main(seconds, count):
         v = V[at, :, :, 16 * y:16 * (y + 6), 16 * x:16 * (x + 6)].float() / 127.5 - 1
         blocky = F.interpolate(torch.randn(6, CHANNELS, 4, 3, 3), scale_factor=(1, 2, 2), mode='nearest')
         z = z + (torch.randn_like(z) + .8 * blocky) * torch.rand(6, 1, 1, 1, 1) ** 2 * .2
-        loss = loss_of(net(z), v)
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=HALF):
+            found = net(z.to(DEVICE))
+        loss = loss_of(found.float(), v.to(DEVICE))
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.)
@@ -96,9 +103,12 @@ def main(seconds, count):
         if step % 50 == 0:
             print(step, f'{time.time() - start:.0f} s loss {total / 50:.4f}', flush=True)
             total = 0.
+        if step % 400 == 0:  # may be killed
+            names = [n for n, _ in net.named_parameters()]
+            torch.save(dict(zip(names, (q.cpu() for q in ema))), 'decoder.pt')
     for p, q in zip(net.parameters(), ema):
         p.data.copy_(q)
-    torch.save(net.state_dict(), 'decoder.pt')
+    torch.save({k: v.cpu() for k, v in net.state_dict().items()}, 'decoder.pt')
     print(quality(net, V[-held:], L[-held:]))
 
 

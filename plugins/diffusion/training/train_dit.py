@@ -1,8 +1,9 @@
-"""Trains the transformer on the latent shards; single-threaded processes, gradients averaged over gloo.
+"""Trains the transformer on the latent shards: on a CUDA GPU if there is one, else in single-threaded processes whose
+gradients are averaged over gloo. In bfloat16 where the machine computes in it (PRECISION=fp32: not), weights in float32.
 
 usage: [BATCH=16] [RATE=1] [ANNEAL=1] torchrun --nproc_per_node=2 train_dit.py SECONDS [NAME]
 Goes on from NAME.raw.pt and NAME.ema.pt where they are (NAME: dit), else begins; saves both every two minutes and at the
-end, so that it may be killed at any time. New shards are found while it runs. ANNEAL=1 lets the learning rate fall to
+end, so that it may be killed at any time. Shards that come or go are noticed while it runs. ANNEAL=1 lets the learning rate fall to
 zero over the run: for the last one. RATE scales the learning rates. V0=file begins with ambient-v0's weights.
 """
 import glob
@@ -16,6 +17,7 @@ import torch.distributed as dist
 
 import flow
 import weights
+from attributes import SIZES
 from muon import Muon
 from networks import Conditions, Transformer
 
@@ -23,6 +25,8 @@ SECONDS, NAME = float(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else 'dit'
 ANNEAL, BATCH, RATE = os.environ.get('ANNEAL') == '1', int(os.environ.get('BATCH', 16)), float(os.environ.get('RATE', 1))
 WORLD, RANK = int(os.environ.get('WORLD_SIZE', 1)), int(os.environ.get('RANK', 0))
 MUON_RATE, ADAM_RATE, SAVE_EVERY = .02, 2e-3, 120
+DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
+HALF = os.environ.get('PRECISION', 'bf16') == 'bf16' and (DEVICE == 'cuda' or torch.cpu._is_avx512_bf16_supported())
 torch.set_num_threads(1)
 
 
@@ -32,37 +36,41 @@ def shards():
     for path in files[RANK::WORLD] if len(files) > 16 else files:
         d = np.load(path)
         by_shape.setdefault(d['z'].shape[-2:], []).append([d['z'], d['still'], d['a']])
-    return [[torch.from_numpy(np.concatenate(parts)) for parts in zip(*group)] for group in by_shape.values()], len(files)
+    return [[torch.from_numpy(np.concatenate(parts)) for parts in zip(*group)] for group in by_shape.values()], files
 
 
 class Run:
     def __init__(self):
-        self.net, self.cond, self.step = Transformer(), Conditions(), 0
+        self.net, self.cond, self.step = Transformer().to(DEVICE), Conditions().to(DEVICE), 0
         named = list(self.net.named_parameters())
         self.all = [p for _, p in named] + list(self.cond.parameters())
         matrices = [p for n, p in named if n.startswith('b.') and p.ndim == 2 and 'tab' not in n]
         known = {id(p) for p in matrices}
         self.other = [p for p in self.all if id(p) not in known]
-        self.muon = Muon(matrices, lr=MUON_RATE)
+        self.muon = Muon(matrices, lr=MUON_RATE, dtype=torch.bfloat16 if HALF else torch.float32)
         self.adam = torch.optim.AdamW(self.other, lr=ADAM_RATE, betas=(.9, .98), weight_decay=.01)
         if os.path.exists(f'{NAME}.raw.pt'):
             start, about = weights.load(f'{NAME}.raw.pt')
-            self.ema, self.step = weights.load(f'{NAME}.ema.pt')[0], about['step']
+            start, self.step = weights.widen(start, SIZES), about['step']
+            self.ema = weights.widen(weights.load(f'{NAME}.ema.pt')[0], SIZES)
         elif os.environ.get('V0'):
             names = [n for n, _ in named] + [f'cond.{n}' for n, _ in self.cond.named_parameters()]
-            start = weights.from_v0(weights.load(os.environ['V0'])[0], names)
+            start = weights.widen(weights.from_v0(weights.load(os.environ['V0'])[0], names), SIZES)
         else:
             start = []
         for p, q in zip(self.all, start):
             if q is not None:
                 p.data.copy_(q)
-        self.ema = getattr(self, 'ema', None) or [p.detach().clone() for p in self.all]
+        self.ema = [q.to(DEVICE) for q in getattr(self, 'ema', [])] or [p.detach().clone() for p in self.all]
         scale = torch.from_numpy(np.load('encoder.npz')['sc']).float().sqrt()
-        self.weight = (scale / scale.mean())[None, :, None, None, None]  # channels that are seen more count more
+        self.weight = (scale / scale.mean())[None, :, None, None, None].to(DEVICE)  # channels that are seen more count more
 
     def loss(self, z, still, rows):
         z, seen, noise, t = flow.batch(z.float(), still.float())
-        velocity = self.net(seen, t, *self.cond(flow.conditions(rows.long())))
+        said = flow.conditions(rows.long())
+        z, seen, noise, t, said = (x.to(DEVICE) for x in (z, seen, noise, t, said))
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=HALF):
+            velocity = self.net(seen, t, *self.cond(said)).float()
         error = (velocity - (noise - z)) ** 2 * self.weight
         return (error * (t > 0)[:, None, :, None, None]).mean()
 
@@ -114,12 +122,12 @@ def main():
         total, count = total + loss.item(), count + 1
         if RANK == 0 and run.step % 20 == 0:
             speed = (run.step - first) * BATCH * WORLD / (time.time() - start)
-            print(f'{run.step} {time.time() - start:.0f} s loss {total / count:.4f} {speed:.1f} clips/s shards {files}', flush=True)
+            print(f'{run.step} {time.time() - start:.0f} s loss {total / count:.4f} {speed:.1f} clips/s shards {len(files)}', flush=True)
             total = count = 0
         if RANK == 0 and time.time() - saved > SAVE_EVERY:
             saved = time.time()
             run.save(dict(loss=total / max(count, 1)))
-        if run.step % 100 == 0 and len(glob.glob('shard_*.npz')) > files:
+        if run.step % 100 == 0 and sorted(glob.glob('shard_*.npz')) != files:
             data, files = shards()
     if RANK == 0:
         run.save({})

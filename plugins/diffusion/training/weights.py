@@ -25,3 +25,19 @@ def from_v0(tensors, names):
     found['ph'] = torch.cat([first, first, rows, last, last])
     found['pt'], found['pw'] = (found[k].reshape(-1, found[k].shape[-1]) for k in ('pt', 'pw'))
     return [found.get(n) for n in names]
+
+
+def widen(tensors, sizes):
+    """Parameters saved when some attribute slots had fewer classes: the new ones, at the end of each slot, begin as the
+    mean of those that were there. The last nine tensors are the slots' rows and the pooling weight and bias."""
+    rows, pool = tensors[-9:-2], tensors[-2]
+    if [len(E) for E in rows] == list(sizes):
+        return tensors
+    grown, columns, first = [], [], 0
+    for E, size in zip(rows, sizes):
+        new = size - len(E)
+        grown.append(torch.cat([E, E[1:].mean(0, keepdim=True).expand(new, -1)]))
+        old = pool[:, first:first + len(E)]
+        columns.append(torch.cat([old, old[:, 1:].mean(1, keepdim=True).expand(-1, new)], 1))
+        first += len(E)
+    return tensors[:-9] + grown + [torch.cat(columns, 1), tensors[-1]]
