@@ -1,4 +1,4 @@
-"""The held-out prompts that a model is judged by: none comes from captions.py. 227 of them, a third in each shape."""
+"""The held-out prompts that a model is judged by: none comes from captions.py. 248 of them, a third in each shape."""
 from attributes import SCENES
 
 COLOURS = {'red': 'crimson', 'orange': 'orange', 'gold': 'golden', 'green': 'emerald', 'teal': 'turquoise', 'blue': 'blue',
@@ -11,9 +11,11 @@ FORMS = {'bokeh': ('soft {} bokeh lights on a black background for a beauty bran
          'silk': ('flowing {} silk, luxury', 'elegant waves of {} satin fabric'),
          'smoke': ('{} smoke on black background, slow motion', 'wisps of {} smoke against a black backdrop'),
          'product': ('a {} bottle on a pedestal, white background', 'product shot of a {} jar on a podium, white background'),
-         'studio': ('plain {} studio backdrop', 'minimal {} background for text')}
+         'studio': ('plain {} studio backdrop', 'minimal {} background for text'),
+         'window': ('sunlight through a window onto a {} wall, calm', 'soft shadows of a window, {} wall, interior brand')}
 SECOND = {'bokeh': 'black', 'gradient': 'black', 'rays': 'black', 'smoke': 'black', 'product': 'white'}
 MOTIONS = {'left': 'moving left', 'right': 'moving right', 'up': 'rising'}
+THINGS = ['bottle', 'jar', 'can', 'box', 'phone', 'glass', 'fruit']
 SHAPES = ['wide', 'tall', 'square']
 
 
@@ -32,10 +34,10 @@ def prompts():
     for scene in SCENES:
         for motion, words in MOTIONS.items():
             add('motion', f"{FORMS[scene][0].format('blue')}, {words}", scene, motion=motion)
-    for i in range(40):
-        thing = ['bottle', 'jar', 'can', 'box'][i % 4]
+    for i in range(42):
+        thing = THINGS[i % 7]
         wall = ['white', 'black', 'teal'][i % 3]
-        add('object', f'a {COLOURS[colours[i // 4 % 8]]} {thing} on a pedestal, {wall} background', 'product', object=thing)
+        add('object', f'a {COLOURS[colours[i * 3 % 8]]} {thing} on a pedestal, {wall} background', 'product', object=thing)
     for i in range(16):
         time, scene = ['sunset', 'sunrise', 'night', 'day'][i % 4], ['sea', 'mountain'][i // 4 % 2]
         add('time', f"{'ocean' if scene == 'sea' else 'mountains'} at {time}", scene, time=time)

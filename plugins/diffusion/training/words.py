@@ -28,16 +28,26 @@ WORDS = {
             simple background, clean background, spotlight on a wall, minimal background, blank background,
             empty stage, studio background, soft spotlight, infinity wall, blank canvas, empty room, minimal
             backdrop, wall, background, spotlight''',
+        'window': '''window light, window, sunlight through a window, sunlight through the window, sunlit wall, window
+            shadow, window shadows, shadows on a wall, shadows on the wall, leaf shadows, plant shadows, palm
+            shadows, shadow of a window, sunny wall, light and shadow, dappled light, light through a window,
+            window shadow on a wall, sunlight on a wall''',
     },
     'object': {
         'bottle': '''bottle, perfume bottle, cosmetic bottle, perfume, fragrance, lotion bottle, shampoo bottle, serum,
             wine bottle, bottles, flask, shampoo, lotion, cologne, wine, vial''',
         'jar': '''jar, cream jar, skincare jar, face cream, jar of cream, cosmetic jar, candle, pot, cream, honey jar,
             jars, skincare, cosmetics, moisturizer, jam''',
-        'can': '''can, soda can, drink can, beer can, energy drink, soda, tin, beverage can, drink, cans, beverage,
-            beer, cola, lemonade, tin can''',
-        'box': '''box, gift box, package, parcel, present, carton, gift, packaging, cube, boxes, shoebox, crate, phone
-            box, book, device, packet''',
+        'can': '''can, soda can, drink can, beer can, energy drink, soda, tin, beverage can, cans, beer, cola, tin can,
+            aluminium can''',
+        'box': '''box, gift box, package, parcel, present, carton, gift, packaging, cube, boxes, shoebox, crate, book,
+            packet''',
+        'phone': '''phone, smartphone, mobile phone, mobile, cell phone, handset, tablet, phone screen, screen, device,
+            smart phone, phones, touchscreen''',
+        'glass': '''glass, drink, glass of juice, juice, lemonade, cocktail, tumbler, iced drink, cold drink, smoothie,
+            beverage, iced tea, glass of lemonade, mocktail, tall drink, drinks, refreshing drink''',
+        'fruit': '''fruit, apple, ripe fruit, fresh fruit, tomato, mango, grapefruit, fruits, pomegranate, juicy fruit,
+            nectarine, citrus fruit''',
     },
     'color': {
         'red': '''red, crimson, scarlet, ruby, cherry, burgundy, maroon, wine red, bright red, reddish''',
@@ -82,7 +92,7 @@ SYNONYMS['second'] = SYNONYMS['color']
 
 # Things that stand on a pedestal without being an object the model draws.
 GENERIC = '''
-sneaker shoe shoes sneakers phone laptop watch bag lipstick headphones mug cup glasses handbag object item thing
+sneaker shoe shoes sneakers laptop watch bag lipstick headphones mug cup glasses handbag object item thing
 '''.split()
 # Words that may stand anywhere.
 FILLERS = '''
