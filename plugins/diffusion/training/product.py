@@ -115,9 +115,9 @@ def product(r, view, a):
     """The set, the pedestal, the object and its shadow."""
     c, wall = colour(a['color'], r), colour(a['second'], r) * (1. if a['second'] == 'black' else r.uniform(.74, .92))
     t, light = view.t, r.choice([-1., 1.]) * r.uniform(.5, 1.)
-    size = 1.34 if view.ay < .7 else 1.46
+    size = 1.4
     X = (view.X - view.dx * .22 * (t - .5)) / size
-    Y = (view.Y - (.02 if view.ay < .7 else .06)) / size
+    Y = (view.Y - .04) / size
     glow = np.exp(-((view.X + light * .10) ** 2 * 1.3 + (view.Y + .08) ** 2 * 1.6))
     image = (.56 + .52 * glow)[..., None] * wall + (.08 * glow)[..., None]
     image = image * (1 - .22 * smooth(.24, .40, Y) + 0 * X)[..., None]

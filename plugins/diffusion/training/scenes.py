@@ -10,34 +10,30 @@ from shading import backdrop, colour, mix, sky_colours, smooth, waves
 
 
 def bokeh(r, view, a):
-    """Round translucent discs of two sizes before a glow; a layer drifts as one."""
+    """Round translucent discs of two sizes before a glow; a layer drifts as one. Discs stand near the points of a fixed
+    grid, some left out: discs at any place at all are learnt as blobs."""
     c = colour(a['color'], r)
     light = np.clip(c * .8 + .2, 0, 1)
     X, Y, t = view.X, view.Y, view.t
-    glow = np.exp(-((X - r.uniform(-.5, .5) * view.ax) ** 2 + (Y - r.uniform(-.5, .5) * view.ay) ** 2) * 1.6) * .28
+    glow = np.exp(-((X - r.uniform(-.3, .3) * view.ax) ** 2 + (Y - r.uniform(-.3, .3) * view.ay) ** 2) * 1.6) * .28
     image = mix(backdrop(a['second'], r, view), c, glow + 0 * t)
-    for layer in range(2):
-        near = layer == 1
-        R = r.uniform(.18, .26) if near else r.uniform(.11, .15)
-        cell = 2.6 * R if near else 3.0 * R
-        speed = .62 if near else .42
+    for size, cell, shown, speed in ((.130, .36, .60, .42), (.215, .62, .50, .62)):
         sway = r.uniform(0, 6.28)
         ox = view.dx * speed * (t - .5) + (0 if view.dx else .05 * np.sin(t * 2.2 + sway))
         oy = view.dy * speed * (t - .5) + (0 if view.dy else .04 * np.sin(t * 1.9 + sway))
-        margin = .36
-        nx, ny = int(np.ceil((view.ax + margin) / cell)), int(np.ceil((view.ay + margin) / cell))
+        nx, ny = int(np.ceil((view.ax + .5) / cell)), int(np.ceil((view.ay + .5) / cell))
         cover = np.zeros(np.broadcast_shapes(X.shape, Y.shape, t.shape), np.float32)
-        for i in range(-nx, nx + 1):
-            for j in range(-ny, ny + 1):
-                px, py = (i + r.uniform(-.36, .36)) * cell, (j + r.uniform(-.36, .36)) * cell
-                strength, twinkle, size = r.uniform(.35, .80), r.uniform(0, 6.28), R * r.uniform(.9, 1.1)
-                if r.random() > (.30 if near else .42):
+        for j in range(-ny, ny + 1):
+            for i in range(-nx, nx + 1):
+                px, py = (i + .5 * (j % 2) + r.uniform(-.17, .17)) * cell, (j + r.uniform(-.17, .17)) * cell
+                strength, twinkle = r.uniform(.40, .78), r.uniform(0, 6.28)
+                if r.random() > shown:
                     continue
                 d = np.sqrt((X - px - ox) ** 2 + (Y - py - oy) ** 2) / size
                 disc = (1 - smooth(.80, 1.16, d)) * (.86 + .14 * smooth(.3, .9, d))
                 disc = disc * (strength * (.9 + .1 * np.sin(t * 3.5 + twinkle)))
                 cover = cover + disc - cover * disc
-        image = mix(image, light if near else c, cover)
+        image = mix(image, light if size > .2 else c, cover)
     return image
 
 
@@ -90,7 +86,7 @@ def mountain(r, view, a):
     for i in range(4):
         top = base + (.02 + .16 * i) * (.75 + .25 * view.ay / .556) + r.uniform(-.02, .02)
         Xi = X - view.dx * (.22 + .13 * i) * (t - .5)
-        ridge = top + (.085 + .02 * i) * waves(Xi, 0 * Xi, 0 * t, r, 3, 2.8 + .5 * i, 0)
+        ridge = top + (.085 + .02 * i) * waves(Xi, 0 * Xi, 0 * t, r, 2, 2.8 + .5 * i, 0)
         near = (i + .6) / 3.6
         rock = haze * (1 - near) * .92 + dark * near
         below = np.clip((Y - ridge) / .20, 0, 1)  # valleys fill with mist
@@ -104,16 +100,15 @@ def rays(r, view, a):
     """Broad soft beams that fan out from one point above the frame and sway."""
     c = colour(a['color'], r)
     X, Y, t = view.X, view.Y, view.t
-    px, py = r.uniform(-.6, .6) * view.ax, -view.ay - r.uniform(.42, .60)  # far enough for beams of some width
+    px, py = r.uniform(-.3, .3) * view.ax, -view.ay - r.uniform(.46, .54)  # far enough for beams of some width
     angle = np.arctan2(X - px, Y - py) - view.dx * .32 * (t - .5)
     distance = np.sqrt((X - px) ** 2 + (Y - py) ** 2)
     reach = 1.15 * view.ay + .60
-    beams, centre = np.float32(0), r.uniform(-1.35, -1.15)
-    while centre < 1.3:
-        width, strength = r.uniform(.06, .13), r.uniform(.45, 1.)
-        sway = .06 * np.sin(t * r.uniform(1.2, 2.2) + r.uniform(0, 6.28))
-        beams = beams + strength * np.exp(-((angle - centre - sway) / width) ** 2)
-        centre += width * r.uniform(2.2, 3.4)
+    beams = np.float32(0)
+    for k in range(-4, 5):
+        width, strength = r.uniform(.085, .115), r.uniform(.25, 1.)
+        centre = .30 * k + r.uniform(-.05, .05) + .05 * np.sin(t * 1.6 + r.uniform(0, 6.28))
+        beams = beams + strength * np.exp(-((angle - centre) / width) ** 2)
     fall = np.exp(-np.maximum(distance - .45, 0) / reach * .9) * (1 + .25 * view.dy * (t - .5) * Y)
     light = np.clip(beams * fall * .92 + np.exp(-distance * 2.0) * 1.1, 0, .97)
     image = mix(backdrop(a['second'], r, view, .42), c, light)
@@ -124,13 +119,13 @@ def silk(r, view, a):
     """Cloth in long folds, lit from one side: the slope of a height field gives shade and highlight."""
     c = colour(a['color'], r)
     shade = colour(a['second'], r) if a['second'] != 'none' else c * .30
-    t, lean = view.t, r.uniform(-.75, .75)
+    t, lean = view.t, r.choice([-1., 1.]) * r.uniform(.35, .50)
     X, Y = view.X - view.dx * .5 * t, view.Y - view.dy * .42 * t
     u, v = X * np.float32(np.cos(lean)) + Y * np.float32(np.sin(lean)), Y * np.float32(np.cos(lean)) - X * np.float32(np.sin(lean))
     p = [r.uniform(0, 6.28) for _ in range(4)]
-    k1, k2 = r.uniform(5.6, 7.6), r.uniform(1.2, 2.)
-    bend = .55 * np.sin(u * k2 + t * 1.1 + p[0]) + .25 * np.sin(u * k2 * 1.9 - t * .9 + p[1])
-    phase = v * k1 + bend * 2. + p[2] + .5 * np.sin(v * 2.1 + t * .7 + p[3])
+    k1, k2 = r.uniform(5.8, 6.6), r.uniform(1.3, 1.7)
+    bend = .50 * np.sin(u * k2 + t * 1.1 + p[0]) + .14 * np.sin(u * k2 * 1.9 - t * .9 + p[1])
+    phase = v * k1 + bend * 2. + p[2] + .3 * np.sin(v * 2.1 + t * .7 + p[3])
     slope = (np.cos(phase) + .30 * np.cos(phase * 1.7 + bend * 1.5 + 1.)) / 1.3  # of folds across v
     lit = .5 + .5 * slope
     image = shade + (c * .92 - shade) * (lit ** 1.2)[..., None]
@@ -141,8 +136,8 @@ def smoke(r, view, a):
     """Slow wisps before a dim wall."""
     c = colour(a['color'], r)
     U, V, t = view.X - view.dx * .55 * view.t, view.Y - view.dy * .45 * view.t, view.t
-    q = waves(U, V, t, r, 3, 2.0, 1.2)
-    n = waves(U + .32 * q, V + .32 * np.cos(q * 2), t, r, 3, 2.6, 1.2)
+    q = waves(U, V, t, r, 2, 2.0, 1.2)
+    n = waves(U + .32 * q, V + .32 * np.cos(q * 2), t, r, 2, 2.8, 1.2)
     body = smooth(-.45, 1.0, n) * np.exp(-((view.Y / view.ay - r.uniform(-.15, .15)) * .75) ** 2 + 0 * view.X)
     image = mix(backdrop(a['second'], r, view, .55), c, body * .95)
     return mix(image, np.clip(c * .6 + .4, 0, 1), smooth(.5, 1.3, n) * body * .5)
@@ -164,24 +159,21 @@ def studio(r, view, a):
 def window(r, view, a):
     """Sunlight through a window on a plain wall: slanted panes of light that wander, and the soft shadow of a branch."""
     c = colour(a['color'], r)
-    wall = np.clip(c * .80 + .10, 0, 1)
-    t, slant, tilt = view.t, r.choice([-1., 1.]) * r.uniform(.25, .55), r.uniform(-.12, .12)
+    wall, t = np.clip(c * .80 + .10, 0, 1), view.t
     X, Y = view.X - view.dx * .45 * (t - .5), view.Y - view.dy * .35 * (t - .5)
-    sway = .03 * np.sin(t * 2.2 + r.uniform(0, 6.28))
-    u, v = X + slant * Y + sway, Y + tilt * X
-    u, v = u - r.uniform(-.25, .25) * view.ax, v - r.uniform(-.2, .2) * view.ay
-    pw, ph, soft = r.uniform(.30, .40), r.uniform(.34, .46), r.uniform(.05, .08)
-    panes = np.float32(0)
+    u = X + r.uniform(.34, .42) * Y + .03 * np.sin(t * 2.2 + r.uniform(0, 6.28)) + r.uniform(-.08, .08)
+    v = Y + .06 * X + r.uniform(-.06, .06)
+    pw, ph, gap, soft = .38, .40, .07, r.uniform(.05, .07)
+    panes, rows = np.float32(0), (-1, 0) if view.ay < .7 else (-1.5, -.5, .5)
     for i in (-1, 0):
-        for j in (-1, 0):
-            du, dv = np.abs(u - (i + .5) * (pw + .07)) - pw / 2, np.abs(v - (j + .5) * (ph + .07)) - ph / 2
+        for j in rows:
+            du, dv = np.abs(u - (i + .5) * (pw + gap)) - pw / 2, np.abs(v - (j + .5) * (ph + gap)) - ph / 2
             panes = panes + (1 - smooth(-soft, soft, du)) * (1 - smooth(-soft, soft, dv))
     leaves = np.float32(0)
-    for k in range(4):
-        lu, lv = r.uniform(-.4, .4), r.uniform(-.45, .45)
-        angle = r.uniform(0, 3.14) + .15 * np.sin(t * 2 + k)
-        p, q = (u - lu) * np.cos(angle) + (v - lv) * np.sin(angle), (v - lv) * np.cos(angle) - (u - lu) * np.sin(angle)
-        leaves = np.maximum(leaves, np.exp(-(p / .20) ** 2 - (q / .055) ** 2))
-    light = panes * (1 - .60 * leaves)
+    for lu, lv, turn in ((-.26, -.18, .5), (-.12, .10, 1.2), (-.34, .22, .1)):
+        angle = turn + r.uniform(-.15, .15) + .12 * np.sin(t * 2 + turn * 3)
+        x, y = u - lu - r.uniform(-.04, .04), v - lv
+        p, q = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+        leaves = np.maximum(leaves, np.exp(-(p / .20) ** 2 - (q / .06) ** 2))
     shade = wall * (.50 - .06 * Y)[..., None]
-    return mix(shade, np.clip(c * .86 + np.array([.20, .17, .10], np.float32), 0, 1), light * .95 + 0 * t)
+    return mix(shade, np.clip(c * .86 + np.array([.20, .17, .10], np.float32), 0, 1), panes * (.95 - .57 * leaves) + 0 * t)
