@@ -1,6 +1,7 @@
 """The words a prompt may use: synonyms of every class, and words around them that mean nothing to the model.
 
 The order of classes is that of attributes.py; phrases are separated by commas.
+usage: words.py      the lists as they stand in a model's README
 """
 
 WORDS = {
@@ -113,3 +114,8 @@ sneaker shoe shoes sneakers phone laptop watch bag lipstick headphones camera mu
 item thing something tones palette theme hues shades neon lamps lanterns candles city town street tree trees
 snow snowy morning evening through warm cold multicolor pastel rainbow colored
 '''.split()
+
+if __name__ == '__main__':
+    for slot, classes in SYNONYMS.items():
+        if slot != 'second':
+            print(f'- **{slot}**: ' + '; '.join(f"`{name}`: {', '.join(phrases)}" for name, phrases in classes.items()))
