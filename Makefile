@@ -1,7 +1,7 @@
 # make demo   installs what is missing, builds, makes three finished ads from the example brief
 # make test   everything CI runs: format, lints, unit, end-to-end, schemas, docs
 # make check  the quick version for the edit loop
-# make bench  what the machinery costs; ARGS="--jobs 1000 --json"
+# make bench  what the machinery costs; ARGS="--jobs 1000 --json"; ARGS=--diffusion times the denoising loop against Python
 # make install PREFIX=/usr/local
 
 SHELL := /bin/bash
@@ -41,6 +41,7 @@ test: setup-test build
 	@RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps --document-private-items
 
 bench: build
+	@cargo build --release --locked -p spotloom-diffusion --example steps
 	@cargo run --release --locked -p spotloom-tests --bin bench -- $(ARGS)
 
 install: build

@@ -1,4 +1,5 @@
-//! What the machinery costs: `make bench`, or with `ARGS="--jobs 1000 --json"`.
+//! What the machinery costs: `make bench`, or with `ARGS="--jobs 1000 --json"`. `ARGS=--diffusion` times the denoising
+//! loop against Python instead.
 //!
 //! Stages that do nothing are run through the installed daemon, so that all that is left is the daemon, the host
 //! processes and the disk. Costs are CPU time, user and system, of the daemon and all its hosts, from the kernel's own
@@ -14,6 +15,7 @@
     reason = "a program for developers: it prints figures, and panics when it can't"
 )]
 
+mod diffusion;
 mod proc;
 mod report;
 mod site;
@@ -26,10 +28,11 @@ use report::{Report, quantile};
 use site::{SETTLE, Site, at, millis};
 use spotloom_tests::build;
 
-const USAGE: &str = "usage: bench [--jobs N] [--json]";
+const USAGE: &str = "usage: bench [--jobs N | --diffusion] [--json]";
 
 struct Options {
     jobs: usize,
+    diffusion: bool,
     json: bool,
 }
 
@@ -39,24 +42,11 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let mut report = Report::new(proc::machine());
-    let say = |what: &str| eprintln!("bench: {what}");
-
-    say("starting processes, the yardstick");
-    spawns(&mut report);
-    let mut site = Site::start();
-    // The first runs read programs and plugins from the disk.
-    site.one("many");
-    say("stages");
-    stages(&mut report, &mut site);
-    say("from drop to start");
-    latency(&mut report, &mut site);
-    say("20 s of nothing");
-    idle(&mut report, &site);
-    report.add("memory of a warm trivial host", host_memory(&site), "MB", "peak resident");
-    say("many jobs");
-    let mut site = Site::start();
-    throughput(&mut report, &mut site, options.jobs);
-
+    if options.diffusion {
+        diffusion::measure(&mut report);
+    } else {
+        machinery(&mut report, options.jobs);
+    }
     if options.json {
         println!("{}", report.json());
     } else {
@@ -65,12 +55,32 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+fn machinery(report: &mut Report, jobs: usize) {
+    let say = |what: &str| eprintln!("bench: {what}");
+    say("starting processes, the yardstick");
+    spawns(report);
+    let mut site = Site::start();
+    // The first runs read programs and plugins from the disk.
+    site.one("many");
+    say("stages");
+    stages(report, &mut site);
+    say("from drop to start");
+    latency(report, &mut site);
+    say("20 s of nothing");
+    idle(report, &site);
+    report.add("memory of a warm trivial host", host_memory(&site), "MB", "peak resident");
+    say("many jobs");
+    let mut site = Site::start();
+    throughput(report, &mut site, jobs);
+}
+
 fn options() -> Option<Options> {
-    let mut options = Options { jobs: 200, json: false };
+    let mut options = Options { jobs: 200, diffusion: false, json: false };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--json" => options.json = true,
+            "--diffusion" => options.diffusion = true,
             "--jobs" => options.jobs = args.next()?.parse().ok().filter(|n| *n > 0)?,
             _ => return None,
         }

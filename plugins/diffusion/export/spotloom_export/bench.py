@@ -1,0 +1,101 @@
+"""Times denoising steps of the reference, for `make bench ARGS=--diffusion`.
+
+`python -m spotloom_export.bench make OUT` writes a Wan of about 100 million random weights: `OUT/diffusers`, as the
+reference keeps it, and `OUT/model`, exported. `python -m spotloom_export.bench time OUT --with torch` (or `onnxruntime`)
+prints the seconds of each denoising step as JSON: two calls of the transformer, guidance, one step of UniPC, on the
+same weights and shapes as the runtime's own loop (`examples/steps.rs`).
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import WanPipeline, WanTransformer3DModel
+
+from .contract import Folder
+from .families.wan import export_pipeline
+from .tiny.parts import text_encoder, tokenizer
+from .tiny.wan import autoencoder, scheduler, transformer
+
+TOKENS, TEXT, SHIFT = 24, 32, 3.0
+
+
+def make(out: Path, width: int, height: int, frames: int) -> None:
+    parts = {
+        "tokenizer": tokenizer(out / "tokenizer"),
+        "text_encoder": text_encoder(True, TEXT),
+        "vae": autoencoder("t2v"),
+        "scheduler": scheduler(SHIFT),
+        "transformer": transformer(16, 16, 2, heads=12, head=64, layers=10, text=TEXT, ffn=3072),
+    }
+    weights = sum(p.numel() for p in parts["transformer"].parameters())
+    pipe = WanPipeline(**parts)
+    pipe.save_pretrained(out / "diffusers")
+    about = {
+        "name": "bench-wan",
+        "summary": f"{weights / 1e6:.0f} million random weights, to be timed",
+        "licence": {"spdx": "Apache-2.0", "notice": ""},
+        "video": {"width": width, "height": height, "frames": frames, "fps": 16.0},
+    }
+    export_pipeline(pipe, Folder(out / "model", "fp32"), about | {"sampling": {"steps": 4}}, TOKENS)
+    print(json.dumps({"weights": weights}))
+
+
+def predictor(out: Path, kind: str, threads: int):
+    """A function of latents, time and text, all numpy, that gives the velocity."""
+    if kind == "onnxruntime":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(out / "model" / "transformer.onnx", options, ["CPUExecutionProvider"])
+        return lambda x, t, text: session.run(None, {"latents": x, "timestep": t, "text": text})[0]
+    torch.set_num_threads(threads)
+    model = WanTransformer3DModel.from_pretrained(out / "diffusers", subfolder="transformer").eval()
+
+    def predict(x, t, text):
+        with torch.inference_mode():
+            tensors = [torch.from_numpy(v) for v in (x, t, text)]
+            return model(tensors[0], tensors[1], tensors[2], return_dict=False)[0].numpy()
+
+    return predict
+
+
+def measure(out: Path, kind: str, shape: list[int], steps: int, threads: int) -> None:
+    predict, source = predictor(out, kind, threads), np.random.default_rng(0)
+    sample = source.standard_normal(shape, dtype=np.float32)
+    texts = [source.standard_normal((1, TOKENS, TEXT), dtype=np.float32) for _ in range(2)]
+    plan = scheduler(SHIFT)
+    plan.set_timesteps(steps)
+    seconds = []
+    for moment in plan.timesteps:
+        start, t = time.perf_counter(), np.array([int(moment)], np.int64)
+        wanted, away = (predict(sample, t, text) for text in texts)
+        velocity = torch.from_numpy(away + 5.0 * (wanted - away))
+        sample = plan.step(velocity, moment, torch.from_numpy(sample), return_dict=False)[0].numpy()
+        seconds.append(time.perf_counter() - start)
+    print(json.dumps({"seconds": seconds}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="spotloom_export.bench", description=__doc__.splitlines()[0])
+    parser.add_argument("do", choices=["make", "time"])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--with", dest="kind", choices=["torch", "onnxruntime"], default="torch")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--size", type=int, nargs=3, default=[256, 144, 17], metavar=("WIDTH", "HEIGHT", "FRAMES"))
+    chosen = parser.parse_args()
+    width, height, frames = chosen.size
+    if chosen.do == "make":
+        make(chosen.out, width, height, frames)
+    else:
+        shape = [1, 16, (frames - 1) // 4 + 1, height // 8, width // 8]
+        measure(chosen.out, chosen.kind, shape, chosen.steps, chosen.threads)
+
+
+if __name__ == "__main__":
+    main()
