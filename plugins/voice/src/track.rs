@@ -1,0 +1,120 @@
+//! Sentences to one track: where each begins and ends, and the sound.
+
+use std::path::Path;
+
+use serde::Serialize;
+use spotloom_media::{AudioClip, audio::RATE};
+use spotloom_plugin_sdk::prelude::*;
+
+use crate::text::Sentence;
+
+/// When a sentence is heard.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Timed {
+    pub text: String,
+    /// Seconds from the start of the track.
+    pub start: f64,
+    pub end: f64,
+}
+
+/// Puts spoken sentences one after another, none before its time and with `gap` seconds between them.
+pub(crate) fn assemble(spoken: Vec<(Sentence, AudioClip)>, gap: f64) -> (AudioClip, Vec<Timed>) {
+    let mut samples: Vec<(f32, f32)> = Vec::new();
+    let mut timed = Vec::with_capacity(spoken.len());
+    let mut free = 0.0_f64;
+    for (sentence, clip) in spoken {
+        let start = (sentence.from.max(free) * f64::from(RATE)).round() as usize;
+        samples.resize(start, (0.0, 0.0));
+        samples.extend_from_slice(clip.samples());
+        let (start, end) = (seconds(start), seconds(samples.len()));
+        free = end + gap;
+        timed.push(Timed { text: sentence.text, start, end });
+    }
+    (AudioClip::new(samples), timed)
+}
+
+/// Times of sentences in a recording, by how much there is to say in each: good to about half a second in a read text.
+pub(crate) fn estimate(sentences: &[Sentence], recording: &AudioClip) -> Vec<Timed> {
+    let loud = |s: &(f32, f32)| s.0.abs().max(s.1.abs()) > 0.01;
+    let samples = recording.samples();
+    let first = samples.iter().position(loud).map_or(0.0, seconds);
+    let last = samples.iter().rposition(loud).map_or(recording.seconds(), |i| seconds(i + 1));
+    // A pause at the end of a sentence takes about as long as six letters.
+    let weight = |s: &Sentence| s.text.chars().filter(|c| c.is_alphanumeric()).count() as f64 + 6.0;
+    let total: f64 = sentences.iter().map(weight).sum::<f64>() - 6.0;
+    let per = (last - first) / total.max(1.0);
+    let mut at = first;
+    let mut timed = Vec::with_capacity(sentences.len());
+    for sentence in sentences {
+        let end = (at + (weight(sentence) - 6.0) * per).min(last);
+        timed.push(Timed { text: sentence.text.clone(), start: round(at), end: round(end) });
+        at += weight(sentence) * per;
+    }
+    timed
+}
+
+fn seconds(samples: usize) -> f64 {
+    round(samples as f64 / f64::from(RATE))
+}
+
+fn round(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+/// Writes 16-bit stereo WAV.
+pub(crate) fn write_wav(path: &Path, clip: &AudioClip) -> Result<(), Failure> {
+    let bytes =
+        u32::try_from(clip.samples().len() * 4).map_err(|_| Failure::new("too-long", "the track is too long"))?;
+    let mut wav = Vec::with_capacity(bytes as usize + 44);
+    wav.extend_from_slice(b"RIFF");
+    wav.extend_from_slice(&(bytes + 36).to_le_bytes());
+    wav.extend_from_slice(b"WAVEfmt ");
+    wav.extend_from_slice(&16_u32.to_le_bytes());
+    for field in [1_u16, 2] {
+        wav.extend_from_slice(&field.to_le_bytes()); // PCM, two channels
+    }
+    wav.extend_from_slice(&RATE.to_le_bytes());
+    wav.extend_from_slice(&(RATE * 4).to_le_bytes());
+    for field in [4_u16, 16] {
+        wav.extend_from_slice(&field.to_le_bytes()); // bytes of a sample in both channels, bits of one
+    }
+    wav.extend_from_slice(b"data");
+    wav.extend_from_slice(&bytes.to_le_bytes());
+    for (left, right) in clip.samples() {
+        for value in [left, right] {
+            wav.extend_from_slice(&((value * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16).to_le_bytes());
+        }
+    }
+    std::fs::write(path, wav).map_err(|e| io_failure("write", path, &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sentence(text: &str, from: f64) -> Sentence {
+        Sentence { text: text.into(), from }
+    }
+
+    #[test]
+    fn none_begins_before_its_time_or_into_another() {
+        let clip = |seconds: f64| AudioClip::new(vec![(0.5, 0.5); (seconds * f64::from(RATE)) as usize]);
+        let spoken =
+            vec![(sentence("a", 0.5), clip(1.0)), (sentence("b", 0.5), clip(2.0)), (sentence("c", 9.0), clip(1.0))];
+        let (track, timed) = assemble(spoken, 0.25);
+        let times: Vec<(f64, f64)> = timed.iter().map(|t| (t.start, t.end)).collect();
+        assert_eq!(times, [(0.5, 1.5), (1.75, 3.75), (9.0, 10.0)]);
+        assert_eq!(track.samples().len(), 10 * RATE as usize);
+    }
+
+    #[test]
+    fn recordings_are_divided_by_what_there_is_to_say() {
+        let mut samples = vec![(0.0, 0.0); RATE as usize];
+        samples.resize(5 * RATE as usize, (0.3, 0.3));
+        samples.resize(6 * RATE as usize, (0.0, 0.0));
+        let sentences = [sentence("Ten letters", 0.0), sentence("Ten letters", 0.0)];
+        let timed = estimate(&sentences, &AudioClip::new(samples));
+        let times: Vec<(f64, f64)> = timed.iter().map(|t| (t.start, t.end)).collect();
+        assert_eq!(times, [(1.0, 2.538), (3.462, 5.0)]);
+    }
+}
