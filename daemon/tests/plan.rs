@@ -150,7 +150,8 @@ fn a_brief_is_normalised() {
         "campaign": "2026", "title": "T", "pipeline": "social-ad", "brand": "zest", "locales": ["de-AT"],
         "product": {"name": null, "image": null}, "copy": {},
         "scenes": [{"prompt": null, "image": "assets/caf\u{e9}.png", "seconds": 4.0, "transition": "fade", "headline": null}],
-        "audio": {"music": null, "voiceover": null}, "outputs": ["youtube-15s"], "seed": 0,
+        "audio": {"music": null, "bpm": null, "voiceover": null, "recording": null, "cues": []},
+        "codes": {"ad_id": null, "clock_number": null}, "outputs": ["youtube-15s"], "seed": 0,
         "rights": {"ai_disclosure": "required", "territories": [], "licence_notes": null},
         "deliver": [], "stakeholders": [],
     });

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::audio::{Audio, Codes, audio, codes};
 use super::model::*;
 use super::people::{deliver, stakeholders};
 use super::text::{Locale, Text};
@@ -48,6 +49,7 @@ fn read(mut f: Fields<'_>, m: &mut Mistakes) -> Option<Brief> {
     let scenes = f.require("scenes", "a list of shots, like `- {prompt: waves at sunset, seconds: 4}`");
     let scenes = scenes.and_then(|n| scene_list(n, &known, m));
     let audio = f.get("audio").map_or_else(|| Some(Audio::default()), |n| audio(n, &known, m));
+    let codes = f.get("codes").map_or_else(|| Some(Codes::default()), |n| codes(n, &known, m));
     let outputs = f.require("outputs", "a list of presets, like `[youtube-15s, instagram-reel]`");
     let outputs = outputs.and_then(|n| names(n, "a list of presets, like `[youtube-15s]`", "a preset's name", m));
     let seed = f.get("seed").map_or(Some(0), |n| {
@@ -70,6 +72,7 @@ fn read(mut f: Fields<'_>, m: &mut Mistakes) -> Option<Brief> {
         copy: copy?,
         scenes: scenes?,
         audio: audio?,
+        codes: codes?,
         outputs: outputs?,
         seed: seed?,
         rights: rights?,
@@ -80,8 +83,9 @@ fn read(mut f: Fields<'_>, m: &mut Mistakes) -> Option<Brief> {
     })
 }
 
-struct Known {
-    locales: Vec<Locale>,
+/// What the brief says elsewhere.
+pub(super) struct Known {
+    pub locales: Vec<Locale>,
 }
 
 /// A name that becomes part of file names.
@@ -130,7 +134,7 @@ fn locale(node: &Node, m: &mut Mistakes) -> Option<Locale> {
 }
 
 /// Words, in all of the brief's languages when they are per language.
-fn text(node: &Node, known: &Known, expected: &str, m: &mut Mistakes) -> Option<Text> {
+pub(super) fn text(node: &Node, known: &Known, expected: &str, m: &mut Mistakes) -> Option<Text> {
     if node.as_text().is_some() {
         return m.text(node, expected).map(Text::Plain);
     }
@@ -273,16 +277,8 @@ fn scene(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Scene> {
     })
 }
 
-fn audio(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Audio> {
-    let mut f = Fields::of(node, "the audio", m)?;
-    let music = f.get("music").map(|n| asset(n, m));
-    let voiceover = f.get("voiceover").map(|n| text(n, known, "words to be spoken", m));
-    f.finish(m);
-    Some(Audio { music: settled(music)?, voiceover: settled(voiceover)? })
-}
-
 /// A path inside the studio, in NFC: the same name typed on a Mac and on Linux is the same file.
-fn asset(node: &Node, m: &mut Mistakes) -> Option<String> {
+pub(super) fn asset(node: &Node, m: &mut Mistakes) -> Option<String> {
     let path: String = m.text(node, "a file of the studio, like `assets/can.png`")?.nfc().collect();
     let outside = path.starts_with('/') || path.split('/').any(|part| part == "..");
     let reason = if path.contains("://") {

@@ -2,12 +2,14 @@
 //!
 //! Invariant: a [`Brief`] is right in itself; whether the things it names exist is asked when it is expanded.
 
+mod audio;
 mod check;
 mod model;
 mod people;
 mod schema;
 pub mod text;
 
-pub use model::{AiDisclosure, Audio, Brief, Delivery, Notice, Product, Rights, Role, Scene, Stakeholder, Transition};
+pub use audio::{Audio, Codes, Cue};
+pub use model::{AiDisclosure, Brief, Delivery, Notice, Product, Rights, Role, Scene, Stakeholder, Transition};
 pub use schema::schema;
 pub use text::{Locale, Text};

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::audio::{Audio, Codes};
 use super::text::{Locale, Text};
 use crate::error::{Diagnostics, Place};
 use crate::yaml::{self, Node};
@@ -38,6 +39,9 @@ pub struct Brief {
     /// What is heard.
     #[schemars(default)]
     pub audio: Audio,
+    /// What broadcasters know it by.
+    #[schemars(default)]
+    pub codes: Codes,
     /// The masters to make, as names of presets: `youtube-15s`, `instagram-reel`, …
     #[schemars(length(min = 1, max = 50))]
     pub outputs: Vec<String>,
@@ -108,18 +112,6 @@ pub enum Transition {
     Dip,
     /// The new scene moves over the old one.
     Wipe,
-}
-
-/// What is heard.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Audio {
-    /// A piece of music: a file of the studio.
-    #[schemars(default)]
-    pub music: Option<String>,
-    /// Words to be spoken.
-    #[schemars(default)]
-    pub voiceover: Option<Text>,
 }
 
 /// What the law and the contracts demand.
@@ -245,6 +237,7 @@ impl Brief {
             "copy": self.copy,
             "scenes": self.scenes,
             "audio": self.audio,
+            "codes": self.codes,
             "outputs": self.outputs,
             "seed": self.seed,
             "rights": self.rights,
@@ -283,7 +276,10 @@ impl Brief {
         for (i, scene) in self.scenes.iter().enumerate() {
             assets.extend(scene.image.as_deref().map(|a| (path(&["scenes", &i.to_string(), "image"]), a)));
         }
-        assets.extend(self.audio.music.as_deref().map(|a| (path(&["audio", "music"]), a)));
+        for (mut steps, asset) in self.audio.assets() {
+            steps.insert(0, "audio".into());
+            assets.push((steps, asset));
+        }
         assets
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Expressions<'a> {
 }
 
 /// Fields of `brief` in expressions.
-const BRIEF: [&str; 14] = [
+const BRIEF: [&str; 15] = [
     "campaign",
     "title",
     "pipeline",
@@ -25,6 +25,7 @@ const BRIEF: [&str; 14] = [
     "copy",
     "scenes",
     "audio",
+    "codes",
     "outputs",
     "seed",
     "rights",

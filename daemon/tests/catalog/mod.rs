@@ -15,10 +15,11 @@ pub struct Studio {
     channels: Channels,
 }
 
-const PLUGINS: [&str; 7] = [
+const PLUGINS: [&str; 8] = [
     include_str!("prompt.json"),
     include_str!("diffusion.json"),
     include_str!("compose.json"),
+    include_str!("voice.json"),
     include_str!("transcode.json"),
     include_str!("folder.json"),
     include_str!("email.json"),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use spotloom_media::{AudioClip, LoudnessCurve, Written, probe};
-use spotloom_plugin_sdk::api::Output;
+use spotloom_plugin_sdk::api::{Level, Output};
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::encode::{Made, failure};
@@ -25,6 +25,10 @@ pub(crate) fn hand_on(
     run: &Run,
 ) -> Result<Outputs, Failure> {
     let mut outputs = Outputs::new();
+    let guide = run.input("voiceover").is_some_and(|v| v.facts.get("guide") == Some(&json!(true)));
+    if guide {
+        run.log(Level::Warn, "the voice-over is a guide track spoken by a machine: record it before this goes on air");
+    }
     for ((p, m), sound) in planned.iter().zip(made).zip(sounds) {
         let path = run.scratch().join(&p.file);
         if crate::stage::over_size(p, &m.written) {
@@ -37,7 +41,10 @@ pub(crate) fn hand_on(
             );
             return Err(Failure::new("too-large", message).hint("lower the preset's `max-kbps`, or shorten the scenes"));
         }
-        let facts = facts(p, m, sound, seconds, &path)?;
+        let mut facts = facts(p, m, sound, seconds, &path)?;
+        if guide && p.preset.audio.is_some() {
+            facts.insert("guide-voice".into(), json!(true));
+        }
         let media = p.preset.file_kind().1.to_owned();
         outputs = outputs.output("masters", Output { path, media, name: p.file.clone(), facts });
     }

@@ -1,0 +1,188 @@
+//! What is heard, and the codes broadcasters know a spot by.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::check::{Known, asset, settled, text};
+use super::text::Text;
+use crate::yaml::{Fields, Mistakes, Node};
+
+/// The longest a spot may be, in seconds: no cue lies beyond it.
+const LATEST_CUE: f64 = 600.0;
+
+/// What is heard.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Audio {
+    /// A piece of music: a file of the studio.
+    #[schemars(default)]
+    pub music: Option<String>,
+    /// Its beats per minute: it is then repeated by whole bars, and fades from a downbeat. Without it, by what is heard.
+    #[schemars(default, range(min = 30.0, max = 300.0))]
+    pub bpm: Option<f64>,
+    /// Words to be spoken. Without a recording a plain voice speaks them, as a guide.
+    #[schemars(default)]
+    pub voiceover: Option<Text>,
+    /// The words as somebody has read them: a file of the studio, or one for each language.
+    #[schemars(default)]
+    pub recording: Option<Text>,
+    /// Sounds at moments of the spot.
+    #[schemars(default)]
+    pub cues: Vec<Cue>,
+}
+
+/// A sound and when it is heard.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cue {
+    /// A file of the studio.
+    pub file: String,
+    /// Seconds from the start of the spot.
+    #[schemars(range(min = 0.0, max = 600.0))]
+    pub at: f64,
+}
+
+/// What broadcasters know the spot by; the same for all languages or one for each.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Codes {
+    /// The Ad-ID of US advertising: `ABCD1234567`, with an `H` after it for high definition.
+    #[schemars(default)]
+    pub ad_id: Option<Text>,
+    /// The clock number of UK advertising: `AAA/BBCC001/030`, agency, product, seconds.
+    #[schemars(default)]
+    pub clock_number: Option<Text>,
+}
+
+impl Audio {
+    /// The files it names, with their paths under `audio`.
+    pub(super) fn assets(&self) -> Vec<(Vec<String>, &str)> {
+        let mut assets: Vec<(Vec<String>, &str)> = Vec::new();
+        assets.extend(self.music.as_deref().map(|a| (vec!["music".to_owned()], a)));
+        match &self.recording {
+            Some(Text::Plain(file)) => assets.push((vec!["recording".into()], file)),
+            Some(Text::Localised(files)) => {
+                let path = |locale: &super::text::Locale| vec!["recording".to_owned(), locale.to_string()];
+                assets.extend(files.iter().map(|(locale, file)| (path(locale), file.as_str())));
+            }
+            None => {}
+        }
+        let cue = |i: usize| vec!["cues".to_owned(), i.to_string(), "file".to_owned()];
+        assets.extend(self.cues.iter().enumerate().map(|(i, c)| (cue(i), c.file.as_str())));
+        assets
+    }
+}
+
+pub(super) fn audio(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Audio> {
+    let mut f = Fields::of(node, "the audio", m)?;
+    let music = f.get("music").map(|n| asset(n, m));
+    let bpm = f.get("bpm").map(|n| m.number(n, "beats per minute, from 30 to 300", 30.0..=300.0));
+    let voiceover = f.get("voiceover").map(|n| text(n, known, "words to be spoken", m));
+    let recording = f.get("recording").map(|n| recording(n, known, m));
+    let cues = f.get("cues").map_or_else(
+        || Some(Vec::new()),
+        |n| {
+            let items = m.list(n, "a list of sounds, like `- {file: assets/whoosh.wav, at: 2.5}`")?;
+            items.iter().map(|item| cue(item, m)).collect::<Vec<_>>().into_iter().collect()
+        },
+    );
+    f.finish(m);
+    Some(Audio {
+        music: settled(music)?,
+        bpm: settled(bpm)?,
+        voiceover: settled(voiceover)?,
+        recording: settled(recording)?,
+        cues: cues?,
+    })
+}
+
+/// Paths in place of words.
+fn recording(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Text> {
+    if node.as_text().is_some() {
+        return asset(node, m).map(Text::Plain);
+    }
+    let Text::Localised(files) = text(node, known, "a recording", m)? else { return None };
+    let mut paths = BTreeMap::new();
+    for locale in files.into_keys() {
+        let path = node.get(locale.as_str()).and_then(|n| asset(n, m))?;
+        paths.insert(locale, path);
+    }
+    Some(Text::Localised(paths))
+}
+
+fn cue(node: &Node, m: &mut Mistakes) -> Option<Cue> {
+    let mut f = Fields::of(node, "a cue", m)?;
+    let file = f.require("file", "a file of the studio, like `assets/whoosh.wav`").and_then(|n| asset(n, m));
+    let at = f.require("at", "seconds from the start of the spot");
+    let at = at.and_then(|n| m.number(n, "seconds from the start of the spot", 0.0..=LATEST_CUE));
+    f.finish(m);
+    Some(Cue { file: file?, at: at? })
+}
+
+pub(super) fn codes(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Codes> {
+    let mut f = Fields::of(node, "the codes", m)?;
+    let ad_id = f.get("ad_id").map(|n| code(n, known, "an Ad-ID like `ABCD1234567H`", is_ad_id, m));
+    let clock = "a clock number like `AAA/BBCC001/030`";
+    let clock_number = f.get("clock_number").map(|n| code(n, known, clock, is_clock_number, m));
+    f.finish(m);
+    Some(Codes { ad_id: settled(ad_id)?, clock_number: settled(clock_number)? })
+}
+
+fn code(node: &Node, known: &Known, expected: &str, fits: fn(&str) -> bool, m: &mut Mistakes) -> Option<Text> {
+    let codes = text(node, known, expected, m)?;
+    let all: Vec<(&Node, &str)> = match &codes {
+        Text::Plain(code) => vec![(node, code)],
+        Text::Localised(codes) => {
+            codes.iter().map(|(l, c)| (node.get(l.as_str()).unwrap_or(node), c.as_str())).collect()
+        }
+    };
+    let mut right = true;
+    for (node, code) in all {
+        if !fits(code) {
+            m.push(node.mistake("bad-code", format!("`{code}` is none")).expected(expected));
+            right = false;
+        }
+    }
+    right.then_some(codes)
+}
+
+/// Eleven capital letters and digits, not beginning with 0, and maybe an `H`.
+fn is_ad_id(code: &str) -> bool {
+    let bytes = code.as_bytes();
+    let plain = |b: &u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+    (bytes.len() == 11 || bytes.len() == 12 && bytes[11] == b'H') && bytes[..11].iter().all(plain) && bytes[0] != b'0'
+}
+
+/// Three, four and three, and three digits, between slashes.
+fn is_clock_number(code: &str) -> bool {
+    let parts: Vec<&[u8]> = code.split('/').map(str::as_bytes).collect();
+    let [agency, product, seconds] = parts.as_slice() else { return false };
+    agency.len() == 3
+        && agency.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+        && product.len() == 7
+        && product[..4].iter().all(u8::is_ascii_uppercase)
+        && product[4..].iter().all(u8::is_ascii_digit)
+        && seconds.len() == 3
+        && seconds.iter().all(u8::is_ascii_digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_by_pattern() {
+        fn check(code: &str, ad_id: bool, clock: bool) {
+            assert_eq!((is_ad_id(code), is_clock_number(code)), (ad_id, clock), "{code}");
+        }
+        check("ABCD1234567", true, false);
+        check("ABCD1234567H", true, false);
+        check("0BCD1234567", false, false);
+        check("abcd1234567", false, false);
+        check("AAA/BBCC001/030", false, true);
+        check("AAA/BBCC001/30", false, false);
+        check("", false, false);
+    }
+}
