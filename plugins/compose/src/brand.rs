@@ -54,11 +54,13 @@ pub struct Fonts {
     pub display: String,
     /// For everything else.
     pub text: String,
+    /// Tried in this order for characters that the two above lack, before the fonts that come with Spotloom.
+    pub fallback: Vec<String>,
 }
 
 impl Default for Fonts {
     fn default() -> Self {
-        Self { display: "Sora".into(), text: "Manrope".into() }
+        Self { display: "Sora".into(), text: "Manrope".into(), fallback: Vec::new() }
     }
 }
 
@@ -73,6 +75,22 @@ pub struct Logo {
     /// The mark without the name, where there is one.
     #[serde(default)]
     pub mark: Option<PathBuf>,
+    /// What stays free around the logo, as a fraction of its height: no text comes closer. 0 to 2.
+    #[serde(default = "default_clear_space")]
+    #[schemars(range(min = 0, max = 2))]
+    pub clear_space: f64,
+}
+
+fn default_clear_space() -> f64 {
+    0.25
+}
+
+impl Logo {
+    /// Key and file of each variant.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let always = [("logo-light", &self.light), ("logo-dark", &self.dark)];
+        always.into_iter().chain(self.mark.iter().map(|m| ("mark", m))).map(|(key, file)| (key, file.as_path()))
+    }
 }
 
 impl Brand {

@@ -3,6 +3,8 @@
 use spotloom_plugin_sdk::api::Failure;
 use thiserror::Error;
 
+use crate::colour::Rgb;
+
 /// A mistake in what was given. Never a defect of ours: those are bugs.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -24,11 +26,26 @@ pub enum Error {
     )]
     TextDoesNotFit { name: String, text: String, width: f64, height: f64, min_size: f64 },
 
-    #[error("the text `{name}` has the character {character:?} (U+{:04X}), which neither {font} nor the other fonts have", *character as u32)]
-    MissingGlyph { name: String, character: char, font: String },
+    #[error(
+        "the text `{name}` has the character {character:?} (U+{:04X}), which neither {font} nor the other fonts have{}",
+        *character as u32,
+        package.map(|p| format!("; {p} is not installed")).unwrap_or_default()
+    )]
+    MissingGlyph {
+        name: String,
+        character: char,
+        font: String,
+        /// The Debian package that should have it.
+        package: Option<&'static str>,
+    },
 
     #[error("the font family {family} is not installed; there are: {known}")]
     MissingFont { family: String, known: String },
+
+    #[error(
+        "the text `{name}` in {colour} has a contrast of {contrast:.1}:1 on what the look puts under it; 4.5:1 is needed"
+    )]
+    Contrast { name: String, colour: Rgb, contrast: f64 },
 
     #[error("the text `{name}` says \"{word}\", which the brand {brand} does not want to say")]
     ForbiddenWord { name: String, word: String, brand: String },
@@ -46,12 +63,13 @@ impl Error {
             Self::TextDoesNotFit { .. } => "text-does-not-fit",
             Self::MissingGlyph { .. } => "missing-glyph",
             Self::MissingFont { .. } => "missing-font",
+            Self::Contrast { .. } => "contrast-too-low",
             Self::ForbiddenWord { .. } => "forbidden-word",
         }
     }
 
-    fn hint(&self) -> &'static str {
-        match self {
+    fn hint(&self) -> String {
+        let hint = match self {
             Self::Param { .. } => {
                 "correct it under this stage's `with:` in the pipeline, or in the brief it comes from"
             }
@@ -59,17 +77,33 @@ impl Error {
             Self::Look { .. } => "correct the SVG file; templates/overlays/README.md says what a look may contain",
             Self::Image { .. } => "give a PNG, JPEG or SVG file of at most 8192 pixels a side, with texts as outlines",
             Self::TextDoesNotFit { .. } => "shorten the text for this language, or choose a look with more room",
-            Self::MissingGlyph { .. } => {
+            Self::MissingGlyph { package: Some(package), .. } => {
+                return format!(
+                    "install it on every machine that composes (apt-get install {package}), put a font that has the \
+                     character into the brand's fonts/ folder, or replace the character"
+                );
+            }
+            Self::MissingGlyph { package: None, .. } => {
                 "replace the character, or put a font that has it into the brand's fonts/ folder"
             }
             Self::MissingFont { .. } => "put the font file into the brand's fonts/ folder, or name one that is there",
+            Self::Contrast { .. } => {
+                "make `ink` darker or `paper` lighter in brand.yaml, change the colour under the text, or choose another look"
+            }
             Self::ForbiddenWord { .. } => "reword the text, or change `forbidden-words` in brand.yaml",
-        }
+        };
+        hint.into()
+    }
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Self::new(error.code(), error.to_string()).hint(error.hint())
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::new(error.code(), error.to_string()).hint(error.hint())
+        Self::from(&error)
     }
 }

@@ -50,6 +50,10 @@ pub struct Params {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub poster_at: Option<f64>,
+    /// Draws the sheet of the brand kit in place of an ad: only `brand` is read, `poster` is the sheet, and its fact
+    /// `mistakes` lists what is wrong with the kit. For `spotloom validate`.
+    #[serde(default)]
+    pub brand_sheet: bool,
 }
 
 /// One scene of the storyboard.

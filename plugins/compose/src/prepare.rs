@@ -26,6 +26,7 @@ const MAX_LOOK: u64 = 1 << 20;
 pub struct Design {
     pub layers: Vec<Layer>,
     pub ink: Rgb,
+    pub paper: Rgb,
     pub rtl: bool,
 }
 
@@ -48,10 +49,8 @@ pub fn prepare(params: &Params, timeline: &Timeline, run: &Run) -> Result<Design
     brand.check_words(copy.iter().map(|(k, v)| (k.as_str(), v.as_str())).chain(headlines.map(|h| ("headline", h))))?;
 
     let mut pictures = Pictures::default();
-    pictures.add("brand:logo-light", &confined(folder, &brand.logo.light)?)?;
-    pictures.add("brand:logo-dark", &confined(folder, &brand.logo.dark)?)?;
-    if let Some(mark) = &brand.logo.mark {
-        pictures.add("brand:mark", &confined(folder, mark)?)?;
+    for (key, file) in brand.logo.files() {
+        pictures.add(&format!("brand:{key}"), &confined(folder, file)?)?;
     }
     if let Some(product) = run.input("product") {
         pictures.add("product", &product.path)?;
@@ -61,18 +60,24 @@ pub fn prepare(params: &Params, timeline: &Timeline, run: &Run) -> Result<Design
     }
 
     let rtl = reads_right_to_left(&params.locale);
-    let db = fonts::load(&folder.join("fonts"))?;
-    let typesetter = Arc::new(Mutex::new(Typesetter::new(db, &params.locale)));
+    let db = fonts::collect(&folder.join("fonts"))?;
+    let typesetter = Typesetter::new(db, &params.locale).with_fallback(&brand.fonts.fallback)?;
+    let typesetter = Arc::new(Mutex::new(typesetter));
     let look = run.require("look")?;
     let name = look.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let source = read_look(&name, &look.path)?;
     let view = view(params, timeline, &brand, copy, &pictures, rtl);
     let filled = template::fill(&name, &source, &view, &brand, &typesetter)?;
-    let scope = Scope { look: &name, timeline, pictures: &pictures, fonts: &brand.fonts, typesetter: &typesetter, rtl };
+    let page = (view.width as f32, view.height as f32);
+    let scope =
+        Scope { look: &name, timeline, pictures: &pictures, fonts: &brand.fonts, typesetter: &typesetter, rtl, page };
     let sources = svg::layers(&filled, &scope)?;
+    for (key, png) in template::lock(&typesetter).emoji() {
+        pictures.add_png(key, png.clone());
+    }
     let size = (params.width as usize, params.height as usize);
     let layers = draw_all(&name, sources, &pictures, size, run)?;
-    Ok(Design { layers, ink: brand.colours.ink, rtl })
+    Ok(Design { layers, ink: brand.colours.ink, paper: brand.colours.paper, rtl })
 }
 
 /// Draws the layers on all threads, keeping their order.
@@ -193,7 +198,7 @@ fn view(
 }
 
 /// Whether a language is written from right to left.
-fn reads_right_to_left(locale: &str) -> bool {
+pub(crate) fn reads_right_to_left(locale: &str) -> bool {
     let mut subtags = locale.split('-');
     let language = subtags.next().unwrap_or_default().to_lowercase();
     match subtags.find(|s| s.len() == 4) {

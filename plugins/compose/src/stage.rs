@@ -9,10 +9,13 @@ use spotloom_plugin_sdk::api::Output;
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::composer::{Composer, Setup};
+use crate::legible;
+use crate::look::layer::Layer;
 use crate::params::Params;
 use crate::picture::footage::clip_seconds;
 use crate::poster;
-use crate::prepare::prepare;
+use crate::prepare::{Design, prepare};
+use crate::sheet;
 use crate::timeline::{Timeline, in_range};
 
 /// The stage `compose`.
@@ -35,6 +38,9 @@ impl Stage for Compose {
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
+        if params.brand_sheet {
+            return brand_sheet(run);
+        }
         let clips: Vec<PathBuf> = run.inputs("clips").iter().map(|a| a.path.clone()).collect();
         if clips.is_empty() {
             run.require("clips")?;
@@ -44,25 +50,42 @@ impl Stage for Compose {
         let lengths = clips.iter().map(|c| clip_seconds(c)).collect::<Result<Vec<_>, _>>().map_err(media_failure)?;
         let timeline = Timeline::new(&params, &lengths)?;
         let poster_frame = poster_frame(&timeline, params.poster_at)?;
-        let design = prepare(&params, &timeline, run)?;
+        let Design { mut layers, ink, paper, rtl } = prepare(&params, &timeline, run)?;
         run.check_cancelled()?;
 
         let (width, height) = (params.width as usize, params.height as usize);
         let format = FrameFormat::new(params.width, params.height, Pixel::Yuv420p);
         let (fps, frames) = (timeline.fps, timeline.frames);
-        let mut composer = Composer::new(Setup {
-            timeline,
-            clips,
-            layers: design.layers,
+        let setup = |layers: Vec<Layer>| Setup {
+            timeline: timeline.clone(),
+            clips: clips.clone(),
+            layers,
             width,
             height,
             push: params.push,
             grain: params.grain,
-            dip: design.ink.to_yuv(),
-            rtl: design.rtl,
+            dip: ink.to_yuv(),
+            rtl,
             background: params.end_card.background,
             threads: run.threads(),
-        });
+        };
+        let mut footage = Composer::new(setup(Vec::new()));
+        let last_of_scenes = timeline.number(timeline.scenes_end()).saturating_sub(1);
+        let mut card_begun = false;
+        legible::ensure(&mut layers, &timeline, (width, height), &[ink, paper], |number| {
+            run.check_cancelled()?;
+            run.progress(number, frames, "looking at what is under the texts");
+            let mut frame = Frame::new(format);
+            // The card's ground is made from the last scene's last picture.
+            if number > last_of_scenes && !card_begun {
+                card_begun = true;
+                footage.paint(last_of_scenes, &mut frame).map_err(media_failure)?;
+            }
+            footage.paint(number, &mut frame).map_err(media_failure)?;
+            Ok(frame)
+        })?;
+        drop(footage);
+        let mut composer = Composer::new(setup(layers));
         let mezzanine = run.scratch().join("mezzanine.mkv");
         let poster = run.scratch().join("poster.png");
         let options = WriteOptions { codec: Mezzanine::Visual, format, fps, threads: run.threads() };
@@ -106,6 +129,12 @@ impl Stage for Compose {
             .fact("frames", written.frames)
             .fact("seconds", written.seconds))
     }
+}
+
+fn brand_sheet(run: &Run) -> Result<Outputs, Failure> {
+    let path = run.scratch().join("brand-sheet.png");
+    let mistakes = sheet::draw(&run.require("brand")?.path, &path)?;
+    Ok(Outputs::new().file("poster", path, "image/png").fact("mistakes", mistakes))
 }
 
 fn check(params: &Params) -> Result<(), Failure> {

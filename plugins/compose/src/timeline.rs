@@ -117,6 +117,12 @@ impl Timeline {
         frame as f64 * f64::from(self.fps.1) / f64::from(self.fps.0)
     }
 
+    /// The frame that is shown at `t` seconds.
+    #[must_use]
+    pub fn number(&self, t: f64) -> u64 {
+        (t.max(0.0) * f64::from(self.fps.0) / f64::from(self.fps.1)) as u64
+    }
+
     /// What the footage shows at `t` seconds.
     #[must_use]
     pub fn showing(&self, t: f64) -> Showing {

@@ -1,6 +1,7 @@
 //! A drawn layer, and where its picture goes at an instant.
 
 use crate::look::motion::Motion;
+use crate::look::svg::TextMark;
 use crate::picture::blend::Placement;
 use crate::picture::sprite::Sprite;
 
@@ -8,12 +9,20 @@ use crate::picture::sprite::Sprite;
 #[derive(Clone, Debug)]
 pub struct Layer {
     pub id: String,
+    /// The group of the look it comes from.
+    pub group: String,
     pub motion: Motion,
     pub sprite: Sprite,
     /// Left, top, right, bottom of its resting box in pixels of the picture.
     pub resting: [f32; 4],
     /// Pixels per unit of the look.
     pub unit: f32,
+    /// Where a text that is written ends after each letter, in pixels of the picture.
+    pub letters: Vec<f32>,
+    /// Texts that have to be readable; their boxes are in pixels of the picture.
+    pub texts: Vec<TextMark>,
+    /// The picture without those texts, where there is anything else in it.
+    pub ground: Option<Sprite>,
     /// Whether it hides the whole picture while at rest.
     pub covers: bool,
 }
@@ -28,12 +37,23 @@ impl Layer {
         if opacity == 0 || pose.scale <= 0.01 {
             return None;
         }
-        let clip = pose.inset.map(|[l, t, r, b]| {
+        let mut clip = pose.inset.map(|[l, t, r, b]| {
             let (w, h) = (right - left, bottom - top);
             // An edge that nothing is cut from keeps a little air for what reaches over the box.
             let air = |cut: f32, side: f32| if cut > 0.0 { cut * side } else { -2.0 };
             [left + air(l, w), top + air(t, h), right - air(r, w), bottom - air(b, h)]
         });
+        if pose.typed < 1.0 && !self.letters.is_empty() {
+            let written = (pose.typed * self.letters.len() as f32) as usize;
+            let edge = *self.letters.get(written.checked_sub(1)?)?;
+            // Letters go up from left to right, or down from right to left.
+            let rightwards = self.letters.first() <= self.letters.last();
+            clip = Some(if rightwards {
+                [left - 2.0, top - 2.0, edge, bottom + 2.0]
+            } else {
+                [edge, top - 2.0, right + 2.0, bottom + 2.0]
+            });
+        }
         let offset = (pose.offset.0 * self.unit, pose.offset.1 * self.unit);
         Some(Placement { opacity, offset, scale: pose.scale, clip })
     }

@@ -1,8 +1,11 @@
 //! A look: one SVG file with template expressions, from which every layer of graphics over the footage is made.
 
+pub mod count;
+mod group;
 pub mod layer;
 pub mod motion;
 pub mod pictures;
+mod place;
 pub mod raster;
 pub mod svg;
 pub mod template;

@@ -39,6 +39,11 @@ impl Pictures {
         Ok(())
     }
 
+    /// Makes a PNG of our own known, such as a glyph in colour.
+    pub fn add_png(&mut self, key: &str, data: Vec<u8>) {
+        self.0.insert(key.into(), Picture { kind: ImageKind::PNG(Arc::new(data)), ratio: 1.0 });
+    }
+
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Picture> {
         self.0.get(key)

@@ -12,7 +12,7 @@ fn the_built_in_looks_work_in_every_aspect_language_and_with_and_without_a_produ
     let clips =
         [clip(folder.path(), "a.mkv", (128, 72), 20, |_| GREY), clip(folder.path(), "b.mkv", (128, 72), 20, |_| WHITE)];
     let arabic = json!({"headline": "ذُق الشمس", "subline": "برتقال حقيقي. ولا شيء آخر.", "cta": "اطلب الآن"});
-    for look in ["clean", "bold-type"] {
+    for look in ["clean", "bold-type", "lower-third", "price-burst", "quote", "steps"] {
         for (width, height) in [(320, 180), (180, 320), (180, 180), (176, 220)] {
             for (locale, product) in [("en", true), ("ar", false), ("ar", true)] {
                 let mut given = params(json!({"width": width, "height": height, "locale": locale}));

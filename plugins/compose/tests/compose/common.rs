@@ -42,7 +42,7 @@ pub const GREY: [u16; 3] = [500, 512, 512];
 pub fn params(changes: Value) -> Value {
     let mut all = json!({
         "width": 320, "height": 180, "fps": 10, "grain": 0, "push": 0,
-        "copy": {"headline": "Taste the sun", "subline": "Real oranges. Nothing else.", "cta": "Order now"},
+        "copy": {"headline": "Taste the sun", "subline": "Real oranges. Nothing else.", "cta": "Order now", "price": "$1.49"},
         "end-card": {"seconds": 2},
     });
     for (key, value) in changes.as_object().unwrap() {

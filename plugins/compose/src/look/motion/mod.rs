@@ -1,6 +1,10 @@
 //! How a layer comes, stays and goes: a pure function from time to pose.
 
+mod parse;
+
 use std::f64::consts::TAU;
+
+pub use self::parse::{Words, parse_animation, parse_idle, parse_time};
 
 /// Where, how big and how opaque a layer is at an instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,10 +17,12 @@ pub struct Pose {
     pub scale: f32,
     /// Shown part of the layer's resting box: what is cut off left, top, right, bottom, as fractions. `None` shows all.
     pub inset: Option<[f32; 4]>,
+    /// How much of a text is written, 0 to 1.
+    pub typed: f32,
 }
 
 impl Pose {
-    pub const REST: Self = Self { opacity: 1.0, offset: (0.0, 0.0), scale: 1.0, inset: None };
+    pub const REST: Self = Self { opacity: 1.0, offset: (0.0, 0.0), scale: 1.0, inset: None, typed: 1.0 };
 
     fn and(self, other: Self) -> Self {
         let inset = match (self.inset, other.inset) {
@@ -28,6 +34,7 @@ impl Pose {
             offset: (self.offset.0 + other.offset.0, self.offset.1 + other.offset.1),
             scale: self.scale * other.scale,
             inset,
+            typed: self.typed.min(other.typed),
         }
     }
 }
@@ -46,6 +53,10 @@ pub enum Effect {
     Scale,
     /// From much smaller, past the goal and back.
     Pop,
+    /// Letter by letter, unfaded.
+    Typewriter,
+    /// A number that counts up to what it is: a series of pictures, so no pose of its own.
+    CountUp,
 }
 
 /// Where a movement goes to.
@@ -161,6 +172,8 @@ impl Effect {
                 Pose { inset: Some(inset), ..Pose::REST }
             }
             Self::Scale => Pose { opacity: fade, scale: 0.9 + 0.1 * e, ..Pose::REST },
+            Self::Typewriter => Pose { typed: fade, ..Pose::REST },
+            Self::CountUp => Pose::REST,
             Self::Pop => Pose { opacity: (e * 2.0).clamp(0.0, 1.0), scale: 0.6 + 0.4 * e, ..Pose::REST },
         }
     }
@@ -214,158 +227,5 @@ impl Ease {
     }
 }
 
-/// Reads `rise 0.6 out-expo`: effect, seconds (0.6), ease (that of the effect).
-///
-/// # Errors
-/// Says which word was not understood and which there are.
-pub fn parse_animation(text: &str, rtl: bool) -> Result<Option<Animation>, String> {
-    let mut words = text.split_whitespace();
-    let name = words.next().unwrap_or("none");
-    let (ahead, back) = if rtl { (Side::Left, Side::Right) } else { (Side::Right, Side::Left) };
-    let effect = match name {
-        "none" => return Ok(None),
-        "fade" => Effect::Fade,
-        "slide-up" => Effect::Slide(Side::Up),
-        "slide-down" => Effect::Slide(Side::Down),
-        "slide-left" => Effect::Slide(Side::Left),
-        "slide-right" => Effect::Slide(Side::Right),
-        "slide-ahead" => Effect::Slide(ahead),
-        "slide-back" => Effect::Slide(back),
-        "rise" => Effect::Rise(Side::Up),
-        "drop" => Effect::Rise(Side::Down),
-        "rise-ahead" => Effect::Rise(ahead),
-        "wipe-up" => Effect::Wipe(Side::Up),
-        "wipe-down" => Effect::Wipe(Side::Down),
-        "wipe-left" => Effect::Wipe(Side::Left),
-        "wipe-right" => Effect::Wipe(Side::Right),
-        "wipe-ahead" => Effect::Wipe(ahead),
-        "wipe-back" => Effect::Wipe(back),
-        "scale" => Effect::Scale,
-        "pop" => Effect::Pop,
-        _ => {
-            return Err(format!(
-                "`{name}` is not an effect; there are none, fade, slide-up, -down, -left, -right, -ahead, -back, rise, \
-                 drop, rise-ahead, wipe-up, -down, -left, -right, -ahead, -back, scale, pop"
-            ));
-        }
-    };
-    let seconds = words.next().map_or(Ok(0.6), |w| number(w, 0.01, 30.0))?;
-    let usual = match effect {
-        Effect::Fade | Effect::Wipe(_) => Ease::InOut,
-        Effect::Slide(_) | Effect::Scale => Ease::OutCubic,
-        Effect::Rise(_) => Ease::OutExpo,
-        Effect::Pop => Ease::OutBack,
-    };
-    let ease = match words.next() {
-        None => usual,
-        Some("linear") => Ease::Linear,
-        Some("out-cubic") => Ease::OutCubic,
-        Some("out-expo") => Ease::OutExpo,
-        Some("out-back") => Ease::OutBack,
-        Some("in-out") => Ease::InOut,
-        Some(other) => {
-            return Err(format!("`{other}` is not an ease; there are linear, out-cubic, out-expo, out-back, in-out"));
-        }
-    };
-    Ok(Some(Animation { effect, seconds, ease }))
-}
-
-/// Reads `float 10 4` (units, seconds), `pulse 0.03 1.6` (fraction, seconds) or `grow 0.05` (fraction).
-///
-/// # Errors
-/// Says what was not understood.
-pub fn parse_idle(text: &str) -> Result<Option<Idle>, String> {
-    let mut words = text.split_whitespace();
-    let name = words.next().unwrap_or("none");
-    let mut next = |usual: f64, low: f64, high: f64| words.next().map_or(Ok(usual), |w| number(w, low, high));
-    Ok(match name {
-        "none" => None,
-        "float" => Some(Idle::Float { distance: next(10.0, 0.0, 500.0)?, period: next(4.0, 0.5, 60.0)? }),
-        "pulse" => Some(Idle::Pulse { amount: next(0.03, 0.0, 0.5)?, period: next(1.6, 0.4, 60.0)? }),
-        "grow" => Some(Idle::Grow { amount: next(0.05, -0.5, 2.0)? }),
-        _ => return Err(format!("`{name}` is not a motion; there are none, float, pulse, grow")),
-    })
-}
-
-/// Reads `1.5`, `end` or `end-1.5` as seconds within a part that is `length` long.
-///
-/// # Errors
-/// Says what was not understood.
-pub fn parse_time(text: &str, length: f64) -> Result<f64, String> {
-    let text = text.trim();
-    let seconds = match text.strip_prefix("end") {
-        Some("") => length,
-        Some(rest) => match rest.trim().strip_prefix('-') {
-            Some(before) => length - number(before, 0.0, 3600.0)?,
-            None => return Err(format!("`{text}` is not a time; expected seconds, `end` or `end-SECONDS`")),
-        },
-        None => number(text, 0.0, 3600.0)?,
-    };
-    Ok(seconds.clamp(0.0, length))
-}
-
-fn number(text: &str, low: f64, high: f64) -> Result<f64, String> {
-    match text.trim().parse::<f64>() {
-        Ok(v) if (low..=high).contains(&v) => Ok(v),
-        _ => Err(format!("`{text}` is not a number from {low} to {high}")),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn motion(enter: &str, leave: &str, rtl: bool) -> Motion {
-        Motion {
-            start: 1.0,
-            end: 5.0,
-            enter: parse_animation(enter, rtl).unwrap(),
-            leave: parse_animation(leave, rtl).unwrap(),
-            idle: None,
-            distance: 60.0,
-        }
-    }
-
-    #[test]
-    fn a_layer_is_there_from_its_start_until_before_its_end() {
-        let m = motion("none", "none", false);
-        for (t, there) in [(0.0, false), (1.0, true), (4.99, true), (5.0, false)] {
-            assert_eq!(m.pose(t, 100.0, 50.0).is_some(), there, "{t}");
-        }
-        assert_eq!(m.pose(3.0, 100.0, 50.0), Some(Pose::REST));
-    }
-
-    #[test]
-    fn effects_start_away_and_arrive() {
-        let check = |enter: &str, rtl: bool, first: Pose| {
-            let m = motion(enter, "none", rtl);
-            assert_eq!(m.pose(1.0, 100.0, 50.0), Some(first), "{enter}");
-            assert_eq!(m.pose(1.7, 100.0, 50.0), Some(Pose::REST), "{enter}");
-        };
-        let rest = Pose::REST;
-        check("fade 0.5", false, Pose { opacity: 0.0, ..rest });
-        check("slide-up 0.5", false, Pose { opacity: 0.0, offset: (0.0, 60.0), ..rest });
-        check("slide-ahead 0.5", false, Pose { opacity: 0.0, offset: (-60.0, 0.0), ..rest });
-        check("slide-ahead 0.5", true, Pose { opacity: 0.0, offset: (60.0, 0.0), ..rest });
-        check("rise 0.5", false, Pose { offset: (0.0, 50.0), inset: Some([0.0; 4]), ..rest });
-        check("wipe-ahead 0.5", false, Pose { inset: Some([0.0, 0.0, 1.0, 0.0]), ..rest });
-        check("wipe-ahead 0.5", true, Pose { inset: Some([1.0, 0.0, 0.0, 0.0]), ..rest });
-        check("wipe-up 0.5", false, Pose { inset: Some([0.0, 1.0, 0.0, 0.0]), ..rest });
-    }
-
-    #[test]
-    fn leaving_carries_on_in_the_same_direction() {
-        let m = motion("wipe-right 0.5", "wipe-right 0.5 linear", false);
-        assert_eq!(m.pose(4.75, 100.0, 50.0).unwrap().inset, Some([0.5, 0.0, 0.0, 0.0]));
-        let m = motion("slide-up 0.5", "slide-up 0.5 linear", false);
-        assert_eq!(m.pose(4.75, 100.0, 50.0).unwrap().offset, (0.0, -30.0));
-    }
-
-    #[test]
-    fn times_count_from_either_end() {
-        for (text, expected) in [("1.5", Ok(1.5)), ("end", Ok(4.0)), ("end-1", Ok(3.0)), ("9", Ok(4.0))] {
-            assert_eq!(parse_time(text, 4.0), expected);
-        }
-        assert!(parse_time("soon", 4.0).is_err());
-    }
-}
+mod tests;
