@@ -4,16 +4,12 @@ use std::path::PathBuf;
 
 use spotloom_plugin_sdk::api::Failure;
 
-use crate::contract::FamilyName;
-
 /// Why a shot could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The model or its runtime.
     #[error(transparent)]
     Onnx(#[from] spotloom_onnx::Error),
-    #[error("{model} is of the family {family:?}, which this build can't run yet")]
-    Family { model: String, family: FamilyName },
     #[error("{model} can't do this: {reason}")]
     Unable { model: String, reason: String },
     #[error("the licence of {model} ({licence}) does not allow its use in {territories}")]
@@ -34,7 +30,6 @@ impl Error {
     fn code(&self) -> &'static str {
         match self {
             Self::Onnx(error) => error.code(),
-            Self::Family { .. } => "model-family-unknown",
             Self::Unable { .. } => "model-unable",
             Self::Territory { .. } => "licence-territory",
             Self::Shot { .. } => "bad-shot",
@@ -48,7 +43,6 @@ impl Error {
     fn hint(&self) -> &'static str {
         match self {
             Self::Onnx(error) => error.hint(),
-            Self::Family { .. } => "use a model of another family; `spotloom models list` shows them",
             Self::Unable { .. } => "ask for what the model's contract lists, or use another model",
             Self::Territory { .. } => "use a model whose licence allows it, or take the place out of `territory`",
             Self::Shot { .. } => {

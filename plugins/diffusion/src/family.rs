@@ -6,6 +6,8 @@ use spotloom_onnx::Engine;
 use crate::contract::{FamilyName, Mode, Model, SchedulerName};
 use crate::error::Error;
 use crate::families::ambient::Ambient;
+use crate::families::cogvideox::CogVideoX;
+use crate::families::ltx::Ltx;
 use crate::families::wan::Wan;
 use crate::picture::Picture;
 
@@ -105,8 +107,7 @@ pub fn load(model: &Model, engine: &Engine) -> Result<Box<dyn Family>, Error> {
     match model.contract.family {
         FamilyName::Ambient => Ok(Box::new(Ambient::load(model, engine)?)),
         FamilyName::Wan => Ok(Box::new(Wan::load(model, engine)?)),
-        FamilyName::Ltx | FamilyName::CogVideoX => {
-            Err(Error::Family { model: model.contract.name.clone(), family: model.contract.family })
-        }
+        FamilyName::Ltx => Ok(Box::new(Ltx::load(model, engine)?)),
+        FamilyName::CogVideoX => Ok(Box::new(CogVideoX::load(model, engine)?)),
     }
 }

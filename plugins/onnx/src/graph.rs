@@ -234,12 +234,7 @@ impl Results {
             |reason: String| Error::Inference { model: self.model.clone(), component: self.component.clone(), reason };
         let value = self.values.iter().find(|(n, _)| n == name);
         let (_, value) = value.ok_or_else(|| failed(format!("it gave no output `{name}`")))?;
-        let read = match value.dtype().tensor_type() {
-            Some(TensorElementType::Float16) => value.try_extract_array::<f16>().map(|v| v.mapv(f16::to_f32)),
-            Some(TensorElementType::Bfloat16) => value.try_extract_array::<bf16>().map(|v| v.mapv(bf16::to_f32)),
-            _ => value.try_extract_array::<f32>().map(|v| v.to_owned()),
-        };
-        read.map_err(|e| failed(e.message().into()))
+        floats(value).map_err(|e| failed(e.message().into()))
     }
 
     /// Takes out the numbered outputs `NAME0`, `NAME1` … in their order, to feed them again.
@@ -255,10 +250,27 @@ impl Results {
     }
 }
 
+/// A value of any float as 32 bits.
+fn floats(value: &DynValue) -> ort::Result<ArrayD<f32>> {
+    match value.dtype().tensor_type() {
+        Some(TensorElementType::Float16) => value.try_extract_array::<f16>().map(|v| v.mapv(f16::to_f32)),
+        Some(TensorElementType::Bfloat16) => value.try_extract_array::<bf16>().map(|v| v.mapv(bf16::to_f32)),
+        _ => value.try_extract_array::<f32>().map(|v| v.to_owned()),
+    }
+}
+
 /// A value in the element type of its port.
 fn feed<'a>(tensor: &'a Tensor<'_>, element: TensorElementType) -> ort::Result<SessionInputValue<'a>> {
     Ok(match (tensor, element) {
-        (Tensor::Kept(kept), _) => (&kept.0).into(),
+        (Tensor::Kept(kept), _) if kept.0.dtype().tensor_type() == Some(element) => (&kept.0).into(),
+        // From a graph of another precision.
+        (Tensor::Kept(kept), TensorElementType::Float16) => {
+            Value::from_array(floats(&kept.0)?.mapv(f16::from_f32))?.into()
+        }
+        (Tensor::Kept(kept), TensorElementType::Bfloat16) => {
+            Value::from_array(floats(&kept.0)?.mapv(bf16::from_f32))?.into()
+        }
+        (Tensor::Kept(kept), _) => Value::from_array(floats(&kept.0)?)?.into(),
         (Tensor::F32(view), TensorElementType::Float16) => Value::from_array(view.mapv(f16::from_f32))?.into(),
         (Tensor::F32(view), TensorElementType::Bfloat16) => Value::from_array(view.mapv(bf16::from_f32))?.into(),
         (Tensor::F32(view), TensorElementType::Int64) => Value::from_array(view.mapv(|v| v as i64))?.into(),

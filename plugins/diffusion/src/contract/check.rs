@@ -54,6 +54,7 @@ impl Contract {
             ("latent.patch", pt.max(py).max(px), 16),
             ("prompt.tokens", self.prompt.tokens, 16_384),
             ("sampling.steps", self.sampling.steps, 16_384),
+            ("attention-heads", self.attention_heads.unwrap_or(1), 16_384),
         ];
         for (name, value, most) in counts {
             if value == 0 || value > most {

@@ -8,6 +8,7 @@ mod latent;
 mod sampling;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
 pub use spotloom_onnx::{Component, Licence};
@@ -46,6 +47,9 @@ pub struct Contract {
     pub scheduler_config: SchedulerConfig,
     /// Rotary positions that are fed to the transformer; only CogVideoX has them.
     pub rope: Option<Rope>,
+    /// Heads whose attention scores the transformer's graph writes out, tokens x tokens for each: what that takes is
+    /// reckoned before anything is loaded. Left out where attention is fused.
+    pub attention_heads: Option<usize>,
     /// Files by role; the family says which roles it needs.
     pub components: BTreeMap<String, Component>,
     /// What the text encoder reports to have understood, when it does.
@@ -104,6 +108,21 @@ pub enum Mode {
     Edit,
     /// A part of a clip is made again.
     Retake,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TextToVideo => "text-to-video",
+            Self::ImageToVideo => "image-to-video",
+            Self::FirstLast => "first-last",
+            Self::Extend => "extend",
+            Self::Loop => "loop",
+            Self::Bridge => "bridge",
+            Self::Edit => "edit",
+            Self::Retake => "retake",
+        })
+    }
 }
 
 /// What one pass gives, and what the model was trained for.

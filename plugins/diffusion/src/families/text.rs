@@ -1,9 +1,10 @@
 //! From a prompt to the text encoder's rows, as the T5 families do it.
 
 use ndarray::{Array2, ArrayD, s};
-use spotloom_onnx::{Error as ModelError, Graph, Tensor};
+use spotloom_onnx::{Error as ModelError, Port, Tensor};
 use tokenizers::{Tokenizer, TruncationParams};
 
+use super::parts::{Loader, Part};
 use crate::contract::{Mask, Model};
 use crate::error::Error;
 
@@ -25,20 +26,47 @@ pub fn tokenizer(model: &Model) -> Result<Tokenizer, Error> {
     Ok(tokenizer)
 }
 
-/// The text encoder's rows for a prompt, [1, tokens, width], and how many of them are the prompt's.
+/// The text encoder of a model, as the T5 families have it.
+#[must_use]
+pub fn encoder(model: &Model) -> Part {
+    let tokens = Some(model.contract.prompt.tokens);
+    let ids = [None, tokens];
+    let mut inputs = vec![Port::i64("input_ids", &ids)];
+    if model.contract.prompt.mask == Mask::Zeroed {
+        inputs.push(Port::i64("attention_mask", &ids).optional());
+    }
+    Part::new("text-encoder", inputs, vec![Port::float("hidden_states", &[None, tokens, None])])
+}
+
+/// What the transformer is told of a prompt.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// [1, tokens, width]
+    pub values: ArrayD<f32>,
+    /// 1 where a row is the prompt's, 0 where it is padding: [1, tokens].
+    pub mask: ArrayD<i64>,
+}
+
+/// Tokenises prompts and encodes them, one after the other; then the encoder may go.
 ///
 /// # Errors
-/// `inference-failed`.
+/// `inference-failed`, `non-finite` and what loading may say.
 pub fn encode(
-    model: &Model,
+    loader: &mut Loader,
     tokenizer: &Tokenizer,
-    encoder: &mut Graph,
-    prompt: &str,
-) -> Result<(ArrayD<f32>, usize), Error> {
-    let settings = model.contract.prompt;
+    encoder: &mut Part,
+    prompts: &[&str],
+) -> Result<Vec<Rows>, Error> {
+    let rows = prompts.iter().map(|prompt| encode_one(loader, tokenizer, encoder, prompt)).collect();
+    encoder.rest(loader);
+    rows
+}
+
+fn encode_one(loader: &mut Loader, tokenizer: &Tokenizer, encoder: &mut Part, prompt: &str) -> Result<Rows, Error> {
+    let settings = loader.model.contract.prompt;
     let cleaned = if settings.clean { clean(prompt) } else { prompt.to_owned() };
     let encoding = tokenizer.encode(cleaned, true).map_err(|e| ModelError::Inference {
-        model: model.contract.name.clone(),
+        model: loader.name(),
         component: "tokenizer".into(),
         reason: e.to_string(),
     })?;
@@ -50,15 +78,13 @@ pub fn encode(
         ids[[0, slot]] = i64::from(*id);
         mask[[0, slot]] = 1;
     }
-    let results = encoder.run(&[
-        ("input_ids", Tensor::I64(ids.view().into_dyn())),
-        ("attention_mask", Tensor::I64(mask.view().into_dyn())),
-    ])?;
-    let mut rows = results.array("hidden_states")?;
+    let inputs =
+        [("input_ids", Tensor::I64(ids.view().into_dyn())), ("attention_mask", Tensor::I64(mask.view().into_dyn()))];
+    let (mut values, _) = encoder.run(loader, &inputs, "hidden_states", &|| "the encoded prompt".into())?;
     if settings.mask == Mask::Zeroed {
-        rows.slice_mut(s![.., length.., ..]).fill(0.0);
+        values.slice_mut(s![.., length.., ..]).fill(0.0);
     }
-    Ok((rows, length))
+    Ok(Rows { values, mask: mask.into_dyn() })
 }
 
 /// A prompt as the reference cleans it: entities unescaped twice, white space joined. The reference also mends text

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub mod npz;
+pub mod parity;
 pub mod safetensors;
 
 use std::fs;

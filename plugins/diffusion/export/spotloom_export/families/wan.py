@@ -140,7 +140,7 @@ def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 512) -> Non
     sampling = {"scheduler": "unipc", "steps": 50, "shift": float(pipe.scheduler.config.flow_shift), "guidance": 5.0}
     if kind == "a14b":
         sampling |= {"guidance-low": 3.0, "boundary": float(pipe.config.boundary_ratio)}
-    image = ["image-to-video"] + ([] if kind == "ti2v" else ["first-last"])
+    image = ["image-to-video"] + ([] if kind in ("ti2v", "i2v-clip") else ["first-last"])
     modes = ["text-to-video"] * (kind == "ti2v" or not conditioned) + image * conditioned
     folder.write(
         {

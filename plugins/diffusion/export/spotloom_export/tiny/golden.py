@@ -25,7 +25,8 @@ class Golden:
         self.tensors[f"{case}.{name}"] = np.ascontiguousarray(value)
         return f"{case}.{name}"
 
-    def run(self, case: str, mode: str, pipe, noise: np.ndarray, *, prompt, negative, size, frames, facts, tensors, **call):
+    def run(self, case: str, mode: str, pipe, noise: np.ndarray, *, prompt, negative, size, frames, facts, tensors,
+            limits=None, **call):  # fmt: skip
         """One call of the pipeline. `facts` go into the case as they are, `tensors` with it; `call` to the pipeline."""
         pipe.set_progress_bar_config(disable=True)
         steps = []
@@ -55,7 +56,7 @@ class Golden:
         self.cases.append(
             {
                 "name": case, "mode": mode, "prompt": prompt, "negative": negative, "size": list(size), "frames": frames,
-                **facts, "tensors": names, "tolerance": TOLERANCE,
+                **facts, "tensors": names, "tolerance": TOLERANCE | (limits or {}),
             }
         )  # fmt: skip
         print(f"{case}: frames {frames_out.shape}, spread {spread:.3f}", flush=True)

@@ -1,0 +1,138 @@
+//! What the families of large models share, which make one clip and no more: what they refuse before anything is
+//! loaded, and small steps that are the same for all.
+
+use ndarray::{ArrayD, Axis, IxDyn, Zip};
+use spotloom_onnx::memory;
+
+use super::parts::Loader;
+use crate::contract::{Contract, Negative, SchedulerName};
+use crate::error::Error;
+use crate::family::Shot;
+use crate::noise;
+use crate::picture::Picture;
+use crate::schedulers::{Schedule, Scheduler, scheduler};
+
+/// Told of each step that is done, counted from 0, and of its latents; may end the shot by an error.
+pub type OnLatents<'a> = dyn FnMut(usize, &ArrayD<f32>) -> Result<(), Error> + 'a;
+
+/// The stream of noise that stochastic schedulers stir in; the clip's own is 0.
+pub const STIR: u32 = u32::MAX;
+
+/// Latent frames, rows and columns of a shot's clip.
+///
+/// # Errors
+/// `model-unable` for a mode that the contract does not list, a clip to be edited, a length that one clip does not
+/// have, or a size that the latents can't have.
+pub fn cells(loader: &Loader, shot: &Shot) -> Result<[usize; 3], Error> {
+    let contract = &loader.model.contract;
+    check_mode(contract, shot)?;
+    if shot.edit.is_some() {
+        return Err(loader.unable("to make a clip again; it makes new ones only"));
+    }
+    let frames = frames(loader, shot)?;
+    contract
+        .latent
+        .cells(shot.width, shot.height, frames)
+        .map_err(|reason| loader.unable(format!("a clip of {reason}")))
+}
+
+/// Refuses a mode that the contract does not list.
+///
+/// # Errors
+/// `model-unable`, naming what the model can do.
+pub fn check_mode(contract: &Contract, shot: &Shot) -> Result<(), Error> {
+    if contract.modes.contains(&shot.mode) {
+        return Ok(());
+    }
+    let can = contract.modes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    Err(Error::Unable { model: contract.name.clone(), reason: format!("{}; it can do {can}", shot.mode) })
+}
+
+/// Frames of the clip: what the shot wants, filled up to what the model makes.
+///
+/// # Errors
+/// `model-unable` when that is more than one clip.
+pub fn frames(loader: &Loader, shot: &Shot) -> Result<usize, Error> {
+    let contract = &loader.model.contract;
+    let most = contract.video.frames.max(contract.latent.whole(contract.video.frames));
+    // The stage asks for two frames more than it shows.
+    if shot.frames > most + 2 {
+        let seconds = most as f64 / contract.video.fps;
+        return Err(loader.unable(format!("a shot of {} frames; one clip has {most} ({seconds:.1} s)", shot.frames)));
+    }
+    Ok(contract.latent.whole(shot.frames).min(most))
+}
+
+/// The noise that a clip starts from: the shot's own, or the seed's.
+///
+/// # Errors
+/// `model-unable` when the shot's has another shape, `tensor-too-large`.
+pub fn noise(loader: &Loader, shot: &Shot, shape: &[usize]) -> Result<ArrayD<f32>, Error> {
+    memory::check_elements("the latents", shape)?;
+    match &shot.noise {
+        Some(noise) if noise.shape() == shape => Ok(noise.clone()),
+        Some(noise) => Err(loader.unable(format!("noise of {:?} for latents of {shape:?}", noise.shape()))),
+        None => Ok(noise::normal(shot.seed, 0, shape)),
+    }
+}
+
+/// The prompt, and with guidance the one to lead away from.
+#[must_use]
+pub fn prompts<'a>(contract: &Contract, shot: &'a Shot) -> Vec<&'a str> {
+    let away = match contract.prompt.negative {
+        Negative::Used => shot.negative_prompt.as_str(),
+        Negative::Ignored => "",
+    };
+    let guided = shot.guidance > 1.0 || shot.guidance_low.is_some_and(|g| g > 1.0);
+    if guided { vec![&shot.prompt, away] } else { vec![&shot.prompt] }
+}
+
+/// A shot's scheduler, of those that fit what the family predicts.
+///
+/// # Errors
+/// `bad-params` for another, or a configuration that is not supported.
+pub fn schedule(
+    contract: &Contract,
+    shot: &Shot,
+    tokens: Option<usize>,
+    fitting: &[SchedulerName],
+) -> Result<Box<dyn Scheduler>, Error> {
+    let wrong = |expected: String| Error::Param { name: "scheduler", value: shot.scheduler.to_string(), expected };
+    if !fitting.contains(&shot.scheduler) {
+        let names = fitting.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return Err(wrong(format!("expected one that fits what this family predicts: {names}")));
+    }
+    let config = &contract.scheduler_config;
+    scheduler(&Schedule { name: shot.scheduler, steps: shot.steps, shift: shot.shift, tokens, config }).map_err(wrong)
+}
+
+/// Classifier-free guidance: from what `away` predicts through what `towards` predicts and beyond.
+pub fn guide(towards: &mut ArrayD<f32>, away: &ArrayD<f32>, guidance: f32) {
+    Zip::from(towards).and(away).for_each(|c, u| *c = u + guidance * (*c - u));
+}
+
+/// Pictures as a video, [1, 3, pictures, height, width], with `frames` in all; those that are not given are grey.
+#[must_use]
+pub fn video(pictures: &[(usize, &Picture)], frames: usize, width: usize, height: usize) -> ArrayD<f32> {
+    let mut video = ArrayD::zeros(IxDyn(&[1, 3, frames, height, width]));
+    let mut clip = video.index_axis_mut(Axis(0), 0);
+    for (frame, picture) in pictures {
+        for (channel, plane) in picture.planes().enumerate() {
+            let mut target = clip.index_axis_mut(Axis(0), channel);
+            target.index_axis_mut(Axis(0), *frame).iter_mut().zip(plane).for_each(|(t, s)| *t = *s);
+        }
+    }
+    video
+}
+
+/// A frame of a video, [1, 3, frames, height, width], held to the range that pictures have.
+#[must_use]
+pub fn picture(video: &ArrayD<f32>, frame: usize) -> Picture {
+    let clip = video.index_axis(Axis(0), 0);
+    let frame = clip.index_axis(Axis(1), frame);
+    Picture {
+        width: frame.shape()[2],
+        height: frame.shape()[1],
+        data: frame.iter().map(|v| v.clamp(-1.0, 1.0)).collect(),
+    }
+}

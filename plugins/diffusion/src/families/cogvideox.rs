@@ -1,0 +1,332 @@
+//! The `cogvideox` family, text to video: CogVideoX 2B, 5B and 1.5, numbered as the reference pipeline
+//! (`CogVideoXPipeline` of diffusers) goes.
+//!
+//! (1) tokenise and (2) encode the text without a mask, (3) draw noise, in whole patches over time, (4) rotary positions
+//! of the size asked for, (5) denoise along v with DDIM or SDE-DPM, guidance growing with the steps where the contract
+//! says so, (6) drop the latent frames that only filled a patch, and scale, (7) decode chunk by chunk.
+//!
+//! The decoder normalises over the frames of a chunk, so that the chunks must be the reference's: three latent frames
+//! first when their number is odd, then two and two. Memory does not grow with the clip.
+
+use std::collections::VecDeque;
+
+use ndarray::{Array2, ArrayD, Axis, Slice};
+use spotloom_onnx::{Engine, Kept, Port, Tensor, memory};
+use tokenizers::Tokenizer;
+
+use super::clip::{self, OnLatents};
+use super::parts::{Loader, Part};
+use super::text::{self, Rows};
+use crate::contract::{Contract, Model, Rope, SchedulerName};
+use crate::error::Error;
+use crate::family::{Family, Frames, Shot, Step};
+use crate::noise;
+use crate::picture::Picture;
+use crate::schedulers::Draw;
+
+/// Channels of the decoder's layers at full size.
+const DECODER_WIDTH: usize = 128;
+/// Latent frames of every chunk but the first, which has one more when their number is odd.
+const CHUNK: usize = 2;
+/// Base of the rotary frequencies.
+const THETA: f32 = 10_000.0;
+/// Schedulers that know v.
+const FITTING: [SchedulerName; 2] = [SchedulerName::Ddim, SchedulerName::SdeDpm];
+
+/// A model of this family.
+pub struct CogVideoX {
+    loader: Loader,
+    tokenizer: Tokenizer,
+    text_encoder: Part,
+    transformer: Part,
+    /// For a first chunk of one, two and three latent frames.
+    decoder_first: [Part; 3],
+    decoder_next: Part,
+}
+
+impl CogVideoX {
+    /// Reads the tokenizer and sees that every component is there; graphs are loaded when they are needed.
+    ///
+    /// # Errors
+    /// `model-contract-invalid`, `model-file-missing` and its kin, `not-enough-memory`.
+    pub fn load(model: &Model, engine: &Engine) -> Result<Self, Error> {
+        const FIRST: [&str; 3] = ["vae-decoder-first-1", "vae-decoder-first-2", "vae-decoder-first-3"];
+        let contract = &model.contract;
+        let roles = [&["text-encoder", "transformer", "vae-decoder-next"][..], &FIRST].concat();
+        let loader = Loader::new(model, engine, &roles)?;
+        let channels = Some(contract.latent.channels);
+        let (any, tokens) = (None, Some(contract.prompt.tokens));
+        let latents = Port::float("latents", &[any, any, channels, any, any]);
+        let mut inputs = vec![latents, Port::float("text", &[any, tokens, any]), Port::number("timestep", &[any])];
+        if let Some(rope) = contract.rope {
+            let positions = [any, Some(rope.head_dim)];
+            inputs.extend([Port::float("rope_cos", &positions), Port::float("rope_sin", &positions)]);
+        }
+        let decoder = |role, frames, caches: Option<Port>| {
+            let chunk = Port::float("latents", &[any, channels, Some(frames), any, any]);
+            let video = Port::float("video", &[any, Some(3), any, any, any]);
+            let inputs = std::iter::once(chunk).chain(caches).collect();
+            Part::new(role, inputs, vec![video, Port::numbered("cache_out_")])
+        };
+        Ok(Self {
+            loader,
+            tokenizer: text::tokenizer(model)?,
+            text_encoder: text::encoder(model),
+            transformer: Part::new(
+                "transformer",
+                inputs,
+                vec![Port::float("prediction", &[any, any, channels, any, any])],
+            ),
+            decoder_first: [1, 2, 3].map(|frames| decoder(FIRST[frames - 1], frames, None)),
+            decoder_next: decoder("vae-decoder-next", CHUNK, Some(Port::numbered("cache_"))),
+        })
+    }
+
+    fn contract(&self) -> &Contract {
+        &self.loader.model.contract
+    }
+
+    /// 1 and 2. The text encoder's rows of each prompt.
+    ///
+    /// # Errors
+    /// `inference-failed`, `non-finite` and what loading may say.
+    pub fn encode_text(&mut self, prompts: &[&str]) -> Result<Vec<Rows>, Error> {
+        text::encode(&mut self.loader, &self.tokenizer, &mut self.text_encoder, prompts)
+    }
+
+    /// 4 and 5. From noise, [1, latent frames, channels, rows, columns], to latents of the same shape. Stochastic
+    ///          schedulers `draw`.
+    ///
+    /// # Errors
+    /// `bad-params`, `inference-failed`, `non-finite`, and what `on_step` returned.
+    pub fn denoise(
+        &mut self,
+        shot: &Shot,
+        text: &[Rows],
+        noise: ArrayD<f32>,
+        draw: &mut Draw<'_>,
+        on_step: &mut OnLatents<'_>,
+    ) -> Result<ArrayD<f32>, Error> {
+        let contract = self.contract();
+        let [pt, py, px] = contract.latent.patch;
+        let patches = [noise.shape()[1] / pt, noise.shape()[3] / py, noise.shape()[4] / px];
+        let rope = contract.rope.map(|rope| positions(rope, patches, pt > 1).map(Array2::into_dyn));
+        let dynamic = contract.sampling.dynamic_guidance;
+        let mut scheduler = clip::schedule(contract, shot, None, &FITTING)?;
+        let mut sample = noise;
+        for step in 0..shot.steps {
+            let time = scheduler.times()[step];
+            let times = ArrayD::from_elem(vec![1], time as i64);
+            let mut predict = |rows: &Rows| {
+                let mut inputs = vec![
+                    ("latents", Tensor::F32(sample.view())),
+                    ("text", Tensor::F32(rows.values.view())),
+                    ("timestep", Tensor::I64(times.view())),
+                ];
+                if let Some([cos, sin]) = &rope {
+                    inputs.extend([("rope_cos", Tensor::F32(cos.view())), ("rope_sin", Tensor::F32(sin.view()))]);
+                }
+                let place = || format!("denoising step {} of {}", step + 1, shot.steps);
+                Ok::<_, Error>(self.transformer.run(&mut self.loader, &inputs, "prediction", &place)?.0)
+            };
+            let mut prediction = predict(&text[0])?;
+            if let Some(away) = text.get(1).filter(|_| shot.guidance > 1.0) {
+                let guidance = if dynamic { growing(shot.guidance, shot.steps, time) } else { shot.guidance };
+                clip::guide(&mut prediction, &predict(away)?, guidance);
+            }
+            scheduler.step(step, prediction, &mut sample, draw);
+            on_step(step, &sample)?;
+        }
+        self.transformer.rest(&self.loader);
+        Ok(sample)
+    }
+
+    /// 6 and 7. The `frames` of denoised latents, as they are asked for.
+    pub fn frames<'a>(&'a mut self, latents: &ArrayD<f32>, frames: usize) -> Box<dyn Frames + 'a> {
+        let latents = self.scaled(latents, frames);
+        Box::new(CogShot { work: None, decoding: Decoding { latents, ..Decoding::default() }, model: self })
+    }
+
+    /// 6. [1, channels, latent frames, rows, columns], scaled for the decoder, without those that filled a patch: they
+    ///    come first.
+    fn scaled(&self, latents: &ArrayD<f32>, frames: usize) -> ArrayD<f32> {
+        let latent = &self.contract().latent;
+        let surplus = latents.shape()[1].saturating_sub(latent.frames(frames));
+        let shown = latents.slice_axis(Axis(1), Slice::from(surplus..));
+        let mut turned = shown.permuted_axes(vec![0, 2, 1, 3, 4]).as_standard_layout().into_owned();
+        latent.denormalise(&mut turned);
+        turned
+    }
+
+    /// 7. The frames of the next chunk.
+    fn decode(&mut self, decoding: &mut Decoding) -> Result<(), Error> {
+        let Decoding { latents, decoded, caches, ready } = decoding;
+        let left = latents.shape()[2] - *decoded;
+        let (part, count) = match *decoded {
+            0 => {
+                let count = if left == 1 { 1 } else { CHUNK + left % CHUNK };
+                (&mut self.decoder_first[count - 1], count)
+            }
+            _ => (&mut self.decoder_next, CHUNK),
+        };
+        let range = Slice::from(*decoded..*decoded + count);
+        let chunk = latents.slice_axis(Axis(2), range).as_standard_layout().into_owned();
+        let (video, mut results) = {
+            let names: Vec<String> = (0..caches.len()).map(|i| format!("cache_{i}")).collect();
+            let mut inputs = vec![("latents", Tensor::F32(chunk.view()))];
+            inputs.extend(names.iter().zip(&*caches).map(|(name, cache)| (name.as_str(), Tensor::Kept(cache))));
+            part.run(&mut self.loader, &inputs, "video", &|| "the decoded frames".into())?
+        };
+        *caches = results.keep("cache_out_");
+        *decoded += count;
+        ready.extend((0..video.shape()[2]).map(|frame| clip::picture(&video, frame)));
+        Ok(())
+    }
+
+    fn parts(&mut self) -> impl Iterator<Item = &mut Part> {
+        let Self { text_encoder, transformer, decoder_first, decoder_next, .. } = self;
+        [text_encoder, transformer, decoder_next].into_iter().chain(decoder_first)
+    }
+}
+
+/// Guidance that grows along the steps, as the reference has it, which mixes the time of training (0 to 999) with the
+/// number of steps: 1 at least, the double of what was asked for and 1 more at most.
+fn growing(guidance: f32, steps: usize, time: f64) -> f32 {
+    let steps = steps as f64;
+    let way = ((steps - time) / steps).powi(5);
+    (1.0 + f64::from(guidance) * (1.0 - (std::f64::consts::PI * way).cos()) / 2.0) as f32
+}
+
+/// 4. Cosines and sines of each token's place, [tokens, head width] each; columns count fastest.
+///
+/// A quarter of a head turns with time, three eighths with rows and with columns. Models without patches over time
+/// squeeze the grid into the one they were trained on, cut from its middle; the others count its cells.
+fn positions(rope: Rope, patches: [usize; 3], counted: bool) -> [Array2<f32>; 2] {
+    let [_, rows, columns] = patches;
+    let (top, left, high, wide) = crop(rope, rows, columns);
+    let spread = |start: f64, length: f64, count: usize, at: usize| {
+        let last = (start + length) * (count as f64 - 1.0) / count as f64;
+        let step = if count > 1 { (last - start) / (count as f64 - 1.0) } else { 0.0 };
+        (start + step * at as f64) as f32
+    };
+    let quarter = rope.head_dim / 4;
+    let rest = rope.head_dim / 8 * 3;
+    let angle = |token: usize, feature: usize| {
+        let (row, column) = (token / columns % rows, token % columns);
+        let (place, width, feature) = if feature < quarter {
+            ((token / (rows * columns)) as f32, quarter, feature)
+        } else if feature < quarter + rest {
+            let place = if counted { row as f32 } else { spread(top, high, rows, row) };
+            (place, rest, feature - quarter)
+        } else {
+            let place = if counted { column as f32 } else { spread(left, wide, columns, column) };
+            (place, rest, feature - quarter - rest)
+        };
+        let exponent = (feature / 2 * 2) as f32 / width as f32;
+        place * (1.0 / THETA.powf(exponent))
+    };
+    let shape = (patches.iter().product(), rope.head_dim);
+    let angles = Array2::from_shape_fn(shape, |(token, feature)| angle(token, feature));
+    [angles.mapv(f32::cos), angles.mapv(f32::sin)]
+}
+
+/// Where in the trained grid one of another shape lies, largest and centred: top, left, height, width.
+fn crop(rope: Rope, rows: usize, columns: usize) -> (f64, f64, f64, f64) {
+    let (base_rows, base_columns) = (rope.base_height as f64, rope.base_width as f64);
+    let (rows, columns) = (rows as f64, columns as f64);
+    let (high, wide) = if rows / columns > base_rows / base_columns {
+        (base_rows, (base_rows / rows * columns).round_ties_even())
+    } else {
+        ((base_columns / columns * rows).round_ties_even(), base_columns)
+    };
+    let middle = |base: f64, length: f64| ((base - length) / 2.0).round_ties_even();
+    (middle(base_rows, high), middle(base_columns, wide), high, wide)
+}
+
+impl Family for CogVideoX {
+    fn begin<'a>(&'a mut self, shot: &Shot) -> Result<Box<dyn Frames + 'a>, Error> {
+        // Everything that can be refused is refused before a graph is loaded.
+        let [count, rows, columns] = clip::cells(&self.loader, shot)?;
+        if !shot.conditions.is_empty() {
+            return Err(self.loader.unable("a given picture or clip; it makes clips from text alone"));
+        }
+        let contract = self.contract();
+        let chunk = [DECODER_WIDTH, (CHUNK + 1) * contract.latent.stride[0], shot.height, shot.width];
+        let layer = memory::check_elements("the decoder's widest layer", &chunk)?;
+        let [pt, py, px] = contract.latent.patch;
+        let tokens = count / pt * (rows / py) * (columns / px) + contract.prompt.tokens;
+        let attention = self.loader.attention(tokens)?;
+        let first = self.decoder_first.iter().map(|part| (part, layer));
+        let others = [(&self.text_encoder, 0), (&self.transformer, attention), (&self.decoder_next, layer)];
+        self.loader.require(&others.into_iter().chain(first).collect::<Vec<_>>())?;
+        let shape = [1, count, contract.latent.channels, rows, columns];
+        let noise = clip::noise(&self.loader, shot, &shape)?;
+        let frames = clip::frames(&self.loader, shot)?;
+
+        self.loader.warnings.clear();
+        self.parts().for_each(Part::reset);
+        let prompts = clip::prompts(&self.loader.model.contract, shot);
+        let text = self.encode_text(&prompts)?;
+        let work = Some(Work { shot: shot.clone(), text, noise, frames });
+        Ok(Box::new(CogShot { work, decoding: Decoding::default(), model: self }))
+    }
+
+    fn clips(&self, _frames: usize) -> usize {
+        1
+    }
+}
+
+/// A shot of this family under way.
+struct CogShot<'a> {
+    model: &'a mut CogVideoX,
+    /// What is to be denoised first.
+    work: Option<Work>,
+    decoding: Decoding,
+}
+
+struct Work {
+    shot: Shot,
+    text: Vec<Rows>,
+    noise: ArrayD<f32>,
+    frames: usize,
+}
+
+/// Latents on their way to pictures.
+#[derive(Default)]
+struct Decoding {
+    /// [1, channels, latent frames, rows, columns], scaled for the decoder.
+    latents: ArrayD<f32>,
+    /// Latent frames decoded so far.
+    decoded: usize,
+    caches: Vec<Kept>,
+    ready: VecDeque<Picture>,
+}
+
+impl Frames for CogShot<'_> {
+    fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
+        if let Some(Work { shot, text, noise, frames }) = self.work.take() {
+            let mut drawn = 0;
+            // Each draw is a stream of its own, counted from the end: the clip's noise is stream 0.
+            let draw: &mut Draw<'_> = &mut |shape| {
+                drawn += 1;
+                noise::normal(shot.seed, clip::STIR - drawn, shape)
+            };
+            let on_step: &mut OnLatents<'_> = &mut |step, _| on_step(Step { clip: 1, step: step + 1 });
+            let latents = self.model.denoise(&shot, &text, noise, draw, on_step)?;
+            self.decoding.latents = self.model.scaled(&latents, frames);
+        }
+        let there = self.decoding.latents.shape().get(2).copied().unwrap_or(0);
+        if self.decoding.ready.is_empty() && self.decoding.decoded < there {
+            self.model.decode(&mut self.decoding)?;
+        }
+        Ok(self.decoding.ready.pop_front())
+    }
+
+    fn understood(&self) -> &[(String, String)] {
+        &[]
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.model.loader.warnings
+    }
+}

@@ -1,0 +1,324 @@
+//! The `ltx` family: LTX-Video, from text or from a picture, numbered as the reference pipeline
+//! (`LTXImageToVideoPipeline` of diffusers) goes.
+//!
+//! (1) tokenise and (2) encode the text without a mask, (3) draw noise, (4) encode given pictures and pin them, (5) pack
+//! latents into tokens with their coordinates, (6) denoise along a shift that grows with the tokens, pinned tokens at
+//! time 0, (7) unpack and scale, (8) decode the clip at once; a decoder that takes a time gets a little noise first.
+
+use ndarray::{Array2, Array3, ArrayD, Axis, Ix3, Slice, s};
+use spotloom_onnx::{Engine, Port, Tensor, memory};
+use tokenizers::Tokenizer;
+
+use super::clip::{self, OnLatents};
+use super::parts::{Loader, Part};
+use super::text::{self, Rows};
+use crate::contract::{Contract, Model, SchedulerName, Variant};
+use crate::error::Error;
+use crate::family::{Condition, Family, Frames, Shot, Step};
+use crate::noise;
+use crate::picture::Picture;
+use crate::schedulers::Draw;
+
+/// Channels of the decoder's layers at a quarter of the full size, the widest there are.
+const DECODER_WIDTH: usize = 128;
+/// The stream of the noise that a timed decoder gets.
+const DECODER_NOISE: u32 = u32::MAX - 1;
+/// Schedulers that walk along a velocity.
+const FITTING: [SchedulerName; 3] = [SchedulerName::FlowEuler, SchedulerName::FlowAb2, SchedulerName::UniPc];
+
+/// A model of this family.
+pub struct Ltx {
+    loader: Loader,
+    tokenizer: Tokenizer,
+    text_encoder: Part,
+    transformer: Part,
+    decoder: Part,
+    encoder: Part,
+}
+
+impl Ltx {
+    /// Reads the tokenizer and sees that every component is there; graphs are loaded when they are needed.
+    ///
+    /// # Errors
+    /// `model-contract-invalid`, `model-file-missing` and its kin, `not-enough-memory`.
+    pub fn load(model: &Model, engine: &Engine) -> Result<Self, Error> {
+        let contract = &model.contract;
+        let loader = Loader::new(model, engine, &["text-encoder", "transformer", "vae-decoder", "vae-encoder"])?;
+        if contract.latent.patch != [1, 1, 1] {
+            return Err(loader.unable("latents in patches; every model of this family has one token per latent cell"));
+        }
+        let channels = Some(contract.latent.channels);
+        let (any, tokens) = (None, Some(contract.prompt.tokens));
+        let latents = [any, any, channels];
+        let grid = Port::float("latents", &[any, channels, any, any, any]);
+        let video = Port::float("video", &[any, Some(3), any, any, any]);
+        let mut decoder = vec![grid.clone()];
+        if contract.variant == Some(Variant::Timestep) {
+            decoder.push(Port::float("timestep", &[any]));
+        }
+        Ok(Self {
+            tokenizer: text::tokenizer(model)?,
+            text_encoder: text::encoder(model),
+            transformer: Part::new(
+                "transformer",
+                vec![
+                    Port::float("latents", &latents),
+                    Port::float("text", &[any, tokens, any]),
+                    Port::number("timestep", &[any, any]),
+                    Port::number("text_mask", &[any, tokens]),
+                    Port::float("coordinates", &[any, Some(3), any]),
+                ],
+                vec![Port::float("velocity", &latents)],
+            ),
+            decoder: Part::new("vae-decoder", decoder, vec![video.clone()]),
+            encoder: Part::new(
+                "vae-encoder",
+                vec![video],
+                vec![Port::float("latents_mean", &[any, channels, any, any, any])],
+            ),
+            loader,
+        })
+    }
+
+    fn contract(&self) -> &Contract {
+        &self.loader.model.contract
+    }
+
+    /// 1 and 2. The text encoder's rows of each prompt.
+    ///
+    /// # Errors
+    /// `inference-failed`, `non-finite` and what loading may say.
+    pub fn encode_text(&mut self, prompts: &[&str]) -> Result<Vec<Rows>, Error> {
+        text::encode(&mut self.loader, &self.tokenizer, &mut self.text_encoder, prompts)
+    }
+
+    /// 4. The latents of given frames as the transformer knows them: [1, channels, latent frames, rows, columns].
+    ///
+    /// # Errors
+    /// `inference-failed`, `non-finite` and what loading may say.
+    pub fn encode_pictures(&mut self, pictures: &[Picture]) -> Result<ArrayD<f32>, Error> {
+        let (width, height) = pictures.first().map_or((0, 0), |p| (p.width, p.height));
+        let given: Vec<_> = pictures.iter().enumerate().collect();
+        let video = clip::video(&given, pictures.len(), width, height);
+        let inputs = [("video", Tensor::F32(video.view()))];
+        let place = || "the encoded picture".into();
+        let (mut latents, _) = self.encoder.run(&mut self.loader, &inputs, "latents_mean", &place)?;
+        self.encoder.rest(&self.loader);
+        self.contract().latent.normalise(&mut latents);
+        Ok(latents)
+    }
+
+    /// 5 and 6. From noise, [1, channels, latent frames, rows, columns], to latents of the same shape. `first` are the
+    ///          latent frames to begin with. `on_step` is given the packed tokens.
+    ///
+    /// # Errors
+    /// `bad-params`, `inference-failed`, `non-finite`, and what `on_step` returned.
+    pub fn denoise(
+        &mut self,
+        shot: &Shot,
+        text: &[Rows],
+        noise: &ArrayD<f32>,
+        first: Option<&ArrayD<f32>>,
+        on_step: &mut OnLatents<'_>,
+    ) -> Result<ArrayD<f32>, Error> {
+        let shape: Vec<usize> = noise.shape().to_vec();
+        let mut sample = pack(noise);
+        let tokens = sample.shape()[1];
+        let pinned = first.map(pack);
+        let fixed = pinned.as_ref().map_or(0, |p| p.shape()[1]);
+        let pin = |sample: &mut ArrayD<f32>| {
+            if let Some(pinned) = &pinned {
+                sample.slice_axis_mut(Axis(1), Slice::from(0..fixed)).assign(pinned);
+            }
+        };
+        pin(&mut sample);
+        let contract = self.contract();
+        let coordinates = coordinates(contract, &shape[2..]).into_dyn();
+        let mut scheduler = clip::schedule(contract, shot, Some(tokens), &FITTING)?;
+        let training = contract.scheduler_config.training_steps() as f64;
+        let rescale = contract.sampling.guidance_rescale;
+        let draw: &mut Draw<'_> = &mut |shape| noise::normal(shot.seed, clip::STIR, shape);
+        for step in 0..shot.steps {
+            let mut times = Array2::from_elem((1, tokens), (scheduler.levels()[step] * training) as f32);
+            times.slice_mut(s![.., ..fixed]).fill(0.0);
+            let times = times.into_dyn();
+            let mut predict = |rows: &Rows| {
+                let inputs = [
+                    ("latents", Tensor::F32(sample.view())),
+                    ("text", Tensor::F32(rows.values.view())),
+                    ("timestep", Tensor::F32(times.view())),
+                    ("text_mask", Tensor::I64(rows.mask.view())),
+                    ("coordinates", Tensor::F32(coordinates.view())),
+                ];
+                let place = || format!("denoising step {} of {}", step + 1, shot.steps);
+                Ok::<_, Error>(self.transformer.run(&mut self.loader, &inputs, "velocity", &place)?.0)
+            };
+            let mut velocity = predict(&text[0])?;
+            if let Some(away) = text.get(1).filter(|_| shot.guidance > 1.0) {
+                let contrast = deviation(&velocity);
+                let away = predict(away)?;
+                clip::guide(&mut velocity, &away, shot.guidance);
+                if rescale > 0.0 {
+                    // In the order of the reference, so that the rounding is the same.
+                    let factor = contrast / deviation(&velocity);
+                    velocity.mapv_inplace(|v| rescale * (v * factor) + (1.0 - rescale) * v);
+                }
+            }
+            scheduler.step(step, velocity, &mut sample, draw);
+            pin(&mut sample);
+            on_step(step, &sample)?;
+        }
+        self.transformer.rest(&self.loader);
+        Ok(unpack(&sample, &shape))
+    }
+
+    /// 7 and 8. The clip of denoised latents, [1, 3, frames, height, width].
+    ///
+    /// # Errors
+    /// `inference-failed`, `non-finite` and what loading may say.
+    pub fn decode(&mut self, mut latents: ArrayD<f32>, seed: u64) -> Result<ArrayD<f32>, Error> {
+        self.contract().latent.denormalise(&mut latents);
+        let sampling = &self.contract().sampling;
+        let time = sampling.decode_timestep.unwrap_or(0.0) as f32;
+        let share = sampling.decode_noise.unwrap_or(time.into()) as f32;
+        if self.contract().variant == Some(Variant::Timestep) {
+            let noise = noise::normal(seed, DECODER_NOISE, latents.shape());
+            latents.zip_mut_with(&noise, |z, n| *z = (1.0 - share) * *z + share * n);
+        }
+        let times = ArrayD::from_elem(vec![1], time);
+        let inputs = [("latents", Tensor::F32(latents.view())), ("timestep", Tensor::F32(times.view()))];
+        let place = || "the decoded frames".into();
+        let (video, _) = self.decoder.run(&mut self.loader, &inputs, "video", &place)?;
+        self.decoder.rest(&self.loader);
+        Ok(video)
+    }
+
+    /// Pictures that the clip begins with; anything else that is given is refused.
+    fn beginning<'s>(&self, shot: &'s Shot) -> Result<Option<&'s [Picture]>, Error> {
+        let [Condition { start: 0, pictures }] = &shot.conditions[..] else {
+            return match shot.conditions.is_empty() {
+                true => Ok(None),
+                false => Err(self.loader.unable("pictures elsewhere than at the beginning of the clip")),
+            };
+        };
+        let whole = self.contract().latent.whole(pictures.len());
+        if whole != pictures.len() {
+            let reason = format!("{} frames to begin with; the nearest this model takes are {whole}", pictures.len());
+            return Err(self.loader.unable(reason));
+        }
+        Ok(Some(pictures))
+    }
+}
+
+/// From a grid, [1, channels, frames, rows, columns], to tokens, [1, tokens, channels]; columns count fastest.
+fn pack(grid: &ArrayD<f32>) -> ArrayD<f32> {
+    let shape = grid.shape();
+    let (channels, tokens) = (shape[1], shape[2..].iter().product());
+    let flat =
+        grid.to_shape((1, channels, tokens)).map(|g| g.permuted_axes([0, 2, 1]).as_standard_layout().into_owned());
+    flat.unwrap_or_else(|_| Array3::zeros((1, tokens, channels))).into_dyn()
+}
+
+/// The way back, to a grid of `shape`.
+fn unpack(tokens: &ArrayD<f32>, shape: &[usize]) -> ArrayD<f32> {
+    let turned = tokens
+        .view()
+        .into_dimensionality::<Ix3>()
+        .map(|t| t.permuted_axes([0, 2, 1]).as_standard_layout().into_owned());
+    let grid = turned.ok().and_then(|t| t.into_shape_with_order(shape).ok());
+    // The number of values is the same by construction, so the fallback is never taken.
+    grid.unwrap_or_else(|| ArrayD::zeros(shape))
+}
+
+/// Where each token lies, in seconds and pixels: [1, 3, tokens].
+fn coordinates(contract: &Contract, cells: &[usize]) -> Array3<f32> {
+    let [time, down, across] = contract.latent.stride;
+    let scale = [(time as f64 / contract.video.fps) as f32, down as f32, across as f32];
+    let (rows, columns) = (cells[1], cells[2]);
+    Array3::from_shape_fn((1, 3, cells.iter().product()), |(_, axis, token)| {
+        let place = [token / (rows * columns), token / columns % rows, token % columns];
+        place[axis] as f32 * scale[axis]
+    })
+}
+
+/// Standard deviation with Bessel's correction.
+fn deviation(values: &ArrayD<f32>) -> f32 {
+    values.mapv(f64::from).std(1.0) as f32
+}
+
+impl Family for Ltx {
+    fn begin<'a>(&'a mut self, shot: &Shot) -> Result<Box<dyn Frames + 'a>, Error> {
+        // Everything that can be refused is refused before a graph is loaded.
+        let [count, rows, columns] = clip::cells(&self.loader, shot)?;
+        let first = self.beginning(shot)?.map(<[Picture]>::to_vec);
+        let contract = self.contract();
+        let frames = contract.latent.pixels(count);
+        let layer = [DECODER_WIDTH, frames, shot.height / 4, shot.width / 4];
+        let layer = memory::check_elements("the decoder's widest layer", &layer)?;
+        let attention = self.loader.attention(count * rows * columns)?;
+        let needs =
+            [(&self.text_encoder, 0), (&self.encoder, 0), (&self.transformer, attention), (&self.decoder, layer)];
+        self.loader.require(&needs)?;
+        let shape = [1, contract.latent.channels, count, rows, columns];
+        let noise = clip::noise(&self.loader, shot, &shape)?;
+        if first.as_ref().is_some_and(|pictures| pictures.len() >= frames) {
+            return Err(self.loader.unable(format!("as many frames to begin with as the clip has, {frames}")));
+        }
+
+        self.loader.warnings.clear();
+        for part in [&mut self.text_encoder, &mut self.transformer, &mut self.decoder, &mut self.encoder] {
+            part.reset();
+        }
+        let prompts = clip::prompts(&self.loader.model.contract, shot);
+        let text = self.encode_text(&prompts)?;
+        let first = first.map(|pictures| self.encode_pictures(&pictures)).transpose()?;
+        Ok(Box::new(LtxShot {
+            model: self,
+            shot: shot.clone(),
+            text,
+            noise: Some(noise),
+            first,
+            video: None,
+            shown: 0,
+        }))
+    }
+
+    fn clips(&self, _frames: usize) -> usize {
+        1
+    }
+}
+
+/// A shot of this family under way.
+struct LtxShot<'a> {
+    model: &'a mut Ltx,
+    shot: Shot,
+    text: Vec<Rows>,
+    noise: Option<ArrayD<f32>>,
+    first: Option<ArrayD<f32>>,
+    /// The whole clip: this family's decoder looks ahead, so that it can't be cut.
+    video: Option<ArrayD<f32>>,
+    /// Frames handed out so far.
+    shown: usize,
+}
+
+impl Frames for LtxShot<'_> {
+    fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
+        if let Some(noise) = self.noise.take() {
+            let on_step: &mut OnLatents<'_> = &mut |step, _| on_step(Step { clip: 1, step: step + 1 });
+            let latents = self.model.denoise(&self.shot, &self.text, &noise, self.first.as_ref(), on_step)?;
+            self.video = Some(self.model.decode(latents, self.shot.seed)?);
+        }
+        let video = self.video.as_ref().filter(|v| self.shown < v.shape()[2]);
+        let picture = video.map(|video| clip::picture(video, self.shown));
+        self.shown += 1;
+        Ok(picture)
+    }
+
+    fn understood(&self) -> &[(String, String)] {
+        &[]
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.model.loader.warnings
+    }
+}

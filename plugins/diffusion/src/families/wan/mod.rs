@@ -1,0 +1,265 @@
+//! The `wan` family, numbered as the reference pipelines (`WanPipeline` and `WanImageToVideoPipeline` of diffusers) go:
+//! Wan 2.1 from text (`t2v`) and from a picture with and without CLIP (`i2v`, `i2v-clip`), the two experts of Wan 2.2
+//! (`a14b`), and its small model of both (`ti2v`).
+//!
+//! (1) clean and tokenise, (2) encode the text, (3) draw noise, (4) encode given pictures (`given`), (5) denoise with
+//! UniPC and guidance in two calls, (6) scale the latents, (7) decode latent frame by latent frame (`decode`).
+//!
+//! Components are loaded when they are needed; unless everything fits well into memory, each is dropped after its part.
+
+mod decode;
+mod given;
+
+use ndarray::{ArrayD, Axis, Slice, concatenate};
+use spotloom_onnx::{Engine, Port, Tensor, memory};
+use tokenizers::Tokenizer;
+
+use self::decode::Decoder;
+pub use self::given::Given;
+use super::clip::{self, OnLatents};
+use super::parts::{Loader, Part};
+use super::text::{self, Rows};
+use crate::contract::{Contract, Mode, Model, SchedulerName, Variant};
+use crate::error::Error;
+use crate::family::{Family, Frames, Shot, Step};
+use crate::noise;
+use crate::picture::Picture;
+use crate::schedulers::Draw;
+
+/// Steps of the time the models were trained with.
+const TRAINED: f64 = 1000.0;
+/// Channels of the decoder's widest layer at full size.
+const DECODER_WIDTH: usize = 192;
+/// Channels of the encoder's first layer, which is of full size and runs over all frames at once.
+const ENCODER_WIDTH: usize = 96;
+/// Side of the picture that CLIP looks at.
+const VISION: usize = 224;
+/// Schedulers that walk along a velocity.
+const FITTING: [SchedulerName; 3] = [SchedulerName::UniPc, SchedulerName::FlowEuler, SchedulerName::FlowAb2];
+
+/// A model of this family.
+pub struct Wan {
+    loader: Loader,
+    tokenizer: Tokenizer,
+    text_encoder: Part,
+    image_encoder: Part,
+    encoder: Part,
+    transformer: Part,
+    transformer_low: Part,
+    decoder: Decoder,
+}
+
+/// Whether given pictures go in as channels behind the sample's.
+fn conditioned(contract: &Contract) -> bool {
+    match contract.variant {
+        Some(Variant::I2v | Variant::I2vClip) => true,
+        // Two experts come as either.
+        Some(Variant::A14b) => contract.modes.contains(&Mode::ImageToVideo),
+        _ => false,
+    }
+}
+
+impl Wan {
+    /// Reads the tokenizer and sees that every component is there and fits into memory; graphs are loaded when they
+    /// are needed.
+    ///
+    /// # Errors
+    /// `model-contract-invalid`, `model-file-missing` and its kin, `not-enough-memory`.
+    pub fn load(model: &Model, engine: &Engine) -> Result<Self, Error> {
+        let contract = &model.contract;
+        let (conditioned, variant) = (conditioned(contract), contract.variant);
+        let mut roles = vec!["text-encoder", "transformer", "vae-decoder-first", "vae-decoder-next"];
+        roles.extend((variant == Some(Variant::A14b)).then_some("transformer-low"));
+        roles.extend((conditioned || variant == Some(Variant::Ti2v)).then_some("vae-encoder"));
+        roles.extend((variant == Some(Variant::I2vClip)).then_some("image-encoder"));
+
+        let (any, tokens) = (None, Some(contract.prompt.tokens));
+        let channels = contract.latent.channels;
+        let latents = |channels| Port::float("latents", &[any, Some(channels), any, any, any]);
+        // The mask has a channel for each frame of a latent frame.
+        let inside = if conditioned { 2 * channels + contract.latent.stride[0] } else { channels };
+        let times: &[_] = if variant == Some(Variant::Ti2v) { &[any, any] } else { &[any] };
+        let transformer = |role| {
+            let text = Port::float("text", &[any, tokens, any]);
+            let mut inputs = vec![latents(inside), Port::number("timestep", times), text];
+            inputs.extend((variant == Some(Variant::I2vClip)).then(|| Port::float("image", &[any, any, any])));
+            Part::new(role, inputs, vec![Port::float("velocity", &[any, Some(channels), any, any, any])])
+        };
+        let video = Port::float("video", &[any, Some(3), any, any, any]);
+        let mean = Port::float("latents_mean", &[any, Some(channels), any, any, any]);
+        let pixels = Port::float("pixels", &[any, Some(3), Some(VISION), Some(VISION)]);
+        Ok(Self {
+            loader: Loader::new(model, engine, &roles)?,
+            tokenizer: text::tokenizer(model)?,
+            text_encoder: text::encoder(model),
+            image_encoder: Part::new("image-encoder", vec![pixels], vec![Port::float("image", &[any, any, any])]),
+            encoder: Part::new("vae-encoder", vec![video.clone()], vec![mean]),
+            transformer: transformer("transformer"),
+            transformer_low: transformer("transformer-low"),
+            decoder: Decoder::new(&latents(channels), &video),
+        })
+    }
+
+    fn contract(&self) -> &Contract {
+        &self.loader.model.contract
+    }
+
+    /// 1 and 2. The text encoder's rows of each prompt.
+    ///
+    /// # Errors
+    /// `inference-failed`, `non-finite` and what loading may say.
+    pub fn encode_text(&mut self, prompts: &[&str]) -> Result<Vec<Rows>, Error> {
+        text::encode(&mut self.loader, &self.tokenizer, &mut self.text_encoder, prompts)
+    }
+
+    /// 3 and 5. From noise to latents, with guidance from the second of `text` to the first.
+    ///
+    /// # Errors
+    /// `bad-params`, `inference-failed`, `non-finite`, and what `on_step` returned.
+    pub fn denoise(
+        &mut self,
+        shot: &Shot,
+        text: &[Rows],
+        given: &Given,
+        noise: ArrayD<f32>,
+        on_step: &mut OnLatents<'_>,
+    ) -> Result<ArrayD<f32>, Error> {
+        let mut scheduler = clip::schedule(self.contract(), shot, None, &FITTING)?;
+        let boundary = self.contract().sampling.boundary;
+        let draw: &mut Draw<'_> = &mut |shape| noise::normal(shot.seed, clip::STIR, shape);
+        let mut sample = noise;
+        for step in 0..shot.steps {
+            // The reference's times are whole numbers, cut off.
+            let time = (scheduler.levels()[step] * TRAINED).floor();
+            let low = boundary.is_some_and(|b| time < b * TRAINED);
+            let guidance = if low { shot.guidance_low.unwrap_or(shot.guidance) } else { shot.guidance };
+            if low {
+                self.transformer.rest(&self.loader);
+            }
+            let times = self.times(time as f32, sample.shape(), given);
+            let latents = given.seen(&sample);
+            let part = if low { &mut self.transformer_low } else { &mut self.transformer };
+            let mut predict = |rows: &Rows| {
+                let mut inputs = vec![
+                    ("latents", Tensor::F32(latents.view())),
+                    ("timestep", Tensor::F32(times.view())),
+                    ("text", Tensor::F32(rows.values.view())),
+                ];
+                inputs.extend(given.image.iter().map(|image| ("image", Tensor::F32(image.view()))));
+                let place = || format!("denoising step {} of {}", step + 1, shot.steps);
+                Ok::<_, Error>(part.run(&mut self.loader, &inputs, "velocity", &place)?.0)
+            };
+            let mut velocity = predict(&text[0])?;
+            if let Some(away) = text.get(1).filter(|_| guidance > 1.0) {
+                clip::guide(&mut velocity, &predict(away)?, guidance);
+            }
+            scheduler.step(step, velocity, &mut sample, draw);
+            on_step(step, &sample)?;
+        }
+        self.transformer.rest(&self.loader);
+        self.transformer_low.rest(&self.loader);
+        given.pin(&mut sample);
+        Ok(sample)
+    }
+
+    /// The time, one for all, or one for each token where pinned ones are told that they are done: [1] or [1, tokens].
+    fn times(&self, time: f32, shape: &[usize], given: &Given) -> ArrayD<f32> {
+        if self.contract().variant != Some(Variant::Ti2v) {
+            return ArrayD::from_elem(vec![1], time);
+        }
+        let [_, py, px] = self.contract().latent.patch;
+        let (frames, frame) = (shape[2], shape[3] / py * (shape[4] / px));
+        let mut times = ArrayD::from_elem(vec![1, frames * frame], time);
+        times.slice_axis_mut(Axis(1), Slice::from(0..given.pinned_frames() * frame)).fill(0.0);
+        times
+    }
+
+    fn parts(&mut self) -> impl Iterator<Item = &mut Part> {
+        let Self { text_encoder, image_encoder, encoder, transformer, transformer_low, decoder, .. } = self;
+        let parts = [text_encoder, image_encoder, encoder, transformer, transformer_low];
+        parts.into_iter().chain(decoder.parts())
+    }
+}
+
+impl Family for Wan {
+    fn begin<'a>(&'a mut self, shot: &Shot) -> Result<Box<dyn Frames + 'a>, Error> {
+        // Everything that can be refused is refused before a graph is loaded.
+        let [count, rows, columns] = clip::cells(&self.loader, shot)?;
+        let contract = self.contract();
+        let frames = contract.latent.pixels(count);
+        self.check_given(shot, frames)?;
+        let step = [DECODER_WIDTH, contract.latent.stride[0], shot.height, shot.width];
+        let decoding = memory::check_elements("the decoder's widest layer", &step)?;
+        let [_, py, px] = contract.latent.patch;
+        let attention = self.loader.attention(count * (rows / py) * (columns / px))?;
+        let mut needs = vec![(&self.text_encoder, 0), (&self.transformer, attention)];
+        if contract.variant == Some(Variant::A14b) {
+            needs.push((&self.transformer_low, attention));
+        }
+        if !shot.conditions.is_empty() {
+            let frames = if conditioned(contract) { frames } else { 1 };
+            let layer = [ENCODER_WIDTH, frames, shot.height, shot.width];
+            needs.push((&self.encoder, memory::check_elements("the encoder's widest layer", &layer)?));
+        }
+        if contract.variant == Some(Variant::I2vClip) {
+            needs.push((&self.image_encoder, 0));
+        }
+        needs.extend(self.decoder.needs(decoding));
+        self.loader.require(&needs)?;
+        let noise = clip::noise(&self.loader, shot, &[1, contract.latent.channels, count, rows, columns])?;
+
+        self.loader.warnings.clear();
+        self.parts().for_each(Part::reset);
+        let prompts = clip::prompts(&self.loader.model.contract, shot);
+        let text = self.encode_text(&prompts)?;
+        let given = self.encode_given(shot, frames)?;
+        let work = Some(Work { shot: shot.clone(), text, given, noise });
+        Ok(Box::new(WanShot { model: self, work }))
+    }
+
+    fn clips(&self, _frames: usize) -> usize {
+        1
+    }
+}
+
+/// A shot of this family under way.
+struct WanShot<'a> {
+    model: &'a mut Wan,
+    /// What is to be denoised first.
+    work: Option<Work>,
+}
+
+struct Work {
+    shot: Shot,
+    text: Vec<Rows>,
+    given: Given,
+    noise: ArrayD<f32>,
+}
+
+impl Frames for WanShot<'_> {
+    fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
+        if let Some(Work { shot, text, given, noise }) = self.work.take() {
+            let on_step: &mut OnLatents<'_> = &mut |step, _| on_step(Step { clip: 1, step: step + 1 });
+            let mut latents = self.model.denoise(&shot, &text, &given, noise, on_step)?;
+            // 6. What the decoder was trained on.
+            self.model.contract().latent.denormalise(&mut latents);
+            self.model.decoder.begin(latents);
+        }
+        let Wan { decoder, loader, .. } = &mut *self.model;
+        decoder.next(loader)
+    }
+
+    fn understood(&self) -> &[(String, String)] {
+        &[]
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.model.loader.warnings
+    }
+}
+
+/// Arrays one behind the other along the channels.
+fn join(first: &ArrayD<f32>, second: &ArrayD<f32>) -> ArrayD<f32> {
+    // Both have the same frames, rows and columns, so the fallback is never taken.
+    concatenate(Axis(1), &[first.view(), second.view()]).unwrap_or_else(|_| first.clone())
+}

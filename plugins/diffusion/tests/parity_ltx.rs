@@ -1,0 +1,29 @@
+//! Holds the `ltx` family against the frames that the reference pipeline made of a tiny random model (`export/`).
+
+mod support;
+
+use spotloom_diffusion::families::ltx::Ltx;
+use spotloom_diffusion::family::Family;
+use support::parity::Fixture;
+
+#[test]
+fn text_and_picture_to_video_give_the_frames_of_the_reference() {
+    let Fixture { mut model, engine, cases } = Fixture::open("ltx");
+    for case in &cases {
+        model.contract.sampling.guidance_rescale = case.number("guidance-rescale") as f32;
+        let mut ltx = Ltx::load(&model, &engine).expect("the model");
+        let shot = case.shot(&model, "noise_grid");
+        let rows = ltx.encode_text(&[&shot.prompt, &shot.negative_prompt]).expect("text");
+        case.check_text(&rows);
+        for (rows, key) in rows.iter().zip(["text_mask", "negative_text_mask"]) {
+            case.check(key, "text", &rows.mask.mapv(|m| m as f32), &case.tensor(key));
+        }
+        let first = shot.conditions.first().map(|given| ltx.encode_pictures(&given.pictures).expect("latents"));
+        if let Some(first) = &first {
+            case.check("the picture's latents", "latents", first, &case.tensor("image_latents"));
+        }
+        let noise = case.tensor("noise_grid");
+        ltx.denoise(&shot, &rows, &noise, first.as_ref(), &mut case.steps()).expect("latents");
+        case.check_frames(ltx.begin(&shot).expect("a shot").as_mut());
+    }
+}
