@@ -39,6 +39,7 @@ pub(super) async fn doctor(studio: Result<Studio, Problem>, term: Term) -> Done 
         Ok(install) => {
             checks.push(Check::ok("installation", install.prefix.display().to_string()));
             checks.push(onnx_runtime(&install));
+            checks.push(guide_voice());
         }
         Err(d) => checks.push(Check::bad("installation", d.message, d.hint.unwrap_or_default())),
     }
@@ -71,6 +72,19 @@ fn onnx_runtime(install: &Installation) -> Check {
             "onnx runtime",
             format!("{} is not there", path.display()),
             "run `make build` in the source tree, or set SPOTLOOM_ONNXRUNTIME to libonnxruntime.so",
+        ),
+    }
+}
+
+/// Speaks the words of briefs that have no recording of them.
+fn guide_voice() -> Check {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    match std::env::split_paths(&path).map(|folder| folder.join("espeak-ng")).find(|file| file.is_file()) {
+        Some(file) => Check::ok("guide voice", file.display().to_string()),
+        None => Check::bad(
+            "guide voice",
+            "espeak-ng is not there; briefs with `audio.voiceover` and without a recording fail",
+            "apt-get install espeak-ng",
         ),
     }
 }

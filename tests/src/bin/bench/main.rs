@@ -1,5 +1,5 @@
 //! What the machinery costs: `make bench`, or with `ARGS="--jobs 1000 --json"`. `ARGS=--diffusion` times the denoising
-//! loop against Python instead.
+//! loop against Python instead, `ARGS=--masters` the reference ad against one FFmpeg graph.
 //!
 //! Stages that do nothing are run through the installed daemon, so that all that is left is the daemon, the host
 //! processes and the disk. Costs are CPU time, user and system, of the daemon and all its hosts, from the kernel's own
@@ -16,6 +16,7 @@
 )]
 
 mod diffusion;
+mod masters;
 mod proc;
 mod report;
 mod site;
@@ -28,11 +29,12 @@ use report::{Report, quantile};
 use site::{SETTLE, Site, at, millis};
 use spotloom_tests::build;
 
-const USAGE: &str = "usage: bench [--jobs N | --diffusion] [--json]";
+const USAGE: &str = "usage: bench [--jobs N | --diffusion | --masters] [--json]";
 
 struct Options {
     jobs: usize,
     diffusion: bool,
+    masters: bool,
     json: bool,
 }
 
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
     let mut report = Report::new(proc::machine());
     if options.diffusion {
         diffusion::measure(&mut report);
+    } else if options.masters {
+        masters::measure(&mut report);
     } else {
         machinery(&mut report, options.jobs);
     }
@@ -75,12 +79,13 @@ fn machinery(report: &mut Report, jobs: usize) {
 }
 
 fn options() -> Option<Options> {
-    let mut options = Options { jobs: 200, diffusion: false, json: false };
+    let mut options = Options { jobs: 200, diffusion: false, masters: false, json: false };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--json" => options.json = true,
             "--diffusion" => options.diffusion = true,
+            "--masters" => options.masters = true,
             "--jobs" => options.jobs = args.next()?.parse().ok().filter(|n| *n > 0)?,
             _ => return None,
         }

@@ -48,6 +48,14 @@ pub fn peak_mb(pid: u32) -> f64 {
     line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or_default() * 1024.0 / 1e6
 }
 
+/// Memory of a process and all below it, in megabytes; pages that they share are counted once.
+pub fn tree_mb(pid: u32) -> f64 {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let pss = rollup.lines().find_map(|l| l.strip_prefix("Pss:")).unwrap_or_default();
+    let own = pss.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or_default() * 1024.0 / 1e6;
+    own + children(pid).into_iter().map(tree_mb).sum::<f64>()
+}
+
 /// Descriptors a process has open.
 pub fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
