@@ -40,7 +40,7 @@ impl Stage for Transcode {
             .input(
                 input("effects", "Sounds that are heard on the cues").many().media("audio/*").resource(Resource::Asset),
             )
-            .outputs("masters", "One file per preset", "video/*")
+            .outputs("masters", "One file per preset: MP4, or what the preset says", "video/mp4")
             .output("contact-sheet", "Twelve frames at a glance", "image/png")
             .output("loudness", "Loudness of the masters over time, for a plot", "application/json")
     }

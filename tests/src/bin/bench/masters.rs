@@ -168,7 +168,7 @@ fn graph(assets: &Path) -> Command {
             h - h / 20 - 170
         );
     }
-    filters += "[4:a]atrim=duration=15,afade=out:st=14:d=1,loudnorm=I=-14:TP=-1,aresample=48000,asplit=3[m0][m1][m2]";
+    filters += "[4:a]atrim=duration=15,afade=out:st=14:d=1,loudnorm=I=-14:TP=-1,aresample=48000,aformat=channel_layouts=stereo,asplit=3[m0][m1][m2]";
     let mut command = Command::new("ffmpeg");
     command.args(["-v", "error", "-y", "-i", "source.mp4"]).current_dir(assets);
     for picture in ["logo.png", "lower.png", "card.png"] {
