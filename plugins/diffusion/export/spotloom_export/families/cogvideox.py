@@ -162,6 +162,7 @@ def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 226) -> Non
         "sampling": {"scheduler": scheduler, "steps": 50, "guidance": 6.0, "dynamic-guidance": scheduler == "sde-dpm"}
         | about.get("sampling", {}),
         "scheduler-config": scheduler_config(pipe.scheduler, SCHEDULER),
+        "attention-heads": config.num_attention_heads,
     }
     if config.use_rotary_positional_embeddings:
         wide, high = config.sample_width // config.patch_size, config.sample_height // config.patch_size

@@ -109,6 +109,7 @@ def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 128) -> Non
             "prompt": {"tokens": tokens, "negative": "used", "mask": "passed", "clean": False},
             "sampling": sampling | about.get("sampling", {}),
             "scheduler-config": scheduler_config(pipe.scheduler, SCHEDULER),
+            "attention-heads": config.num_attention_heads,
         }
     )
 

@@ -162,6 +162,7 @@ def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 512) -> Non
             "prompt": {"tokens": tokens, "negative": "used", "mask": "zeroed", "clean": True},
             "sampling": sampling | about.get("sampling", {}),
             "scheduler-config": scheduler_config(pipe.scheduler, SCHEDULER),
+            "attention-heads": pipe.transformer.config.num_attention_heads,
         }
     )
 

@@ -1,0 +1,196 @@
+//! Models that must not be run, as a person reads it: each breaks a copy of a tiny model of a real family, whose
+//! transformer has its weights in a file of their own (`export/`, `fixtures/external`).
+
+mod support;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use spotloom_diffusion::recipe::hash;
+use spotloom_plugin_sdk::harness::Done;
+use support::parity;
+use tempfile::TempDir;
+
+/// A line of model.yaml for a component.
+fn entry(folder: &Path, file: &str) -> String {
+    format!("file: {file}, sha256: {}", hash(&folder.join(file)).expect("the file"))
+}
+
+/// The same for a graph with its weights in a file of their own.
+fn with_data(folder: &Path, graph: &str, data: &str) -> String {
+    format!("{{{}, data: [{{{}}}]}}", entry(folder, graph), entry(folder, data))
+}
+
+/// A copy of the tiny model; with `external`, its transformer's weights are in a file of their own.
+fn copied(external: bool) -> TempDir {
+    let folder = TempDir::new().expect("a temporary folder");
+    for source in ["wan-t2v", if external { "external" } else { "wan-t2v" }] {
+        for file in fs::read_dir(parity::folder(source)).expect("a fixture").flatten() {
+            fs::copy(file.path(), folder.path().join(file.file_name())).expect("a copy");
+        }
+    }
+    if external {
+        let says = with_data(folder.path(), "transformer.onnx", "weights.data");
+        component(folder.path(), "transformer", &says);
+    }
+    folder
+}
+
+/// Says anew what a component of model.yaml is.
+fn component(folder: &Path, role: &str, says: &str) {
+    let path = folder.join("model.yaml");
+    let text = fs::read_to_string(&path).expect("the contract");
+    let start = format!("  {role}: {{");
+    let mut kept = String::new();
+    let mut skipping = false;
+    for line in text.lines() {
+        // An entry goes on over lines that are indented further.
+        skipping = line.starts_with(&start) || skipping && line.starts_with("    ");
+        if !skipping {
+            let _ = writeln!(kept, "{line}");
+        }
+    }
+    let _ = writeln!(kept, "  {role}: {says}");
+    fs::write(path, kept).expect("the contract");
+}
+
+/// Changes text of a file of the same length, or of model.yaml.
+fn replace(path: &Path, from: &str, to: &str) {
+    let bytes = fs::read(path).expect("the file");
+    let mut changed = Vec::with_capacity(bytes.len());
+    let mut rest = &bytes[..];
+    let mut found = 0;
+    while let Some(at) = rest.windows(from.len()).position(|w| w == from.as_bytes()) {
+        changed.extend_from_slice(&rest[..at]);
+        changed.extend_from_slice(to.as_bytes());
+        rest = &rest[at + from.len()..];
+        found += 1;
+    }
+    assert!(found > 0, "{from}");
+    changed.extend_from_slice(rest);
+    fs::write(path, changed).expect("the file");
+}
+
+/// The transformer's weights are said to lie elsewhere, and model.yaml agrees.
+fn located(folder: &Path, location: &str) {
+    replace(&folder.join("transformer.onnx"), "weights.data", location);
+    let data = format!("file: {location}, sha256: {}", hash(&folder.join("weights.data")).expect("the file"));
+    let graph = entry(folder, "transformer.onnx");
+    component(folder, "transformer", &format!("{{{graph}, data: [{{{data}}}]}}"));
+}
+
+/// Fills a stretch of the transformer's weights with bits that are not numbers.
+fn poison(path: &Path) {
+    let mut bytes = fs::read(path).expect("the file");
+    bytes[40_000..44_096].fill(0xff);
+    fs::write(path, bytes).expect("the file");
+}
+
+fn run(model: &Path, folder: &Path, params: &Value) -> Done {
+    let mut all = json!({"steps": 2});
+    all.as_object_mut().expect("an object").extend(params.as_object().expect("an object").clone());
+    support::shot(model, folder, "a golden perfume bottle", &all).run()
+}
+
+#[test]
+fn weights_in_a_file_of_their_own_make_the_same_clip() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let clip = |external: bool| {
+        let model = copied(external);
+        hash(&run(model.path(), folder.path(), &json!({})).path("clip")).expect("a clip")
+    };
+    assert_eq!(clip(true), clip(false));
+}
+
+#[test]
+fn a_second_file_in_full_precision_takes_over_and_the_report_says_so() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let good = copied(true);
+    let bad = copied(true);
+    component(bad.path(), "transformer-f32", &with_data(bad.path(), "transformer.onnx", "weights.data"));
+    fs::copy(bad.path().join("transformer.onnx"), bad.path().join("fast.onnx")).expect("a copy");
+    // A location is as long as its graph says, so the other name is as long.
+    replace(&bad.path().join("fast.onnx"), "weights.data", "poisoned.dat");
+    fs::copy(bad.path().join("weights.data"), bad.path().join("poisoned.dat")).expect("a copy");
+    poison(&bad.path().join("poisoned.dat"));
+    component(bad.path(), "transformer", &with_data(bad.path(), "fast.onnx", "poisoned.dat"));
+
+    let done = run(bad.path(), folder.path(), &json!({}));
+    insta::assert_snapshot!("second_file", done.facts()["warnings"]);
+    let expected = run(good.path(), folder.path(), &json!({}));
+    assert_eq!(hash(&done.path("clip")).expect("a clip"), hash(&expected.path("clip")).expect("a clip"));
+}
+
+#[test]
+fn each_bad_model_is_told_apart() {
+    let mut report = String::new();
+    let mut check = |case: &str, breaking: &dyn Fn(&Path)| {
+        let (model, folder) = (copied(true), TempDir::new().expect("a temporary folder"));
+        breaking(model.path());
+        let done = run(model.path(), folder.path(), &json!({}));
+        let failure = done.failure();
+        let said = format!("{}\nhint: {}", failure.message, failure.hint.as_deref().unwrap_or("none"));
+        let said = said.replace(&model.path().display().to_string(), "MODEL");
+        let _ = writeln!(report, "# {case}\n{}: {said}\n", failure.code);
+    };
+    let again = |m: &Path| component(m, "transformer", &with_data(m, "transformer.onnx", "weights.data"));
+    check("weights that model.yaml does not list", &|m| {
+        component(m, "transformer", &format!("{{{}}}", entry(m, "transformer.onnx")));
+    });
+    check("missing weights", &|m| fs::remove_file(m.join("weights.data")).expect("removed"));
+    check("weights of another version", &|m| {
+        let path = m.join("weights.data");
+        let mut bytes = fs::read(&path).expect("the file");
+        bytes[100] ^= 1;
+        fs::write(path, bytes).expect("the file");
+    });
+    check("weights outside of the folder, by their name", &|m| located(m, "../aside.dat"));
+    check("weights outside of the folder, by a path from the root", &|m| located(m, "/tmp/aside.d"));
+    check("weights outside of the folder, by a link", &|m| {
+        fs::remove_file(m.join("weights.data")).expect("removed");
+        symlink(parity::folder("external").join("weights.data"), m.join("weights.data")).expect("a link");
+    });
+    check("a graph cut short", &|m| {
+        let path = m.join("transformer.onnx");
+        let bytes = fs::read(&path).expect("the file");
+        fs::write(path, &bytes[..60_000]).expect("the file");
+        again(m);
+    });
+    check("the graph of another component", &|m| {
+        component(m, "transformer", &format!("{{{}}}", entry(m, "vae_decoder_first.onnx")));
+    });
+    check("a port of another type", &|m| {
+        // The port's value_info: its name, then a tensor of i64 (7), which becomes i32 (6).
+        replace(&m.join("text_encoder.onnx"), "input_ids\x12\x19\n\x17\x08\x07", "input_ids\x12\x19\n\x17\x08\x06");
+        component(m, "text-encoder", &format!("{{{}}}", entry(m, "text_encoder.onnx")));
+    });
+    check("weights that are not numbers", &|m| {
+        poison(&m.join("weights.data"));
+        again(m);
+    });
+    check("a mode that the model lacks", &|m| {
+        replace(&m.join("model.yaml"), "modes: [text-to-video]", "modes: [image-to-video]");
+    });
+    check("attention too large to be computed", &|m| {
+        let sizes = "  sizes:\n  - [48, 32]\n  - [32, 48]\n  - [32, 32]\n";
+        replace(&m.join("model.yaml"), sizes, "");
+        replace(&m.join("model.yaml"), "  width: 48\n  height: 32", "  width: 832\n  height: 480");
+        replace(&m.join("model.yaml"), "family: wan", "attention-heads: 1024\nfamily: wan");
+    });
+    insta::assert_snapshot!("bad_models", report);
+}
+
+#[test]
+fn more_memory_than_there_is_is_refused_with_the_figures() {
+    let (model, folder) = (copied(true), TempDir::new().expect("a temporary folder"));
+    // A file with a hole takes no room on the disk.
+    let file = fs::OpenOptions::new().write(true).open(model.path().join("weights.data")).expect("the file");
+    file.set_len(8 << 40).expect("a long file");
+    let done = run(model.path(), folder.path(), &json!({}));
+    let failure = done.failure();
+    assert_eq!(failure.code, "not-enough-memory", "{}", failure.message);
+    assert!(failure.message.starts_with("tiny-wan-t2v needs about 8796.1 GB, and "), "{}", failure.message);
+}
