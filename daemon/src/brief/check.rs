@@ -136,13 +136,13 @@ fn locale(node: &Node, m: &mut Mistakes) -> Option<Locale> {
 /// Words, in all of the brief's languages when they are per language.
 pub(super) fn text(node: &Node, known: &Known, expected: &str, m: &mut Mistakes) -> Option<Text> {
     if node.as_text().is_some() {
-        return m.text(node, expected).map(Text::Plain);
+        return words(node, expected, m).map(Text::Plain);
     }
     let entries = m.entries(node, &format!("{expected}: text, or text per language like {{en: …, de: …}}"))?;
     let mut texts = BTreeMap::new();
     let mut right = true;
     for entry in entries {
-        match (locale(&entry.key_node, m), m.text(&entry.value, expected)) {
+        match (locale(&entry.key_node, m), words(&entry.value, expected, m)) {
             (Some(locale), Some(text)) => {
                 texts.insert(locale, text);
             }
@@ -158,6 +158,15 @@ pub(super) fn text(node: &Node, known: &Known, expected: &str, m: &mut Mistakes)
         right = false;
     }
     right.then_some(Text::Localised(texts))
+}
+
+/// Words that are complete: no placeholder left in them.
+fn words(node: &Node, expected: &str, m: &mut Mistakes) -> Option<String> {
+    let text = m.text(node, expected)?;
+    let mistake = super::words::unfilled(node, &text);
+    let right = mistake.is_none();
+    m.extend(mistake);
+    right.then_some(text)
 }
 
 fn product(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Product> {

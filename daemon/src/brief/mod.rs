@@ -8,8 +8,10 @@ mod model;
 mod people;
 mod schema;
 pub mod text;
+mod words;
 
 pub use audio::{Audio, Codes, Cue};
 pub use model::{AiDisclosure, Brief, Delivery, Notice, Product, Rights, Role, Scene, Stakeholder, Transition};
 pub use schema::schema;
 pub use text::{Locale, Text};
+pub use words::forbidden;

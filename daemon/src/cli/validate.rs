@@ -14,6 +14,7 @@ use crate::studio::open::{SETTINGS, read_config};
 use crate::studio::{Studio, StudioCatalog, catalog, planning};
 use crate::yaml::{self, Node};
 
+use super::brand;
 use super::exit::{Done, Exit};
 use super::term::Term;
 
@@ -44,10 +45,16 @@ pub(super) async fn validate(studio: Studio, paths: &[PathBuf], term: Term) -> D
     }
     let mut checked = Vec::new();
     for file in &files {
-        let found = check(&studio, &registry, file).err().unwrap_or_default();
-        checked.push(json!({ "file": file, "mistakes": found.len() }));
+        let (sheet, found) = match check(&studio, &registry, &hosts, file).await {
+            Ok(sheet) => (sheet, Diagnostics::new()),
+            Err(found) => (None, found),
+        };
+        checked.push(json!({ "file": file, "mistakes": found.len(), "sheet": sheet }));
         if found.is_empty() {
             term.say(format!("ok   {}", file.display()));
+        }
+        if let Some(sheet) = sheet {
+            term.say(format!("     the brand sheet: {}", sheet.display()));
         }
         problems.extend(found);
     }
@@ -71,19 +78,26 @@ fn counted(n: usize, thing: &str) -> String {
     format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
-fn check(studio: &Studio, registry: &Registry, file: &Path) -> Result<(), Diagnostics> {
+/// Gives the sheet that was drawn of a brand.
+async fn check(
+    studio: &Studio,
+    registry: &Registry,
+    hosts: &HostPool,
+    file: &Path,
+) -> Result<Option<PathBuf>, Diagnostics> {
     let shown = file.display().to_string();
     let bytes = files::read(file).map_err(|d| vec![d])?;
     let node = yaml::parse(&shown, &bytes)?;
     match kind(file, &node) {
-        Kind::Settings => read_config(&shown, &bytes).map(drop),
-        Kind::Checked(kind) => catalog::read_checked(studio, file, kind).map(drop),
+        Kind::Settings => read_config(&shown, &bytes).map(|_| None),
+        Kind::Checked("brand") => brand::check(studio, registry, hosts, file, &node).await,
+        Kind::Checked(kind) => catalog::read_checked(studio, file, kind).map(|_| None),
         Kind::Pipeline => {
             let mistakes = Pipeline::from_node(&node)?.check(&StudioCatalog::new(studio, registry));
-            if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+            if mistakes.is_empty() { Ok(None) } else { Err(mistakes) }
         }
-        Kind::Brief => planning::plan_brief(studio, registry, &shown, &bytes).map(drop),
-        Kind::Other => Ok(()),
+        Kind::Brief => planning::plan_brief(studio, registry, &shown, &bytes).map(|_| None),
+        Kind::Other => Ok(None),
     }
 }
 

@@ -9,7 +9,7 @@ use super::check::not_found;
 use super::model::Pipeline;
 use super::template::Language;
 use super::value::to_value;
-use crate::brief::Brief;
+use crate::brief::{self, Brief};
 use crate::error::Diagnostic;
 
 /// The context that is the same for all stages.
@@ -38,6 +38,10 @@ impl Facts {
             missing(&["brand"], Some(Resource::Brand), &brief.brand, &reason);
             Map::new()
         });
+        let forbidden = brand.get("forbidden-words").and_then(Json::as_array).into_iter().flatten();
+        let forbidden: Vec<&str> = forbidden.filter_map(Json::as_str).collect();
+        let spoken = brand.get("name").and_then(Json::as_str).unwrap_or(&brief.brand);
+        let forbidden = brief::forbidden(brief, &forbidden, spoken);
         let mut presets = Vec::new();
         for (i, name) in brief.outputs.iter().enumerate() {
             match catalog.preset(name) {
@@ -54,6 +58,7 @@ impl Facts {
                 missing(&path, None, asset, &reason);
             }
         }
+        mistakes.extend(forbidden);
         let aspects = aspects(&presets);
         let (brief_value, brand) = (to_value(&brief.to_json()), to_value(&Json::Object(brand)));
         let inputs = inputs(pipeline, brief, language, &brief_value, &brand, mistakes);

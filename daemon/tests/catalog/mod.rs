@@ -131,7 +131,10 @@ impl Catalog for Studio {
 
     fn brand(&self, name: &str) -> Result<Map<String, Value>, NotFound> {
         match name {
-            "zest" => Ok(json!({"name": "Zest", "voice": "Warm and quick."}).as_object().cloned().unwrap()),
+            "zest" => Ok(json!({"name": "Zest", "voice": "Warm and quick.", "forbidden-words": ["healthy", "gesund"]})
+                .as_object()
+                .cloned()
+                .unwrap()),
             _ => Err(unknown(["zest"])),
         }
     }
