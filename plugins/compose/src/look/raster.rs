@@ -72,6 +72,7 @@ pub fn plain(id: &str, svg: &str, motion: Motion, size: (usize, usize)) -> Optio
     let (w, h) = (size.0 as f32, size.1 as f32);
     let place = Place { unit: 1.0, user: 1.0, left: 0.0, top: 0.0 };
     let (sprite, resting) = sprite(&tree, &place, (w, h))?;
+    let covers = sprite.covers(size.0, size.1);
     Some(Layer {
         id: id.into(),
         group: id.into(),
@@ -82,7 +83,7 @@ pub fn plain(id: &str, svg: &str, motion: Motion, size: (usize, usize)) -> Optio
         letters: Vec::new(),
         texts: Vec::new(),
         ground: None,
-        covers: false,
+        covers,
     })
 }
 

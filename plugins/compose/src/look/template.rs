@@ -141,6 +141,7 @@ pub fn fill(
             }
         }
     });
+    let source = &mended(source);
     env.render_named_str(&format!("{look}.svg"), source, Value::from(Serde(view))).map_err(|e| {
         let kept = cause.lock().unwrap_or_else(PoisonError::into_inner).take();
         kept.unwrap_or_else(|| {
@@ -149,6 +150,29 @@ pub fn fill(
             Error::Look { look: look.into(), message: format!("{place}{detail}") }
         })
     })
+}
+
+/// Inkscape breaks a line in the middle of an expression when it is longer than its frame. The tags that are in the way
+/// (`<tspan …>` and its end) go behind the expression.
+fn mended(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(start) = rest.find("{{") {
+        let Some(length) = rest[start..].find("}}") else { break };
+        out.push_str(&rest[..start]);
+        let (mut inside, mut tags) = (&rest[start..start + length + 2], String::new());
+        while let Some(tag) = inside.find("<tspan").into_iter().chain(inside.find("</tspan")).min() {
+            let Some(end) = inside[tag..].find('>') else { break };
+            out.push_str(&inside[..tag]);
+            tags.push_str(&inside[tag..=tag + end]);
+            inside = &inside[tag + end + 1..];
+        }
+        out.push_str(inside);
+        out.push_str(&tags);
+        rest = &rest[start + length + 2..];
+    }
+    out.push_str(rest);
+    out
 }
 
 #[derive(Serialize)]
@@ -177,4 +201,19 @@ pub fn lock(typesetter: &SharedTypesetter) -> std::sync::MutexGuard<'_, Typesett
 
 fn colour(text: &str) -> Result<Rgb, minijinja::Error> {
     text.parse().map_err(|e: String| minijinja::Error::new(ErrorKind::InvalidOperation, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mended;
+
+    #[test]
+    fn an_expression_that_was_broken_over_lines_is_whole_again() {
+        let check = |source: &str, expected: &str| assert_eq!(mended(source), expected);
+        check(
+            "<tspan x='1'>{{ copy.headline </tspan><tspan><tspan dx='0'>}}</tspan></tspan>",
+            "<tspan x='1'>{{ copy.headline }}</tspan><tspan><tspan dx='0'></tspan></tspan>",
+        );
+        check("{% if a < b %}{{ a }}{% endif %} {{ b", "{% if a < b %}{{ a }}{% endif %} {{ b");
+    }
 }

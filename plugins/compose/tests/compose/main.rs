@@ -5,3 +5,4 @@
 mod ad;
 mod common;
 mod failures;
+mod looks;
