@@ -33,7 +33,7 @@ licence:
   spdx: MIT OR Apache-2.0
   notice: Trained from nothing on procedurally rendered clips; no third-party weights, footage or text.
 
-video: {{width: 288, height: 160, frames: 16, fps: 10, sizes: [[288, 160], [160, 288], [224, 224]]}}
+video: {{width: 288, height: 160, frames: 16, fps: 10, sizes: [[160, 288], [224, 224]]}}
 latent: {{channels: 24, stride: [4, 16, 16], patch: [1, 2, 2], rule: even}}
 prompt: {{tokens: 32, negative: ignored}}
 sampling: {{scheduler: flow-ab2, steps: 16, shift: 3.0, guidance: {guidance}}}

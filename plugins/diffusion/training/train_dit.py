@@ -25,6 +25,7 @@ SECONDS, NAME = float(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else 'dit'
 ANNEAL, BATCH, RATE = os.environ.get('ANNEAL') == '1', int(os.environ.get('BATCH', 16)), float(os.environ.get('RATE', 1))
 WORLD, RANK = int(os.environ.get('WORLD_SIZE', 1)), int(os.environ.get('RANK', 0))
 MUON_RATE, ADAM_RATE, SAVE_EVERY = .02, 2e-3, 120
+AVERAGE = .985 if ANNEAL else .997  # of the weights; a falling rate averages by itself
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 HALF = os.environ.get('PRECISION', 'bf16') == 'bf16' and (DEVICE == 'cuda' or torch.cpu._is_avx512_bf16_supported())
 torch.set_num_threads(1)
@@ -89,7 +90,7 @@ class Run:
         torch.nn.utils.clip_grad_norm_(self.other, 1.)
         self.muon.step()
         self.adam.step()
-        torch._foreach_lerp_(self.ema, [p.detach() for p in self.all], 1 - min(.997, (self.step + 1) / (self.step + 15)))
+        torch._foreach_lerp_(self.ema, [p.detach() for p in self.all], 1 - min(AVERAGE, (self.step + 1) / (self.step + 15)))
         self.step += 1
 
     def save(self, about):
