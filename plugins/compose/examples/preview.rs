@@ -33,7 +33,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seconds = started.elapsed().as_secs_f64();
     let frames = done.facts().get("frames").and_then(serde_json::Value::as_f64).unwrap_or_default();
     println!("{frames} frames in {seconds:.2} s: {:.1} frames a second", frames / seconds);
-    for port in ["mezzanine", "poster"] {
+    // With the parameter `brand-sheet` there is nothing but the sheet.
+    let ports = if frames > 0.0 { ["mezzanine", "poster"].as_slice() } else { &["poster"] };
+    for port in ports {
         let from = done.path(port);
         let name = from.file_name().ok_or("an output without a name")?;
         std::fs::copy(&from, Path::new(out).join(name))?;

@@ -75,7 +75,8 @@ pub struct Logo {
     /// The mark without the name, where there is one.
     #[serde(default)]
     pub mark: Option<PathBuf>,
-    /// What stays free around the logo, as a fraction of its height: no text comes closer. 0 to 2.
+    /// What should stay free around the logo, as a fraction of its height, 0 to 2. Drawn on the brand sheet; looks are not
+    /// held to it.
     #[serde(default = "default_clear_space")]
     #[schemars(range(min = 0, max = 2))]
     pub clear_space: f64,

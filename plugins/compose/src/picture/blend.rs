@@ -56,7 +56,11 @@ pub fn draw(band: &mut Band<'_>, sprite: &Sprite, placement: &Placement) {
             window.y = (window.y.0.max(even(top)), window.y.1.min(even(bottom)));
         }
         let target = Target { samples: &mut *band.planes[i], width: band.width / step, top: (band.top / step) as i32 };
-        if placement.at_rest() {
+        let offset = (placement.offset.0 / step as f32, placement.offset.1 / step as f32);
+        if !placement.at_rest() && (placement.scale - 1.0).abs() < 1e-5 {
+            let corner = (sprite.left / step as i32, sprite.top / step as i32);
+            shifted(target, plane, corner, offset, window, placement.opacity);
+        } else if placement.at_rest() {
             still(target, plane, (sprite.left / step as i32, sprite.top / step as i32), window, placement.opacity);
         } else {
             let phase_y = if i == 0 { 0.5 } else { 1.0 };
@@ -107,6 +111,69 @@ fn still(mut target: Target<'_>, plane: &Plane, (left, top): (i32, i32), window:
             for ((d, &s), &a) in out.iter_mut().zip(samples).zip(alpha) {
                 *d = over(*d, part(s, opacity), part(a, opacity));
             }
+        }
+    }
+}
+
+/// A shift as whole samples and a fraction in 256ths.
+fn whole(shift: f32) -> (i32, u16) {
+    let fraction = ((shift - shift.floor()) * 256.0).round() as u16;
+    if fraction < 256 { (shift.floor() as i32, fraction) } else { (shift.floor() as i32 + 1, 0) }
+}
+
+/// Draws a plane that is moved but not enlarged: all its samples are mixed in the same way, a row at a time.
+fn shifted(
+    mut target: Target<'_>,
+    plane: &Plane,
+    (left, top): (i32, i32),
+    (dx, dy): (f32, f32),
+    window: Window,
+    opacity: u16,
+) {
+    let ((ix, fx), (iy, fy)) = (whole(dx), whole(dy));
+    let (left, top) = (left + ix, top + iy);
+    let (width, height) = (plane.width, plane.height as i32);
+    // One sample more on the left, so that each has one before it.
+    let mut lines = [vec![0_u8; width + 1], vec![0_u8; width + 1]];
+    let from = window.y.0.max(top);
+    let to = window.y.1.min(top + height);
+    for y in from..to {
+        let row = |r: i32| r.clamp(0, height - 1) as usize;
+        let (above, here) = (row(y - top - 1), row(y - top));
+        let (a, b) = (plane.spans[above], plane.spans[here]);
+        let (first, last) = match (fy > 0 && a.0 < a.1, b.0 < b.1) {
+            (true, true) => (a.0.min(b.0), a.1.max(b.1)),
+            (true, false) => a,
+            (false, true) => b,
+            (false, false) => continue,
+        };
+        let (first, last) = (first as usize, (last as usize + usize::from(fx > 0)).min(width));
+        let (x0, x1) = ((left + first as i32).max(window.x.0), (left + last as i32).min(window.x.1));
+        if x0 >= x1 {
+            continue;
+        }
+        let (start, end) = ((x0 - left) as usize, (x1 - left) as usize);
+        let before = start.saturating_sub(1);
+        for (line, samples) in lines.iter_mut().zip([&plane.samples, &plane.alpha]) {
+            let (above, here) = (above * width, here * width);
+            let line = &mut line[before + 1..=end];
+            rows_between(samples, here + before..here + end, above + before..above + end, fy, line);
+        }
+        if start == 0 {
+            lines.iter_mut().for_each(|line| line[0] = line[1]);
+        }
+        let out = target.row(y, x0, x1);
+        let [samples, alpha] = &lines;
+        if fx == 0 && opacity == 256 {
+            for ((d, &s), &a) in out.iter_mut().zip(&samples[start + 1..=end]).zip(&alpha[start + 1..=end]) {
+                *d = over(*d, s, a);
+            }
+            continue;
+        }
+        let pairs = samples[start + 1..=end].iter().zip(&samples[start..end]);
+        let pairs = pairs.zip(alpha[start + 1..=end].iter().zip(&alpha[start..end]));
+        for (d, ((&s, &s0), (&a, &a0))) in out.iter_mut().zip(pairs) {
+            *d = over(*d, part(between(s, s0, fx), opacity), part(between(a, a0, fx), opacity));
         }
     }
 }
