@@ -20,6 +20,12 @@ pub enum Error {
     Param { name: &'static str, value: String, expected: String },
     #[error("the picture {name} can't be used: {reason}")]
     Picture { name: String, reason: String },
+    #[error("the clip {name} can't be used: {reason}")]
+    Clip { name: String, reason: String },
+    #[error("the mode `{mode}` {reason}")]
+    Mode { mode: &'static str, reason: String },
+    #[error("{model} has no mode `{mode}`; it has {known}")]
+    NoMode { model: String, mode: &'static str, known: String },
     /// Already in its final form: cancelled, disk full, and whatever the video writer says.
     #[error("{0}")]
     Other(Box<Failure>),
@@ -35,6 +41,9 @@ impl Error {
             Self::Shot { .. } => "bad-shot",
             Self::Param { .. } => "bad-params",
             Self::Picture { .. } => "bad-picture",
+            Self::Clip { .. } => "bad-clip",
+            Self::Mode { .. } => "bad-mode",
+            Self::NoMode { .. } => "model-unable",
             Self::Other(_) => "other",
         }
     }
@@ -50,6 +59,9 @@ impl Error {
             }
             Self::Param { .. } => "correct it under this stage's `with:` in the pipeline",
             Self::Picture { .. } => "use a PNG, JPEG or WebP picture",
+            Self::Clip { .. } => "use a video of at least half a second that FFmpeg can read",
+            Self::Mode { .. } => "the modes and what each takes stand in the README of the stage `diffusion`",
+            Self::NoMode { .. } => "ask for one of these, or use a model whose contract lists it under `modes`",
             Self::Other(_) => "",
         }
     }

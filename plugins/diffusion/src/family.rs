@@ -9,6 +9,7 @@ use crate::families::ambient::Ambient;
 use crate::families::cogvideox::CogVideoX;
 use crate::families::ltx::Ltx;
 use crate::families::wan::Wan;
+use crate::footage::Footage;
 use crate::picture::Picture;
 
 /// What to make, with every default already filled in.
@@ -22,11 +23,12 @@ pub struct Shot {
     pub width: usize,
     /// Pixels.
     pub height: usize,
-    /// Frames of the model that are wanted; a family may give more, and those that make one clip only give fewer.
+    /// Frames of the model that are wanted; a family may give more, and those that make one clip only give fewer. Of a
+    /// loop the frames of one turn: a family then gives the last one first, and goes on round and round.
     pub frames: usize,
     /// What is given and must appear.
     pub conditions: Vec<Condition>,
-    /// What is to be made again rather than from nothing.
+    /// What is there before the first step, when that is not noise alone.
     pub edit: Option<Edit>,
     /// The first clip's noise, in the shape of its latents, instead of the seed's: for parity with a reference.
     pub noise: Option<ArrayD<f32>>,
@@ -41,19 +43,27 @@ pub struct Shot {
 /// Pictures that are given, in the shot's size, RGB from -1 to 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
-    /// The frame of the shot that the first picture is.
+    /// The frame of the shot that the first picture is, counted in the model's frames from 0.
     pub start: usize,
     /// One picture is a still; several are frames one after the other.
     pub pictures: Vec<Picture>,
 }
 
-/// A clip to be made again, nearer to the prompt.
+/// What is in the shot before it is made: it begins with that under noise in place of noise alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
-    /// Its frames, in the shot's size, RGB from -1 to 1.
-    pub pictures: Vec<Picture>,
-    /// How much is made anew: 0 nothing, 1 everything.
+    pub draft: Draft,
+    /// The share of the steps that is walked: 0 is nothing, 1 everything, and then nothing is left of the draft.
     pub strength: f64,
+}
+
+/// Where a draft comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Draft {
+    /// A clip, read as it is needed; as many of its frames as the shot has.
+    Clip(Footage),
+    /// What is given (`conditions`), each held until the next one, and one running over into the next.
+    Given,
 }
 
 impl Shot {
@@ -61,6 +71,14 @@ impl Shot {
     #[must_use]
     pub fn first_picture(&self) -> Option<&Picture> {
         self.conditions.iter().find(|c| c.start == 0).and_then(|c| c.pictures.first())
+    }
+
+    /// The first denoising step that is taken; there are some before it when the shot begins with a draft.
+    #[must_use]
+    pub fn first_step(&self) -> usize {
+        let strength = self.edit.as_ref().map_or(1.0, |edit| edit.strength.clamp(0.0, 1.0));
+        let walked = (strength * self.steps as f64).round() as usize;
+        self.steps - walked.clamp(1.min(self.steps), self.steps)
     }
 }
 
@@ -72,8 +90,18 @@ pub trait Family: Send {
     /// `inference-failed`, `non-finite`.
     fn begin<'a>(&'a mut self, shot: &Shot) -> Result<Box<dyn Frames + 'a>, Error>;
 
+    /// Whether a shot may begin with a draft (`Shot::edit`).
+    fn takes_drafts(&self) -> bool {
+        false
+    }
+
     /// How many clips a shot of so many frames takes.
     fn clips(&self, frames: usize) -> usize;
+
+    /// How many times each denoising step of a shot is counted: once for each clip, or window of it.
+    fn windows(&self, shot: &Shot) -> usize {
+        self.clips(shot.frames)
+    }
 }
 
 /// The frames of one shot, made as they are asked for. Families that can go on from their own tail have no end.

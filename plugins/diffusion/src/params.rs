@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use spotloom_onnx::{Licence, Provider};
 
-use crate::contract::SchedulerName;
+use crate::contract::{Mode, SchedulerName};
 use crate::error::Error;
 
 /// Parameters of the stage `diffusion`. What is left out comes from the model's contract or the shot.
@@ -23,7 +23,29 @@ pub struct Params {
     #[serde(default = "fps")]
     #[schemars(range(min = 1, max = 120))]
     pub fps: f64,
-    /// Length in seconds, instead of the shot's.
+    /// What is to be done. Left out, it follows from the files: `image` begins the shot, `last-image` ends it; `clip` and
+    /// `clip-after` are joined; with `from` and `to` that part of `clip` is made again.
+    #[schemars(extend("x-offered-by" = {"input": "model", "field": "modes"}))]
+    pub mode: Option<Mode>,
+    /// How far the result may leave what is given: near 0 it stays as it is, at 1 only the prompt counts. By default 0.8
+    /// for `edit` and `retake`, 0.75 after a picture or clip, 0.55 between two.
+    #[schemars(range(min = 0.05, max = 1))]
+    pub strength: Option<f64>,
+    /// Where the part of the clip begins that `retake` makes again, in seconds.
+    #[schemars(range(min = 0, max = 600))]
+    pub from: Option<f64>,
+    /// Where it ends, in seconds.
+    #[schemars(range(min = 0, max = 600))]
+    pub to: Option<f64>,
+    /// How many clips to make, from as many seeds, one after the other from the shot's own on. The first one is `clip`.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 16))]
+    pub variations: u32,
+    /// A quick look: half the steps, a third of the width and height. The same seed without it gives the same
+    /// composition, finished.
+    #[serde(default)]
+    pub preview: bool,
+    /// Length of the result in seconds, clips that are joined or gone on from included, instead of the shot's.
     #[schemars(range(min = 0.5, max = 120))]
     pub seconds: Option<f64>,
     /// Seed of the noise, instead of the shot's. The same seed gives the same clip.
@@ -66,6 +88,10 @@ fn fps() -> f64 {
     30.0
 }
 
+fn one() -> u32 {
+    1
+}
+
 fn grain() -> f32 {
     0.5
 }
@@ -97,6 +123,12 @@ impl Settings {
         Err(Error::Territory { model, licence: spdx, territories: forbidden.join(", ") })
     }
 
+    /// The denoising steps when a model takes so many, and a quick look is wanted or not.
+    #[must_use]
+    pub fn steps(preview: bool, steps: usize) -> usize {
+        if preview { (steps / 2).max(4).min(steps) } else { steps }
+    }
+
     /// Frames per second.
     #[must_use]
     pub fn rate(&self) -> f64 {
@@ -119,7 +151,11 @@ impl Params {
                 });
             }
         }
-        let ranges: [(_, Option<f64>, _); 6] = [
+        let ranges: [(_, Option<f64>, _); 10] = [
+            ("strength", self.strength, 0.05..=1.0),
+            ("from", self.from, 0.0..=600.0),
+            ("to", self.to, 0.0..=600.0),
+            ("variations", Some(f64::from(self.variations)), 1.0..=16.0),
             ("fps", Some(self.fps), 1.0..=120.0),
             ("steps", self.steps.map(|v| v as f64), 1.0..=200.0),
             ("guidance", self.guidance.map(f64::from), 1.0..=20.0),
@@ -133,9 +169,11 @@ impl Params {
                 return Err(Error::Param { name, value: value.to_string(), expected });
             }
         }
+        // Even, and never less than a frame may have.
+        let side = |pixels: u32| if self.preview { (pixels / 6 * 2).max(64) } else { pixels };
         Ok(Settings {
-            width: self.width,
-            height: self.height,
+            width: side(self.width),
+            height: side(self.height),
             fps: rational(self.fps),
             grain: self.grain,
             provider: provider(self.provider, std::env::var("SPOTLOOM_PROVIDER").ok())?,

@@ -14,7 +14,7 @@ use spotloom_media::Written;
 use spotloom_onnx::Engine;
 use spotloom_plugin_sdk::prelude::*;
 
-use crate::contract::Model;
+use crate::contract::{Mode, Model};
 use crate::error::Error;
 use crate::family::Shot;
 use crate::params::{Params, Settings};
@@ -27,7 +27,10 @@ pub(crate) struct Made<'a> {
     pub params: &'a Params,
     pub settings: &'a Settings,
     pub shot: &'a Shot,
-    /// Seconds that were asked for.
+    /// What was asked for.
+    pub mode: Mode,
+    pub strength: Option<f64>,
+    /// Seconds of the result.
     pub seconds: f64,
     /// Frames of the model in a second.
     pub motion_fps: f64,
@@ -58,6 +61,9 @@ pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
         run.inputs(port).iter().map(|a| json!({"name": a.name, "sha256": a.sha256, "media": a.media})).collect()
     };
     let sha256 = hash(made.clip).map_err(|e| io_failure("read", made.clip, &e))?;
+    let ports = ["image", "last-image", "clip", "clip-after"];
+    let inputs: BTreeMap<_, _> =
+        ports.iter().map(|port| (*port, given(port))).filter(|(_, files)| !files.is_empty()).collect();
     Ok(json!({
         "spotloom-recipe": VERSION,
         "stage": {"id": "diffusion", "version": env!("CARGO_PKG_VERSION")},
@@ -75,6 +81,10 @@ pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
             "provider": engine.provider.to_string(),
             "territory": settings.territory,
             "grain": settings.grain,
+            "mode": made.mode.name(),
+            "strength": made.strength,
+            "from": params.from,
+            "to": params.to,
         },
         "shot": {
             "prompt": shot.prompt,
@@ -82,7 +92,7 @@ pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
             "seconds": made.seconds,
             "seed": shot.seed,
         },
-        "inputs": {"image": given("image")},
+        "inputs": inputs,
         "model": {"name": contract.name, "sha256": model.sha256, "components": components},
         "runtime": {"onnxruntime": engine.runtime.version, "provider": engine.provider.to_string(), "threads": engine.threads},
         "clip": {"sha256": sha256, "frames": made.written.frames, "seconds": made.written.seconds},

@@ -1,27 +1,28 @@
 //! The stage: parameters in, a mezzanine out.
 
 use std::fs;
-use std::io::Read;
-use std::path::Path;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::Instant;
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use spotloom_media::{FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer, Written, filters};
+use spotloom_media::{Frame, Mezzanine, Pixel, WriteOptions, Written};
 use spotloom_onnx::{Engine, Provider, runtime};
 use spotloom_plugin_sdk::api::Output;
 use spotloom_plugin_sdk::prelude::*;
 
+use crate::ask::{self, ShotFile};
 use crate::contract::{Mode, Model};
+use crate::cut::MARGIN;
 use crate::error::Error;
-use crate::family::{self, Condition, Family, Frames, Shot};
+use crate::family::{self, Family, Frames, Shot};
 use crate::finish::film::Film;
 use crate::finish::timeline::Timeline;
-use crate::finish::{colour, smooth};
-use crate::params::Params;
-use crate::picture::Picture;
+use crate::footage::Clip;
+use crate::layout::{self, Layout, Plan};
+use crate::params::{Params, Settings};
+use crate::printer::{Sheet, print};
 use crate::recipe::{Made, recipe};
+use crate::reel::{Reel, Work};
 
 /// Holds the model between the runs of a warm host.
 #[derive(Default)]
@@ -37,23 +38,6 @@ struct Loaded {
     family: Box<dyn Family>,
 }
 
-/// The `shot` input, as the `prompt` stage writes it; what else a stage may put there is not for us.
-#[derive(Debug, Deserialize)]
-struct ShotFile {
-    prompt: String,
-    #[serde(default)]
-    negative_prompt: String,
-    seconds: Option<f64>,
-    seed: Option<u64>,
-}
-
-/// The largest shot file that is read, in bytes.
-const MAX_SHOT: u64 = 256 * 1024;
-/// Shorter or longer shots are refused, in seconds.
-const SECONDS: std::ops::RangeInclusive<f64> = 0.5..=120.0;
-/// What the spline needs before the first moment and after the last, in frames of the model.
-const MARGIN: usize = 2;
-
 impl Stage for Diffusion {
     type Params = Params;
 
@@ -61,14 +45,19 @@ impl Stage for Diffusion {
         About::new(
             "diffusion",
             env!("CARGO_PKG_VERSION"),
-            "Makes a moving picture from a caption, and perhaps a picture",
+            "Makes a moving picture from a caption, and from pictures or clips",
         )
         .cpu(0)
         .input(input("model", "The diffusion model").required().resource(Resource::Model))
         .input(input("shot", "What to show: prompt, seconds, seed").required().media("application/json"))
         .input(input("image", "The first frame").media("image/*"))
+        .input(input("last-image", "The last frame").media("image/*"))
+        .input(input("clip", "A clip to go on from, to make again, or to close to a loop").media("video/*"))
+        .input(input("clip-after", "A clip to lead into").media("video/*"))
         .output("clip", "The shot: FFV1, 4:2:0, 10 bit, BT.709", "video/x-matroska")
         .output("recipe", "Everything the clip was made of, to make it again", "application/json")
+        .outputs("variations", "The other clips, when several are asked for", "video/x-matroska")
+        .outputs("variation-recipes", "Their recipes, in the same order", "application/json")
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
@@ -76,48 +65,44 @@ impl Stage for Diffusion {
     }
 }
 
+/// Everything of a run that its variations share.
+struct Take<'a> {
+    params: &'a Params,
+    settings: &'a Settings,
+    mode: Mode,
+    layout: &'a Layout,
+    model: &'a Model,
+    engine: &'a Engine,
+    motion_fps: f64,
+}
+
 impl Diffusion {
     fn make(&mut self, params: &Params, run: &Run) -> Result<Outputs, Error> {
         let settings = params.check()?;
-        let file = read_shot(&run.require("shot")?.path)?;
-        let seconds = params.seconds.or(file.seconds).unwrap_or(5.0);
-        if !SECONDS.contains(&seconds) {
-            let (least, most) = (SECONDS.start(), SECONDS.end());
-            return Err(Error::Param {
-                name: "seconds",
-                value: seconds.to_string(),
-                expected: format!("expected {least} to {most} seconds in one shot"),
-            });
-        }
-        let seed = params.seed.or(file.seed).unwrap_or(0);
-
+        let file = ShotFile::read(&run.require("shot")?.path)?;
+        let seconds = ask::seconds(params.seconds.or(file.seconds))?;
+        let mode = ask::mode(params, layout::files(run))?;
         let model = Model::open(&run.require("model")?.path)?;
         let contract = &model.contract;
         settings.check_territory(&contract.name, &contract.licence)?;
-        let size = (contract.video.width, contract.video.height);
+        ask::offered(contract, mode)?;
+        let size = contract.video.nearest(settings.width, settings.height);
         let mut warnings = Vec::new();
-        let conditions = match run.input("image") {
-            Some(artifact) => {
-                vec![Condition { start: 0, pictures: vec![read_picture(artifact, size, &mut warnings)?] }]
-            }
-            None => Vec::new(),
-        };
-        let rate = params.motion_fps.unwrap_or(contract.video.fps) / settings.rate();
-        let frames = (seconds * settings.rate()).round().max(1.0) as u64;
-        let wanted = (1.0 + (frames - 1) as f64 * rate).floor() as usize + MARGIN;
-        let shot = Shot {
+        let plan = Plan { params, settings: &settings, contract, mode, seconds, size };
+        let layout = layout::lay_out(&plan, run, &mut warnings)?;
+        let mut shot = Shot {
             prompt: file.prompt,
             negative_prompt: file.negative_prompt,
-            seed,
-            mode: if conditions.is_empty() { Mode::TextToVideo } else { Mode::ImageToVideo },
+            seed: params.seed.or(file.seed).unwrap_or(0),
+            mode: layout.mode,
             width: size.0,
             height: size.1,
-            frames: wanted,
-            conditions,
-            edit: None,
+            frames: layout.cut.wanted,
+            conditions: layout.conditions.clone(),
+            edit: layout.edit.clone(),
             noise: None,
             scheduler: params.scheduler.unwrap_or(contract.sampling.scheduler),
-            steps: params.steps.unwrap_or(contract.sampling.steps),
+            steps: Settings::steps(params.preview, params.steps.unwrap_or(contract.sampling.steps)),
             shift: params.shift.unwrap_or(contract.sampling.shift),
             guidance: params.guidance.unwrap_or(contract.sampling.guidance),
             guidance_low: contract.sampling.guidance_low,
@@ -126,90 +111,38 @@ impl Diffusion {
         let engine = Engine { runtime: runtime()?, threads: run.threads(), provider: settings.provider };
         run.check_cancelled()?;
         let family = self.family(&model, &engine)?;
-        let clips = family.clips(wanted);
-        let total = (clips * shot.steps) as u64 + frames;
+        if !family.takes_drafts() {
+            shot.edit = None;
+        }
+        let (clips, steps) = (family.windows(&shot), shot.steps - shot.first_step());
+        let total = (clips * steps) as u64 + layout.cut.frames;
+        let total = total * u64::from(params.variations);
+        let mut work = Work { run, clips, steps, total, done: 0, frames: 0, thinking: 0.0 };
+        let motion_fps = params.motion_fps.unwrap_or(contract.video.fps);
+        let take = Take { params, settings: &settings, mode, layout: &layout, model: &model, engine: &engine, motion_fps };
 
-        let path = run.scratch().join("clip.mkv");
-        let film = Film::new(size, settings.width, settings.height, seed, settings.grain);
-        let options =
-            WriteOptions { codec: Mezzanine::Ffv1, format: film.format(), fps: settings.fps, threads: run.threads() };
-        let mut source = family.begin(&shot)?;
-        let mut reel = Reel {
-            source: source.as_mut(),
-            run,
-            wanted,
-            clips,
-            steps: shot.steps,
-            total,
-            taken: 0,
-            done: 0,
-            thinking: 0.0,
-            frames: 0,
-        };
-        let written = std::thread::scope(|scope| {
-            // Two pictures ahead: the model works on while frames are enlarged and written, in bounded memory.
-            let (sender, receiver) = sync_channel::<Picture>(2);
-            let (file, film) = (&path, &film);
-            let printer = scope.spawn(move || print(file, options, film, &receiver));
-            let mut timeline = Timeline::new();
-            let mut shoot = || -> Result<(), Error> {
-                for index in 0..frames {
-                    let moment = timeline.at(1.0 + index as f64 * rate, &mut || reel.next())?;
-                    if sender.send(moment).is_err() {
-                        // The printer has stopped, and says why when it is joined.
-                        return Ok(());
-                    }
-                    reel.frame_done(frames)?;
-                }
-                Ok(())
-            };
-            let shot = shoot();
-            drop(sender);
-            let written = printer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            shot.and(written)
-        })?;
-        let (steps, thinking) = (reel.done, reel.thinking);
-        warnings.extend_from_slice(source.warnings());
+        let mut outputs = Outputs::new();
+        let mut understood = Map::new();
+        for k in 0..params.variations {
+            let shot = Shot { seed: shot.seed.wrapping_add(u64::from(k)), ..shot.clone() };
+            let mut source = family.begin(&shot)?;
+            let (clip, recipe) = take.shoot(&shot, k == 0, source.as_mut(), &mut work)?;
+            let ports = if k == 0 { ["clip", "recipe"] } else { ["variations", "variation-recipes"] };
+            outputs = outputs.output(ports[0], clip).output(ports[1], recipe);
+            if k == 0 {
+                warnings.extend_from_slice(source.warnings());
+                let words = source.understood().iter();
+                understood = words.map(|(slot, word)| (slot.clone(), Value::from(word.as_str()))).collect();
+            }
+        }
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-
-        let made = Made {
-            params,
-            settings: &settings,
-            shot: &shot,
-            seconds,
-            motion_fps: params.motion_fps.unwrap_or(contract.video.fps),
-            model: &model,
-            engine: &engine,
-            clip: &path,
-            written: &written,
-        };
-        let recipe = write_recipe(&made, run)?;
-        let facts = json!({
-            "width": settings.width,
-            "height": settings.height,
-            "fps": settings.rate(),
-            "seconds": written.seconds,
-            "frames": written.frames,
-            "prompt": shot.prompt,
-            "model": contract.name,
-            "seed": seed,
-        });
-        let understood: Map<_, _> =
-            source.understood().iter().map(|(slot, word)| (slot.clone(), Value::from(word.as_str()))).collect();
-        let output = Output {
-            path,
-            media: "video/x-matroska".into(),
-            name: "clip.mkv".into(),
-            facts: facts.as_object().cloned().unwrap_or_default(),
-        };
-        Ok(Outputs::new()
-            .output("clip", output)
-            .output("recipe", recipe)
+        Ok(outputs
+            .fact("mode", mode.name())
             .fact("clips", clips)
-            .fact("steps", steps)
-            .fact("seconds-per-step", (thinking / steps.max(1) as f64 * 1e4).round() / 1e4)
+            .fact("steps", work.done)
+            .fact("seconds-per-step", (work.thinking / work.done.max(1) as f64 * 1e4).round() / 1e4)
             .fact("scheduler", shot.scheduler.to_string())
             .fact("guidance", f64::from(shot.guidance))
             .fact("provider", engine.provider.to_string())
@@ -236,112 +169,129 @@ impl Diffusion {
     }
 }
 
-/// The model's frames on their way to the timeline, counted and reported.
-struct Reel<'a, 'f> {
-    source: &'a mut (dyn Frames + 'f),
-    run: &'a Run,
-    /// Frames of the model this shot needs.
-    wanted: usize,
-    clips: usize,
-    /// Denoising steps of a clip.
-    steps: usize,
-    /// Steps and frames in all.
-    total: u64,
-    taken: usize,
-    /// Denoising steps done.
-    done: u64,
-    /// Seconds spent in the model.
-    thinking: f64,
-    /// Frames handed on.
-    frames: u64,
-}
-
-impl Reel<'_, '_> {
-    /// The next frame of the model, cleaned, as Y'CbCr; `None` once there are enough.
-    fn next(&mut self) -> Result<Option<Picture>, Error> {
-        if self.taken == self.wanted {
-            return Ok(None);
-        }
-        self.taken += 1;
-        let start = Instant::now();
-        let Self { source, run, clips, steps, total, done, frames, .. } = self;
-        let picture = source.next(&mut |step| {
-            *done += 1;
-            run.progress(
-                *done + *frames,
-                *total,
-                format!("clip {} of {clips}, step {} of {steps}", step.clip, step.step),
-            );
-            Ok(run.check_cancelled()?)
+impl Take<'_> {
+    /// Makes one clip and its recipe.
+    fn shoot(
+        &self,
+        shot: &Shot,
+        first: bool,
+        source: &mut (dyn Frames + '_),
+        work: &mut Work<'_>,
+    ) -> Result<(Output, Output), Error> {
+        let (settings, run) = (self.settings, work.run);
+        let stem = if first { "clip".into() } else { format!("clip-seed-{}", shot.seed) };
+        let path = run.scratch().join(format!("{stem}.mkv"));
+        let (width, height) = (shot.width, shot.height);
+        let film = Film::new((width, height), settings.width, settings.height, shot.seed, settings.grain);
+        let options =
+            WriteOptions { codec: Mezzanine::Ffv1, format: film.format(), fps: settings.fps, threads: run.threads() };
+        let written = std::thread::scope(|scope| {
+            // Two frames ahead: the model works on while they are enlarged and written, in bounded memory.
+            let (sender, receiver) = sync_channel::<Sheet>(2);
+            let (file, film) = (&path, &film);
+            let printer = scope.spawn(move || print(file, options, film, &receiver));
+            let shot = self.roll(shot, source, &sender, work);
+            drop(sender);
+            let written = printer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            shot.and(written)
         })?;
-        self.thinking += start.elapsed().as_secs_f64();
-        Ok(picture.map(|picture| smooth::clean(&colour::to_ycbcr(&picture))))
+        let made = Made {
+            params: self.params,
+            settings,
+            shot,
+            mode: self.mode,
+            strength: (self.mode != Mode::TextToVideo).then_some(self.layout.strength),
+            seconds: self.layout.seconds,
+            motion_fps: self.motion_fps,
+            model: self.model,
+            engine: self.engine,
+            clip: &path,
+            written: &written,
+        };
+        let recipe = write_recipe(&made, &stem, run)?;
+        Ok((self.output(path, shot, &written), recipe))
     }
 
-    /// Counts a finished frame.
-    fn frame_done(&mut self, all: u64) -> Result<(), Error> {
-        self.frames += 1;
-        self.run.progress(self.done + self.frames, self.total, format!("frame {} of {all}", self.frames));
-        Ok(self.run.check_cancelled()?)
+    /// Hands every frame of the result to the printer, in order.
+    fn roll(
+        &self,
+        shot: &Shot,
+        source: &mut (dyn Frames + '_),
+        sender: &SyncSender<Sheet>,
+        work: &mut Work<'_>,
+    ) -> Result<(), Error> {
+        let cut = &self.layout.cut;
+        let turn = if shot.mode == Mode::Loop { 1 + MARGIN } else { 0 };
+        let mut reel = Reel { source, left: cut.wanted + turn };
+        let mut timeline = Timeline::new();
+        let mut before = cut.before.map(|_| self.kept(self.layout.before.as_ref(), 0)).transpose()?.flatten();
+        let mut after: Option<Kept> = None;
+        for index in 0..cut.frames {
+            let made = if (cut.made.0..cut.made.1).contains(&index) {
+                Some(timeline.at(cut.position(index), &mut || reel.next(work))?)
+            } else {
+                None
+            };
+            if let Some(kept) = cut.after.filter(|kept| index == kept.until) {
+                let first = i64::try_from(index).unwrap_or(0) - kept.offset;
+                after = self.kept(self.layout.after.as_ref(), u64::try_from(first).unwrap_or(0))?;
+            }
+            let kept = match (&mut before, &mut after) {
+                (_, Some(after)) => after.next()?,
+                (Some(before), None) if cut.before.is_some_and(|kept| index < kept.until) => before.next()?,
+                _ => None,
+            };
+            if sender.send(Sheet { made, kept, share: cut.share(index) }).is_err() {
+                // The printer has stopped, and says why when it is joined.
+                return Ok(());
+            }
+            work.frame_done(index, cut.frames)?;
+        }
+        Ok(())
+    }
+
+    fn kept(&self, clip: Option<&Clip>, from: u64) -> Result<Option<Kept>, Error> {
+        let Some(clip) = clip else { return Ok(None) };
+        let frames = clip.read((self.settings.width, self.settings.height), Pixel::Yuv420p10, from)?;
+        Ok(Some(Kept { frames: Box::new(frames), last: None }))
+    }
+
+    fn output(&self, path: PathBuf, shot: &Shot, written: &Written) -> Output {
+        let facts = json!({
+            "width": self.settings.width,
+            "height": self.settings.height,
+            "fps": self.settings.rate(),
+            "seconds": written.seconds,
+            "frames": written.frames,
+            "prompt": shot.prompt,
+            "model": self.model.contract.name,
+            "seed": shot.seed,
+        });
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        Output { path, media: "video/x-matroska".into(), name, facts: facts.as_object().cloned().unwrap_or_default() }
     }
 }
 
-/// Enlarges and writes pictures until there are no more.
-fn print(path: &Path, options: WriteOptions, film: &Film, pictures: &Receiver<Picture>) -> Result<Written, Error> {
-    let mut writer = Writer::create(path, options).map_err(media)?;
-    for (index, picture) in pictures.iter().enumerate() {
-        writer.write(&film.frame(index as u64, &picture).map_err(media)?).map_err(media)?;
+/// A clip's frames one after the other; past its end the last one stays.
+struct Kept {
+    frames: Box<dyn Iterator<Item = Result<Frame, Error>>>,
+    last: Option<Frame>,
+}
+
+impl Kept {
+    fn next(&mut self) -> Result<Option<Frame>, Error> {
+        if let Some(frame) = self.frames.next() {
+            self.last = Some(frame?);
+        }
+        Ok(self.last.clone())
     }
-    writer.finish().map_err(media)
 }
 
 /// Writes the recipe beside the clip.
-fn write_recipe(made: &Made<'_>, run: &Run) -> Result<Output, Error> {
-    let path = run.scratch().join("clip.recipe.json");
+fn write_recipe(made: &Made<'_>, stem: &str, run: &Run) -> Result<Output, Error> {
+    let name = format!("{stem}.recipe.json");
+    let path = run.scratch().join(&name);
     let text = format!("{:#}\n", recipe(made, run)?);
     fs::write(&path, text).map_err(|e| io_failure("write", &path, &e))?;
-    Ok(Output { path, media: "application/json".into(), name: "clip.recipe.json".into(), facts: Map::new() })
-}
-
-fn read_shot(path: &Path) -> Result<ShotFile, Error> {
-    let bad = |reason: String| Error::Shot { file: path.into(), reason };
-    let mut text = String::new();
-    let opened = fs::File::open(path).map_err(|e| bad(e.to_string()))?;
-    opened.take(MAX_SHOT).read_to_string(&mut text).map_err(|e| bad(e.to_string()))?;
-    serde_json::from_str(&text).map_err(|e| bad(e.to_string()))
-}
-
-/// The first frame: cut to the model's shape, and without transparency.
-fn read_picture(artifact: &Artifact, size: (usize, usize), warnings: &mut Vec<String>) -> Result<Picture, Error> {
-    let bad = |e: spotloom_media::Error| Error::Picture { name: artifact.name.clone(), reason: e.to_string() };
-    let (width, height) = (size.0 as u32, size.1 as u32);
-    let options = ReadOptions::new(Pixel::Rgba).filter(filters::cover(width, height));
-    let frame = Reader::open(&artifact.path, options)
-        .map_err(bad)?
-        .next()
-        .ok_or_else(|| Error::Picture { name: artifact.name.clone(), reason: "it has no frame".into() })?
-        .map_err(bad)?;
-    debug_assert_eq!(frame.format(), FrameFormat::new(width, height, Pixel::Rgba));
-    let mut picture = Picture::filled(size.0, size.1, 0.0);
-    let mut transparent = false;
-    for (i, pixel) in frame.plane(0).chunks_exact(4).enumerate() {
-        let alpha = f32::from(pixel[3]) / 255.0;
-        transparent |= pixel[3] < 250;
-        for (plane, value) in pixel[..3].iter().enumerate() {
-            let over = f32::from(*value) * alpha + BACKDROP * (1.0 - alpha);
-            picture.plane_mut(plane)[i] = over / 127.5 - 1.0;
-        }
-    }
-    if transparent {
-        warnings.push(format!("{} is transparent in places; a light backdrop was put behind it", artifact.name));
-    }
-    Ok(picture)
-}
-
-/// What shows through a transparent picture, in 8-bit steps.
-const BACKDROP: f32 = 232.0;
-
-fn media(error: spotloom_media::Error) -> Error {
-    let failure = Failure::new(error.code(), error.to_string());
-    if error.is_retryable() { failure.retryable().into() } else { failure.into() }
+    Ok(Output { path, media: "application/json".into(), name, facts: Map::new() })
 }

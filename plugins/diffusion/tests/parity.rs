@@ -4,7 +4,7 @@ mod support;
 
 use ndarray::{Array2, ArrayD, Axis};
 use spotloom_diffusion::contract::{Mode, Model, SchedulerName};
-use spotloom_diffusion::families::ambient::{Ambient, Text};
+use spotloom_diffusion::families::ambient::{Ambient, Given, Text};
 use spotloom_diffusion::family::Shot;
 use spotloom_onnx::Engine;
 use support::npz::Npz;
@@ -53,7 +53,7 @@ fn every_stage_of_the_sampler_agrees_with_the_reference() {
     let velocity = ambient.velocity(&both, &Array2::ones((2, 4)), tokens.view(), pooled.view()).expect("velocity");
     check("velocity_step0", &velocity, &golden.f32("velocity_step0"), 1e-4);
 
-    let latent = ambient.denoise(&shot, &text, noise, None, &mut |_| Ok(())).expect("latent");
+    let latent = ambient.denoise(&shot, &text, noise, &Given::default(), &mut |_| Ok(())).expect("latent");
     check("latent_final", &latent, &golden.f32("latent_final"), 1e-3);
 
     let frames = ambient.decode(&latent).expect("frames");

@@ -10,7 +10,7 @@ mod sampling;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 pub use spotloom_onnx::{Component, Licence};
 
 pub use self::latent::{Latent, Rule};
@@ -89,7 +89,7 @@ pub enum Variant {
 }
 
 /// What the stage can be asked to do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     #[default]
@@ -110,9 +110,11 @@ pub enum Mode {
     Retake,
 }
 
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Mode {
+    /// As contracts and pipelines write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
             Self::TextToVideo => "text-to-video",
             Self::ImageToVideo => "image-to-video",
             Self::FirstLast => "first-last",
@@ -121,7 +123,13 @@ impl fmt::Display for Mode {
             Self::Bridge => "bridge",
             Self::Edit => "edit",
             Self::Retake => "retake",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -140,6 +148,18 @@ pub struct Video {
     /// Widths and heights in pixels that the model was trained for besides; empty when there is only the one.
     #[serde(default)]
     pub sizes: Vec<[usize; 2]>,
+}
+
+impl Video {
+    /// The size the model was trained for whose shape is nearest to that of `width` x `height`; of equally near ones
+    /// the first, and the contract's own comes first of all.
+    #[must_use]
+    pub fn nearest(&self, width: u32, height: u32) -> (usize, usize) {
+        let wanted = (f64::from(width) / f64::from(height)).ln();
+        let far = |size: &(usize, usize)| ((size.0 as f64 / size.1 as f64).ln() - wanted).abs();
+        let others = self.sizes.iter().map(|&[width, height]| (width, height));
+        others.fold((self.width, self.height), |best, size| if far(&size) < far(&best) - 1e-9 { size } else { best })
+    }
 }
 
 /// Rotary positions of CogVideoX.
@@ -164,4 +184,24 @@ pub struct Attribute {
 
 fn modes() -> Vec<Mode> {
     vec![Mode::TextToVideo]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_nearest_in_shape_is_taken() {
+        let of = |sizes: &[[usize; 2]]| Video { width: 288, height: 160, frames: 16, fps: 10.0, sizes: sizes.to_vec() };
+        let all = of(&[[288, 160], [160, 288], [224, 224]]);
+        let check = |video: &Video, asked: (u32, u32), expected| {
+            assert_eq!(video.nearest(asked.0, asked.1), expected, "{asked:?}");
+        };
+        check(&all, (1280, 720), (288, 160));
+        check(&all, (720, 1280), (160, 288));
+        check(&all, (1080, 1080), (224, 224));
+        check(&all, (1080, 1350), (224, 224));
+        check(&all, (1920, 800), (288, 160));
+        check(&of(&[]), (720, 1280), (288, 160));
+    }
 }

@@ -1,19 +1,21 @@
 //! The `ambient` family: a small spacetime-patch transformer with a convolutional decoder (ambient-v0).
 //!
-//! A clip is made in seven steps, in the order of this file and of `shot`: (1) tokenise, (2) encode the text, (3) draw noise,
-//! (4) pin the first latent frame to given pictures, (5) denoise with guidance, (6) decode, (7) go on from the tail.
-//! Velocity is noise minus data; time is 1 at noise and 0 at data, one per latent frame. Latents need no scaling.
+//! A shot is made in six steps, in the order of this file and of `shot`: (1) tokenise, (2) encode the text, (3) draw noise,
+//! (4) encode what is given and pin it, (5) denoise all windows of the shot with guidance, (6) decode window by window.
+//! Velocity is noise minus data; time is 1 at noise and 0 at data, one per latent frame, so that any of them may be
+//! given: it is held at time 0. Latents need no scaling.
 
 use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn, Slice, Zip, concatenate};
 use spotloom_onnx::{Engine, Error as ModelError, Graph, Port, Tensor};
 use tokenizers::Tokenizer;
 
 mod shot;
+mod windows;
 
-use self::shot::AmbientShot;
-use crate::contract::{Contract, Model, Negative};
+use self::shot::{AmbientShot, cut, pin};
+use crate::contract::{Contract, Mode, Model, Negative};
 use crate::error::Error;
-use crate::family::{Family, Frames, Shot};
+use crate::family::{Family, Frames, Shot, Step};
 use crate::noise;
 use crate::picture::Picture;
 use crate::schedulers::{Schedule, scheduler};
@@ -23,20 +25,33 @@ const TEXT_WIDTH: usize = 192;
 /// Rows of the text encoder: one per attribute.
 const TEXT_ROWS: usize = 7;
 
-/// Share of the variance that the noise of a later clip takes from the first one's. Chosen by eye and by the largest
-/// change between two frames: none lets suns and reflections pop up, all of it makes the motion repeat.
+/// Share of the variance that the noise of later latent frames takes from the first ones'. Chosen by eye and by the
+/// largest change between two frames: none lets suns and reflections pop up, all of it makes the motion repeat.
 const KINSHIP: f32 = 0.5;
 
 /// A loaded model of this family.
 pub struct Ambient {
     contract: Contract,
-    /// Latent frames, rows and columns of one clip.
+    /// Latent frames, rows and columns of one clip in the contract's first size.
     cells: [usize; 3],
     tokenizer: Tokenizer,
     text_encoder: Graph,
     transformer: Graph,
     decoder: Graph,
     encoder: Graph,
+}
+
+/// What a shot is denoised from besides noise.
+#[derive(Default)]
+pub struct Given {
+    /// Latent frames that are given, with their numbers: [1, channels, 1, rows, columns].
+    pub pins: Vec<(usize, ArrayD<f32>)>,
+    /// Latents of the whole shot that are under the noise at the first step.
+    pub draft: Option<ArrayD<f32>>,
+    /// The first step that is taken.
+    pub first_step: usize,
+    /// Whether the last frame leads into the first.
+    pub ring: bool,
 }
 
 /// What the text encoder gives for a batch of prompts.
@@ -63,7 +78,9 @@ impl Ambient {
             .map_err(|reason| Error::Unable { model: contract.name.clone(), reason: format!("a clip of {reason}") })?;
         let [frames, rows, columns] = cells;
         let classes = contract.attributes.iter().map(|slot| slot.words.len()).sum();
-        let latents = [None, Some(channels), Some(frames), Some(rows), Some(columns)];
+        // A graph of several sizes has none.
+        let fixed = |length: usize| video.sizes.is_empty().then_some(length);
+        let latents = [None, Some(channels), Some(frames), fixed(rows), fixed(columns)];
         let tokens = Port::float("tokens", &[None, Some(TEXT_ROWS), Some(TEXT_WIDTH)]);
         let pooled = Port::float("pooled", &[None, Some(TEXT_WIDTH)]);
 
@@ -85,12 +102,12 @@ impl Ambient {
             decoder: graph(
                 "vae-decoder",
                 &[Port::float("latent", &latents)],
-                &[Port::float("video", &[None, Some(3), Some(video.frames), Some(video.height), Some(video.width)])],
+                &[Port::float("video", &[None, Some(3), Some(video.frames), fixed(video.height), fixed(video.width)])],
             )?,
             encoder: graph(
                 "vae-encoder",
-                &[Port::float("video", &[None, Some(3), None, Some(video.height / 2), Some(video.width / 2)])],
-                &[Port::float("latent", &[None, Some(channels), None, Some(rows), Some(columns)])],
+                &[Port::float("video", &[None, Some(3), None, fixed(video.height / 2), fixed(video.width / 2)])],
+                &[Port::float("latent", &[None, Some(channels), None, fixed(rows), fixed(columns)])],
             )?,
             contract: contract.clone(),
         })
@@ -133,22 +150,25 @@ impl Ambient {
         })
     }
 
-    /// 3. Noise for a clip: [1, channels, frames, height, width]. Clips after the first are akin to it, which keeps
-    ///    what noise decides (where a sun stands, where colours gather) in its place: new noise lets things pop up.
+    /// 3. Noise for a shot: [1, channels, frames, rows, columns]. What comes after the first clip is akin to it, which
+    ///    keeps what noise decides (where a sun stands, where colours gather) in its place: new noise lets things pop up.
     #[must_use]
-    pub fn noise(&self, seed: u64, clip: usize) -> ArrayD<f32> {
-        let [frames, rows, columns] = self.cells;
-        let shape = [1, self.contract.latent.channels, frames, rows, columns];
-        let of = |clip: usize| {
-            let stream = u32::try_from(clip).unwrap_or(u32::MAX);
-            noise::normal(seed, stream, &shape)
-        };
-        let mut noise = of(clip);
-        if clip > 0 {
-            let (own, shared) = ((1.0 - KINSHIP).sqrt(), KINSHIP.sqrt());
-            Zip::from(&mut noise).and(&of(0)).for_each(|n, first| *n = own * *n + shared * first);
+    pub fn noise(&self, shot: &Shot, slots: usize) -> ArrayD<f32> {
+        let [_, sy, sx] = self.contract.latent.stride;
+        let shape = [1, self.contract.latent.channels, self.window(), shot.height / sy, shot.width / sx];
+        let of = |clip: usize| noise::normal(shot.seed, u32::try_from(clip).unwrap_or(u32::MAX), &shape);
+        let (first, own, shared) = (of(0), (1.0 - KINSHIP).sqrt(), KINSHIP.sqrt());
+        let mut all = ArrayD::zeros(IxDyn(&[1, shape[1], slots, shape[3], shape[4]]));
+        for (clip, mut target) in all.axis_chunks_iter_mut(Axis(2), self.window()).enumerate() {
+            let count = Slice::from(0..target.len_of(Axis(2)));
+            target.assign(&first.slice_axis(Axis(2), count));
+            if clip > 0 {
+                let noise = of(clip);
+                let noise = noise.slice_axis(Axis(2), count);
+                Zip::from(&mut target).and(&noise).for_each(|n, new| *n = own * *new + shared * *n);
+            }
         }
-        noise
+        all
     }
 
     /// 4. The latent frame of as many pictures as one latent frame stands for: [1, channels, 1, height, width].
@@ -156,8 +176,9 @@ impl Ambient {
     /// # Errors
     /// `inference-failed`.
     pub fn encode_pictures(&mut self, pictures: &[Picture]) -> Result<ArrayD<f32>, Error> {
+        // The encoder looks at half the size.
         let small: Vec<_> = pictures.iter().map(Picture::halved).collect();
-        let (height, width) = (self.contract.video.height / 2, self.contract.video.width / 2);
+        let (width, height) = small.first().map_or((0, 0), |picture| (picture.width, picture.height));
         let mut video = ArrayD::zeros(IxDyn(&[1, 3, small.len(), height, width]));
         for (frame, picture) in small.iter().enumerate() {
             for channel in 0..3 {
@@ -178,8 +199,7 @@ impl Ambient {
         Ok(self.encoder.run(&[("video", Tensor::F32(video.view()))])?.array("latent")?)
     }
 
-    /// 5. From noise to latents, with guidance from the second row of `text` to the first. `first` is the latent frame
-    ///    to start from.
+    /// 5. From noise to latents, with guidance from the second row of `text` to the first.
     ///
     /// # Errors
     /// `inference-failed`, `non-finite`, and what `on_step` returned.
@@ -188,14 +208,10 @@ impl Ambient {
         shot: &Shot,
         text: &Text,
         noise: ArrayD<f32>,
-        first: Option<&ArrayD<f32>>,
-        on_step: &mut dyn FnMut(usize) -> Result<(), Error>,
+        given: &Given,
+        on_step: &mut dyn FnMut(Step) -> Result<(), Error>,
     ) -> Result<ArrayD<f32>, Error> {
-        let guided = shot.guidance > 1.0;
-        let batch = if guided { 2 } else { 1 };
-        let rows = Slice::from(0..batch);
-        let tokens = text.tokens.slice_axis(Axis(0), rows);
-        let pooled = text.pooled.slice_axis(Axis(0), rows);
+        let wrong = |expected: String| Error::Param { name: "scheduler", value: shot.scheduler.to_string(), expected };
         let mut scheduler = scheduler(&Schedule {
             name: shot.scheduler,
             steps: shot.steps,
@@ -203,43 +219,62 @@ impl Ambient {
             tokens: None,
             config: &self.contract.scheduler_config,
         })
-        .map_err(|reason| Error::Param {
-            name: "scheduler",
-            value: shot.scheduler.to_string(),
-            expected: reason,
-        })?;
+        .map_err(wrong)?;
         // This model knows one kind of prediction; a scheduler of another would give nonsense.
         if !shot.scheduler.takes_velocity() {
-            return Err(Error::Param {
-                name: "scheduler",
-                value: shot.scheduler.to_string(),
-                expected: "expected flow-ab2, flow-euler or unipc: this model predicts velocity".into(),
-            });
+            return Err(wrong("expected flow-ab2, flow-euler or unipc: this model predicts velocity".into()));
         }
         let mut draw = |shape: &[usize]| noise::normal(shot.seed, STIR, shape);
         let mut sample = noise;
-        for step in 0..shot.steps {
-            let mut t = Array2::from_elem((batch, self.cells[0]), scheduler.levels()[step] as f32);
-            if let Some(first) = first {
-                pin(&mut sample, first);
-                t.column_mut(0).fill(0.0);
+        if let Some(draft) = &given.draft {
+            let level = scheduler.levels()[given.first_step] as f32;
+            Zip::from(&mut sample).and(draft).for_each(|z, draft| *z = level * *z + (1.0 - level) * draft);
+        }
+        let (slots, window) = (sample.len_of(Axis(2)), self.window());
+        for step in given.first_step..shot.steps {
+            pin(&mut sample, &given.pins);
+            let mut times = vec![scheduler.levels()[step] as f32; slots];
+            given.pins.iter().for_each(|(slot, _)| times[*slot] = 0.0);
+            let (mut sum, mut weights) = (ArrayD::zeros(sample.raw_dim()), vec![0.0; slots]);
+            for (clip, start) in windows::starts(slots, window, given.ring, step).into_iter().enumerate() {
+                let part = windows::slots(start, window, slots);
+                let times: Vec<_> = part.iter().map(|slot| times[*slot]).collect();
+                let velocity = self.guided(shot.guidance, text, &cut(&sample, &part), &times)?;
+                self.check_finite(&velocity, || format!("denoising step {} of {}", step + 1, shot.steps))?;
+                for (k, slot) in part.into_iter().enumerate() {
+                    let weight = windows::weight(k, window);
+                    weights[slot] += weight;
+                    sum.index_axis_mut(Axis(2), slot).scaled_add(weight, &velocity.index_axis(Axis(2), k));
+                }
+                on_step(Step { clip: clip + 1, step: step + 1 })?;
             }
-            let both = if guided {
-                concatenate(Axis(0), &[sample.view(), sample.view()])
-                    .map_err(|e| self.failed("transformer", e.to_string()))?
-            } else {
-                sample.clone()
-            };
-            let velocity = self.velocity(&both, &t, tokens.view(), pooled.view())?;
-            let velocity = if guided { guide(&velocity, shot.guidance) } else { velocity };
-            self.check_finite(&velocity, || format!("denoising step {} of {}", step + 1, shot.steps))?;
-            scheduler.step(step, velocity, &mut sample, &mut draw);
-            on_step(step)?;
+            for (mut frame, weight) in sum.axis_iter_mut(Axis(2)).zip(&weights) {
+                frame.mapv_inplace(|v| v / weight);
+            }
+            scheduler.step(step, sum, &mut sample, &mut draw);
         }
-        if let Some(first) = first {
-            pin(&mut sample, first);
-        }
+        pin(&mut sample, &given.pins);
         Ok(sample)
+    }
+
+    /// The velocity of one window, led away from the second row of `text`.
+    fn guided(
+        &mut self,
+        guidance: f32,
+        text: &Text,
+        latent: &ArrayD<f32>,
+        times: &[f32],
+    ) -> Result<ArrayD<f32>, Error> {
+        let batch = if guidance > 1.0 { 2 } else { 1 };
+        let rows = Slice::from(0..batch);
+        let (tokens, pooled) = (text.tokens.slice_axis(Axis(0), rows), text.pooled.slice_axis(Axis(0), rows));
+        let t = Array2::from_shape_fn((batch, times.len()), |(_, frame)| times[frame]);
+        if batch == 1 {
+            return self.velocity(latent, &t, tokens, pooled);
+        }
+        let both = concatenate(Axis(0), &[latent.view(), latent.view()])
+            .map_err(|e| self.failed("transformer", e.to_string()))?;
+        Ok(guide(&self.velocity(&both, &t, tokens, pooled)?, guidance))
     }
 
     /// The transformer itself.
@@ -269,7 +304,7 @@ impl Ambient {
     pub fn decode(&mut self, latent: &ArrayD<f32>) -> Result<Vec<Picture>, Error> {
         let video = self.decoder.run(&[("latent", Tensor::F32(latent.view()))])?.array("video")?;
         self.check_finite(&video, || "the decoded frames".into())?;
-        let (width, height) = (self.contract.video.width, self.contract.video.height);
+        let (width, height) = (video.len_of(Axis(4)), video.len_of(Axis(3)));
         let clip = video.index_axis(Axis(0), 0);
         Ok(clip
             .axis_iter(Axis(1))
@@ -291,6 +326,16 @@ impl Ambient {
     /// Frames that one latent frame stands for.
     fn overlap(&self) -> usize {
         self.contract.video.frames / self.cells[0]
+    }
+
+    /// Latent frames of one window.
+    fn window(&self) -> usize {
+        self.cells[0]
+    }
+
+    /// Latent frames of a shot of so many frames: never less than a window.
+    fn slots(&self, frames: usize) -> usize {
+        frames.div_ceil(self.overlap()).max(self.window())
     }
 
     /// The likeliest word of each slot that was mentioned.
@@ -334,19 +379,21 @@ impl Family for Ambient {
         Ok(Box::new(AmbientShot::new(self, shot.clone(), text, understood, warnings)))
     }
 
+    fn takes_drafts(&self) -> bool {
+        true
+    }
+
     fn clips(&self, frames: usize) -> usize {
-        let new = self.contract.video.frames - self.overlap();
-        1 + frames.saturating_sub(self.contract.video.frames).div_ceil(new)
+        windows::count(self.slots(frames), self.window(), false)
+    }
+
+    fn windows(&self, shot: &Shot) -> usize {
+        windows::count(self.slots(shot.frames), self.window(), shot.mode == Mode::Loop)
     }
 }
 
 /// Stream of the noise that stochastic schedulers draw; none that this family takes does.
 const STIR: u32 = u32::MAX;
-
-/// Puts the given latent frame into the first slot.
-fn pin(sample: &mut ArrayD<f32>, first: &ArrayD<f32>) {
-    sample.slice_axis_mut(Axis(2), Slice::from(0..1)).assign(first);
-}
 
 /// Classifier-free guidance: the second half of the batch is where to lead away from.
 fn guide(velocity: &ArrayD<f32>, guidance: f32) -> ArrayD<f32> {

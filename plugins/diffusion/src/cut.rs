@@ -1,0 +1,167 @@
+//! Where a shot's frames lie in time: which frames of the result are made, which are those of a clip, and which of the
+//! model's frames each moment is.
+//!
+//! Invariant: pure arithmetic; positions in the model's frames never go below 1, as the blend over time asks
+//! for a frame before.
+
+/// What the blend over time needs after the last moment, in frames of the model.
+pub const MARGIN: usize = 2;
+
+/// A clip's frames in the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Frames of the result that it fills: up to here (for the clip before) or from here on (for the one after).
+    pub until: u64,
+    /// The frame of the result that the clip's first frame is.
+    pub offset: i64,
+}
+
+/// How a shot is laid out. Frames of the result are counted from 0 at the rate of the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cut {
+    /// Frames of the result.
+    pub frames: u64,
+    /// The clip that the result begins with.
+    pub before: Option<Kept>,
+    /// The clip that it ends with.
+    pub after: Option<Kept>,
+    /// The first frame of the result that the model has a share in, and the first after those.
+    pub made: (u64, u64),
+    /// Frames of the model in all.
+    pub wanted: usize,
+    /// The position in the model's frames of the frame 0 of the result, and how far one is from the next.
+    pub origin: f64,
+    pub rate: f64,
+}
+
+/// What is given at the ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// The shot goes on from this frame of the result: what is before it is a clip's.
+    pub before: Option<u64>,
+    /// From this frame of the result on it is a clip's.
+    pub after: Option<u64>,
+    /// The last frame of the result is a given picture.
+    pub last_picture: bool,
+}
+
+impl Cut {
+    /// Lays out a shot of `frames`. `rate` is how many of the model's frames pass in one of the result; it is kept where
+    /// the shot is open, and stretched where both ends are given. `context` is how many of the model's frames a clip is
+    /// handed on by, `least` the shortest clip of the model.
+    #[must_use]
+    pub fn new(frames: u64, rate: f64, ends: Ends, context: usize, least: usize) -> Self {
+        let given = context as f64;
+        let (start, first) = ends.before.map_or((0, 1.0), |b| (b, given));
+        // Where the end is given: that frame of the result, and how many of the model's frames are from there to its end.
+        let end = match (ends.after, ends.last_picture) {
+            (Some(e), _) => Some((e, given)),
+            (None, true) => Some((frames - 1, MARGIN as f64)),
+            (None, false) => None,
+        };
+        let (wanted, rate) = match end {
+            None => ((first + (frames - 1 - start) as f64 * rate).floor() as usize + 1 + MARGIN, rate),
+            Some((end, rest)) => {
+                let span = (end - start).max(1) as f64;
+                let wanted = ((first + span * rate + rest) / given).ceil() as usize * context;
+                let wanted = wanted.max(least);
+                (wanted, (wanted as f64 - rest - first) / span)
+            }
+        };
+        let made_from = ends.before.map_or(0, |b| b - reach(first - 1.0, rate).min(b));
+        let made_to = ends.after.map_or(frames, |e| (e + reach(given - MARGIN as f64, rate) + 1).min(frames));
+        Self {
+            frames,
+            before: ends.before.map(|until| Kept { until, offset: 0 }),
+            after: ends.after.map(|until| Kept { until, offset: 0 }),
+            made: (made_from, made_to),
+            wanted,
+            origin: first - start as f64 * rate,
+            rate,
+        }
+    }
+
+    /// Lays out a loop: one turn of the model's frames is one turn of the result.
+    #[must_use]
+    pub fn ring(frames: u64, rate: f64, context: usize, least: usize) -> Self {
+        let turn = ((frames as f64 * rate / context as f64).round() as usize * context).max(least);
+        Self {
+            frames,
+            before: None,
+            after: None,
+            made: (0, frames),
+            wanted: turn,
+            origin: 1.0,
+            rate: turn as f64 / frames as f64,
+        }
+    }
+
+    /// Where a frame of the result lies among the model's.
+    #[must_use]
+    pub fn position(&self, frame: u64) -> f64 {
+        (self.origin + frame as f64 * self.rate).max(1.0)
+    }
+
+    /// Which moment of the result a frame of the model is.
+    #[must_use]
+    pub fn moment(&self, frame: usize) -> f64 {
+        (frame as f64 - self.origin) / self.rate
+    }
+
+    /// The model's share in a frame of the result: 0 where it is a clip's, 1 where it is made, in between where the two
+    /// show the same moments.
+    #[must_use]
+    pub fn share(&self, frame: u64) -> f32 {
+        let (from, to) = self.made;
+        let rising = |from: u64, to: u64| (frame + 1).saturating_sub(from) as f32 / (to + 1 - from) as f32;
+        let into = self.before.map_or(1.0, |before| rising(from, before.until));
+        let out = self.after.map_or(1.0, |after| 1.0 - (frame + 1).saturating_sub(after.until) as f32 / (to + 1 - after.until) as f32);
+        let share = into.clamp(0.0, 1.0).min(out.clamp(0.0, 1.0));
+        share * share * (3.0 - 2.0 * share)
+    }
+}
+
+/// Frames of the result in so many of the model's.
+fn reach(frames: f64, rate: f64) -> u64 {
+    (frames / rate).floor() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(frames: u64, ends: Ends) -> Cut {
+        Cut::new(frames, 10.0 / 24.0, ends, 4, 16)
+    }
+
+    #[test]
+    fn an_open_shot_keeps_the_rate() {
+        let shot = cut(48, Ends::default());
+        assert_eq!((shot.wanted, shot.made), (23, (0, 48)));
+        assert_eq!((shot.position(0), shot.position(24)), (1.0, 11.0));
+        assert_eq!((shot.share(0), shot.share(47)), (1.0, 1.0));
+    }
+
+    #[test]
+    fn what_is_given_meets_the_result_where_it_should() {
+        // A clip of 2 s, 2 s made, another clip of 2 s.
+        let shot = cut(144, Ends { before: Some(48), after: Some(96), last_picture: false });
+        assert_eq!(shot.wanted % 4, 0);
+        assert!((shot.position(48) - 4.0).abs() < 1e-9);
+        assert!((shot.position(96) - (shot.wanted - 4) as f64).abs() < 1e-9);
+        assert!((shot.moment(4) - 48.0).abs() < 1e-9);
+        assert!(shot.position(shot.made.0) >= 1.0 && shot.position(shot.made.1 - 1) <= (shot.wanted - 2) as f64);
+        assert_eq!((shot.share(shot.made.0 - 1), shot.share(48), shot.share(72)), (0.0, 1.0, 1.0));
+        assert_eq!(shot.share(shot.made.1), 0.0);
+        assert!(shot.share(46) > shot.share(44) && shot.share(98) < shot.share(96));
+    }
+
+    #[test]
+    fn a_last_picture_is_the_last_frame_and_a_loop_is_one_turn() {
+        let shot = cut(48, Ends { last_picture: true, ..Ends::default() });
+        assert!((shot.position(47) - (shot.wanted - 2) as f64).abs() < 1e-9);
+        let ring = Cut::ring(48, 10.0 / 24.0, 4, 16);
+        assert_eq!(ring.wanted, 20);
+        assert!((ring.position(48) - 21.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,64 @@
+//! The model's frames on their way to the timeline, counted and reported.
+
+use std::time::Instant;
+
+use spotloom_plugin_sdk::prelude::*;
+
+use crate::error::Error;
+use crate::family::Frames;
+use crate::finish::{colour, smooth};
+use crate::picture::Picture;
+
+/// What a run has done and has to do, over all of its variations.
+pub(crate) struct Work<'a> {
+    pub run: &'a Run,
+    /// Clips of a variation.
+    pub clips: usize,
+    /// Denoising steps of a clip.
+    pub steps: usize,
+    /// Steps and frames in all.
+    pub total: u64,
+    /// Denoising steps done.
+    pub done: u64,
+    /// Frames written.
+    pub frames: u64,
+    /// Seconds spent in the model.
+    pub thinking: f64,
+}
+
+impl Work<'_> {
+    fn step(&mut self, clip: usize, step: usize) -> Result<(), Error> {
+        self.done += 1;
+        let what = format!("clip {clip} of {}, step {step} of {}", self.clips, self.steps);
+        self.run.progress(self.done + self.frames, self.total, what);
+        Ok(self.run.check_cancelled()?)
+    }
+
+    /// Counts a finished frame.
+    pub(crate) fn frame_done(&mut self, index: u64, all: u64) -> Result<(), Error> {
+        self.frames += 1;
+        self.run.progress(self.done + self.frames, self.total, format!("frame {} of {all}", index + 1));
+        Ok(self.run.check_cancelled()?)
+    }
+}
+
+/// The frames of one shot.
+pub(crate) struct Reel<'a, 'f> {
+    pub source: &'a mut (dyn Frames + 'f),
+    /// How many are still to be taken.
+    pub left: usize,
+}
+
+impl Reel<'_, '_> {
+    /// The next frame of the model, cleaned, as Y'CbCr; `None` once there are enough.
+    pub(crate) fn next(&mut self, work: &mut Work<'_>) -> Result<Option<Picture>, Error> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        let start = Instant::now();
+        let picture = self.source.next(&mut |step| work.step(step.clip, step.step))?;
+        work.thinking += start.elapsed().as_secs_f64();
+        Ok(picture.map(|picture| smooth::clean(&colour::to_ycbcr(&picture))))
+    }
+}
