@@ -81,9 +81,13 @@ fn mistakes(mode: Mode, params: &Params, files: Files) -> Vec<String> {
         Mode::TextToVideo => ([false; 4], None),
         Mode::ImageToVideo => ([true, false, false, false], (!image).then_some("needs an `image`")),
         Mode::FirstLast => ([true, true, false, false], (!last_image).then_some("needs a `last-image`")),
-        Mode::Extend => ([false, false, true, true], (clip == clip_after).then_some("needs one of `clip` and `clip-after`")),
+        Mode::Extend => {
+            ([false, false, true, true], (clip == clip_after).then_some("needs one of `clip` and `clip-after`"))
+        }
         Mode::Loop => ([true, false, true, false], (image && clip).then_some("takes an `image` or a `clip`, not both")),
-        Mode::Bridge => ([false, false, true, true], (!(clip && clip_after)).then_some("needs `clip` and `clip-after`")),
+        Mode::Bridge => {
+            ([false, false, true, true], (!(clip && clip_after)).then_some("needs `clip` and `clip-after`"))
+        }
         Mode::Edit | Mode::Retake => ([false, false, true, false], (!clip).then_some("needs a `clip`")),
     };
     let named = [("image", image), ("last-image", last_image), ("clip", clip), ("clip-after", clip_after)];

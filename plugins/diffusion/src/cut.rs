@@ -115,7 +115,9 @@ impl Cut {
         let (from, to) = self.made;
         let rising = |from: u64, to: u64| (frame + 1).saturating_sub(from) as f32 / (to + 1 - from) as f32;
         let into = self.before.map_or(1.0, |before| rising(from, before.until));
-        let out = self.after.map_or(1.0, |after| 1.0 - (frame + 1).saturating_sub(after.until) as f32 / (to + 1 - after.until) as f32);
+        let out = self
+            .after
+            .map_or(1.0, |after| 1.0 - (frame + 1).saturating_sub(after.until) as f32 / (to + 1 - after.until) as f32);
         let share = into.clamp(0.0, 1.0).min(out.clamp(0.0, 1.0));
         share * share * (3.0 - 2.0 * share)
     }

@@ -49,7 +49,8 @@ impl Clip {
             Some(frames) if video.fps.0 > 0 => Some(frames as f64 * f64::from(video.fps.1) / f64::from(video.fps.0)),
             _ => video.seconds.or(info.seconds),
         };
-        let seconds = seconds.ok_or_else(|| bad("it does not say how long it is; give a video, not a picture".into()))?;
+        let seconds =
+            seconds.ok_or_else(|| bad("it does not say how long it is; give a video, not a picture".into()))?;
         let frames = (seconds * f64::from(fps.0) / f64::from(fps.1) + 1e-3).floor() as u64;
         if frames < 2 {
             return Err(bad("it is a single frame; give it as `image`".into()));

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::mpsc::Receiver;
 
-use spotloom_media::{Frame, WriteOptions, Written, Writer};
+use spotloom_media::{Frame, WriteOptions, Writer, Written};
 
 use crate::error::Error;
 use crate::finish::film::Film;

@@ -119,7 +119,8 @@ impl Diffusion {
         let total = total * u64::from(params.variations);
         let mut work = Work { run, clips, steps, total, done: 0, frames: 0, thinking: 0.0 };
         let motion_fps = params.motion_fps.unwrap_or(contract.video.fps);
-        let take = Take { params, settings: &settings, mode, layout: &layout, model: &model, engine: &engine, motion_fps };
+        let take =
+            Take { params, settings: &settings, mode, layout: &layout, model: &model, engine: &engine, motion_fps };
 
         let mut outputs = Outputs::new();
         let mut understood = Map::new();

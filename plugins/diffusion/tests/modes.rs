@@ -39,9 +39,7 @@ struct Clips {
 /// Two clips of a second and a half of the same sea at different hours.
 fn clips() -> Clips {
     let folder = TempDir::new().expect("a temporary folder");
-    let make = |prompt: &str, seed: u64| {
-        shot(folder.path(), prompt, &json!({"seconds": 1.5, "seed": seed})).run()
-    };
+    let make = |prompt: &str, seed: u64| shot(folder.path(), prompt, &json!({"seconds": 1.5, "seed": seed})).run();
     let runs = vec![make("waves at sunset with warm light", 1), make("calm ocean at night", 5)];
     let paths = [runs[0].path("clip"), runs[1].path("clip")];
     let [sunset, night] = paths;
@@ -70,7 +68,8 @@ fn extending_keeps_the_clip_and_goes_on_before_and_after_it_without_a_jump() {
     let clips = clips();
     let original = frames(&clips.sunset);
     let check = |port: &str, at: usize| {
-        let run = shot(clips.folder.path(), "waves at sunset with warm light", &json!({"mode": "extend", "seconds": 3}));
+        let run =
+            shot(clips.folder.path(), "waves at sunset with warm light", &json!({"mode": "extend", "seconds": 3}));
         let done = run.input(port, &clips.sunset, "video/x-matroska").run();
         let found = frames(&done.path("clip"));
         assert_eq!(found.len(), 72);
