@@ -60,7 +60,7 @@ impl Cut {
             (None, false) => None,
         };
         let (wanted, rate) = match end {
-            None => ((first + (frames - 1 - start) as f64 * rate).floor() as usize + 1 + MARGIN, rate),
+            None => ((first + (frames - 1 - start) as f64 * rate).floor() as usize + MARGIN, rate),
             Some((end, rest)) => {
                 let span = (end - start).max(1) as f64;
                 let wanted = ((first + span * rate + rest) / given).ceil() as usize * context;
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn an_open_shot_keeps_the_rate() {
         let shot = cut(48, Ends::default());
-        assert_eq!((shot.wanted, shot.made), (23, (0, 48)));
+        assert_eq!((shot.wanted, shot.made), (22, (0, 48)));
         assert_eq!((shot.position(0), shot.position(24)), (1.0, 11.0));
         assert_eq!((shot.share(0), shot.share(47)), (1.0, 1.0));
     }
