@@ -1,7 +1,7 @@
 //! Video in and out for the stages that touch frames, through FFmpeg's libraries.
 //!
 //! Purpose: [`probe`](fn@probe) what a file is, [`Reader`] its frames through a filter graph, [`FilterChain`] over frames in memory,
-//! [`Writer`] mezzanines, [`AudioClip`] sound, [`MasterWriter`] the files that are delivered, [`GifWriter`] GIF previews, so that no stage has to know libav, its colour traps or its defaults.
+//! [`Writer`] mezzanines, [`AudioClip`] sound, [`inspect`](fn@inspect::inspect) a finished file in one pass, [`MasterWriter`] the files that are delivered, [`GifWriter`] GIF previews, so that no stage has to know libav, its colour traps or its defaults.
 //!
 //! Invariants: no frame leaves here that is not what [`frame`] says (BT.709 limited for YUV); the same frames written
 //! twice are the same bytes; only the file that was named is ever opened; bad input is an [`Error`] that names the file.
@@ -37,6 +37,7 @@ pub mod filters;
 pub mod frame;
 mod gif;
 mod graph;
+pub mod inspect;
 mod loudness;
 mod master;
 mod mux;
