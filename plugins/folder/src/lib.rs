@@ -1,7 +1,8 @@
 //! Delivers finished files into a folder: a share, a synced drive, the studio's own `deliveries/`.
 //!
 //! Invariant: a file that is there is never changed. A name holds the whole file or nothing, the same delivery again is
-//! no change, and a manifest means that everything it lists is safely on disk.
+//! no change, and a manifest means that everything it lists is safely on disk. A `manifest.json` among the files is not
+//! delivered beside it: what it says stands in that manifest.
 
 mod names;
 mod place;
@@ -27,6 +28,9 @@ pub struct Params {
     #[serde(default)]
     pub subfolder: String,
 }
+
+/// What lists all that was delivered.
+const MANIFEST: &str = "manifest.json";
 
 /// The stage `folder`.
 #[derive(Default)]
@@ -57,6 +61,7 @@ impl Stage for Folder {
         run.require("files")?;
         let subfolder = params.subfolder.replace("{version}", &run.job().version.to_string());
         let folder = place::open(&params.root, &names::segments(&subfolder)?)?;
+        let told = told(run)?;
         let copies = copies(run)?;
 
         // All conflicts first, so that a refused delivery leaves nothing half done.
@@ -77,12 +82,15 @@ impl Stage for Folder {
         }
 
         let entries = copies.iter().map(|c| entry(&folder, c)).collect::<Result<Vec<_>, Failure>>()?;
-        let manifest = run.scratch().join("manifest.json");
+        let manifest = run.scratch().join(MANIFEST);
         // Nothing in it may differ when the same is delivered again: no clock, no attempt, no ledger number.
         let job = run.job();
         let about = json!({"campaign": job.campaign, "title": job.title, "brand": job.brand, "version": job.version});
-        place::write_json(&manifest, &json!({"job": about, "files": entries}))?;
-        let copy = Copy::of_own(manifest, "manifest.json")?;
+        let mut document = told;
+        document.insert("job".into(), about);
+        document.insert("files".into(), json!(entries));
+        place::write_json(&manifest, &Value::Object(document))?;
+        let copy = Copy::of_own(manifest, MANIFEST)?;
         if !place::is_there(&folder, &copy)? {
             place::copy(&folder, &copy, |_| Ok(()))?;
         }
@@ -103,11 +111,26 @@ impl Stage for Folder {
     }
 }
 
+/// The name a file is delivered under: with the version, unless the stage that made it says that its name is fixed.
+fn name(artifact: &Artifact, version: u32) -> String {
+    let fixed = artifact.facts.get("fixed-name").and_then(Value::as_bool).unwrap_or_default();
+    if fixed { names::safe(&artifact.name) } else { names::versioned(&artifact.name, version) }
+}
+
+/// What a manifest among the files says.
+fn told(run: &Run) -> Result<Map<String, Value>, Failure> {
+    let Some(given) = run.inputs("files").iter().find(|a| a.name == MANIFEST) else { return Ok(Map::new()) };
+    let text = std::fs::read_to_string(&given.path).map_err(|e| io_failure("read", &given.path, &e))?;
+    serde_json::from_str(&text)
+        .map_err(|e| Failure::new("bad-manifest", format!("{} is not a JSON object: {e}", given.path.display())))
+}
+
 /// What goes where: every file under its versioned name, then the poster.
 fn copies(run: &Run) -> Result<Vec<Copy>, Failure> {
     let mut copies = Vec::new();
-    let mut taken = BTreeSet::from(["manifest.json".to_owned()]);
-    let files = run.inputs("files").iter().map(|a| (a, names::versioned(&a.name, run.job().version)));
+    let mut taken = BTreeSet::from([MANIFEST.to_owned()]);
+    let version = run.job().version;
+    let files = run.inputs("files").iter().filter(|a| a.name != MANIFEST).map(|a| (a, name(a, version)));
     let poster = run.input("poster").map(|a| (a, "poster.png".to_owned()));
     for (artifact, name) in files.chain(poster) {
         // Case is folded: on many shares two names that differ in case only are one file.

@@ -37,7 +37,7 @@ pub(crate) fn versioned(name: &str, version: u32) -> String {
 }
 
 /// One name without characters, ends and words that some system refuses.
-fn safe(name: &str) -> String {
+pub(crate) fn safe(name: &str) -> String {
     let mut name: String = name
         .chars()
         .map(|c| if c.is_control() || r#"/\:*?"<>|"#.contains(c) { '_' } else { c })

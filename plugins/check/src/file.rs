@@ -1,0 +1,263 @@
+//! Container and streams against the preset, from the header alone.
+
+use std::path::Path;
+
+use spotloom_media::inspect::{Header, Passed};
+
+use crate::boxes::Boxes;
+use crate::check::{Check, Name};
+use crate::preset::Preset;
+
+/// What is measured without decoding, and what the file is held against.
+pub(crate) struct Facts<'a> {
+    pub path: &'a Path,
+    pub header: &'a Header,
+    /// For MP4 and MOV.
+    pub boxes: Option<Boxes>,
+    pub preset: Option<&'a Preset>,
+}
+
+/// Differences, each as "what it is; expected what".
+#[derive(Default)]
+struct Differences {
+    found: Vec<String>,
+    expected: Vec<String>,
+    wrong: Vec<String>,
+}
+
+impl Differences {
+    fn is(&mut self, what: &str, found: &str, expected: &str) {
+        self.found.push(found.to_owned());
+        self.expected.push(expected.to_owned());
+        if found != expected {
+            let found = if found.is_empty() { "not known" } else { found };
+            self.wrong.push(format!("{what} is {found} where {expected} is expected"));
+        }
+    }
+
+    fn check(self, name: Name, good: &str) -> Check {
+        let check = match self.wrong.as_slice() {
+            [] => Check::pass(name, good),
+            wrong => Check::fail(name, format!("{}.", capital(&wrong.join("; ")))),
+        };
+        check.figures(self.found.join(", "), self.expected.join(", "))
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// All checks of the header.
+pub(crate) fn checks(facts: &Facts<'_>) -> Vec<Check> {
+    let mut checks = vec![container(facts), video(facts), colours(facts)];
+    checks.extend(audio(facts));
+    checks
+}
+
+fn container(Facts { path, header, boxes, preset }: &Facts<'_>) -> Check {
+    let mut d = Differences::default();
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let expected = preset.and_then(|p| p.container.clone()).unwrap_or(extension);
+    // FFmpeg names a demuxer by all it reads: `mov,mp4,m4a,3gp,3g2,mj2`.
+    let family = match expected.as_str() {
+        "mkv" | "webm" => "matroska",
+        other => other,
+    };
+    let is = header.info.container.split(',').any(|c| c == family);
+    d.is("the container", if is { &expected } else { &header.info.container }, &expected);
+    let has_sound = preset.is_none_or(|p| p.audio.is_some());
+    d.is("the number of video streams", &header.video_streams.to_string(), "1");
+    if has_sound {
+        d.is("the number of audio streams", &header.audio_streams.to_string(), "1");
+    }
+    if let Some(boxes) = boxes {
+        let yes = |b: bool| if b { "yes" } else { "no" };
+        // Fast start and edit lists matter for what is uploaded as MP4.
+        if expected == "mp4" {
+            d.is("the index in front (fast start)", yes(boxes.index_in_front), "yes");
+            d.is("an edit list", yes(boxes.edit_lists), "no");
+        }
+        if !boxes.whole {
+            d.wrong.push("the file ends in the middle of a box: it is cut off".into());
+        }
+    }
+    d.check(Name::Container, "The container is what the platform takes.")
+}
+
+fn video(Facts { header, preset, .. }: &Facts<'_>) -> Check {
+    let mut d = Differences::default();
+    let Some(video) = &header.info.video else {
+        return Check::fail(Name::VideoStream, "There is no video stream.").figures("none", "one");
+    };
+    let Some(preset) = preset else {
+        return Check::pass(Name::VideoStream, "There is a video stream; no preset says what it has to be.")
+            .figures(format!("{} {}x{}", video.codec, video.width, video.height), "");
+    };
+    d.is("the codec", &video.codec, codec(&preset.video.codec));
+    let profile = preset.video.profile.clone().or_else(|| (preset.video.codec == "h264").then(|| "high".to_owned()));
+    if let Some(expected) = profile.filter(|_| video.codec == "h264") {
+        d.is("the profile", &header.video_profile.to_lowercase(), &expected);
+    }
+    d.is("the size", &format!("{}x{}", video.width, video.height), &format!("{}x{}", preset.width, preset.height));
+    if video.codec == "h264" || video.codec == "hevc" {
+        d.is("the pixel format", &video.pixel, "yuv420p");
+    }
+    let (n, m) = video.sample_aspect;
+    d.is("the shape of a pixel", &format!("{n}:{m}"), "1:1");
+    let fps = f64::from(video.fps.0) / f64::from(video.fps.1.max(1));
+    if let Some(most) = preset.max_fps.filter(|most| fps > most + 0.01) {
+        d.wrong.push(format!("the frame rate is {fps:.2} and the platform takes at most {most}"));
+    }
+    d.found.push(format!("{fps:.3} fps"));
+    d.expected.push(preset.max_fps.map_or_else(|| "any rate".into(), |most| format!("at most {most} fps")));
+    d.check(Name::VideoStream, "The picture is coded as the platform takes it.")
+}
+
+/// FFmpeg's names of the codecs that presets name.
+fn codec(name: &str) -> &str {
+    match name {
+        "h265" => "hevc",
+        "mpeg2" | "xdcam-hd422" | "xdcam" => "mpeg2video",
+        "prores-422-hq" | "prores_ks" | "prores-hq" => "prores",
+        other => other,
+    }
+}
+
+fn colours(Facts { header, .. }: &Facts<'_>) -> Check {
+    let Some(video) = &header.info.video else {
+        return Check::fail(Name::ColourTags, "There is no video stream.");
+    };
+    let mut d = Differences::default();
+    let tags = &video.color;
+    for (what, found) in
+        [("the colour matrix", &tags.matrix), ("the primaries", &tags.primaries), ("the transfer", &tags.transfer)]
+    {
+        d.is(what, found, "bt709");
+    }
+    d.is("the range", &tags.range, "tv");
+    d.check(Name::ColourTags, "Colours are tagged as BT.709, limited range.")
+}
+
+fn audio(Facts { header, preset, .. }: &Facts<'_>) -> Option<Check> {
+    let expected = match preset {
+        Some(preset) => preset.audio.as_ref()?,
+        None => return None,
+    };
+    let Some(audio) = &header.info.audio else {
+        return Some(Check::fail(Name::AudioStream, "There is no audio stream.").figures("none", "one"));
+    };
+    let mut d = Differences::default();
+    d.is("the codec", &audio.codec, &expected.codec);
+    if audio.codec == "aac" {
+        d.is("the profile", &header.audio_profile, "Low");
+    }
+    d.is("the rate", &format!("{} Hz", audio.rate), "48000 Hz");
+    if expected.codec == "aac" {
+        d.is("the number of channels", &audio.channels.to_string(), "2");
+    }
+    Some(d.check(Name::AudioStream, "The sound is coded as the platform takes it."))
+}
+
+/// Rates and size, with the length that was decoded.
+pub(crate) fn rates(Facts { header, preset, .. }: &Facts<'_>, passed: &Passed) -> Vec<Check> {
+    let bytes = header.info.bytes as f64;
+    let seconds = passed.video_seconds.max(0.001);
+    let kbps = bytes * 8.0 / 1000.0 / seconds;
+    let Some(preset) = preset else { return Vec::new() };
+    let mut checks = Vec::new();
+    let least = preset.limits.min_kbps;
+    let most = preset.video.constant_kbps.or(preset.video.max_kbps);
+    let video_kbps = if header.video_kbps > 0.0 { header.video_kbps } else { kbps };
+    let limit = match (least, most) {
+        (Some(l), Some(m)) => format!("{l} kb/s in all, at most {m} kb/s of picture"),
+        (Some(l), None) => format!("at least {l} kb/s in all"),
+        (None, Some(m)) => format!("at most {m} kb/s of picture"),
+        (None, None) => "any".into(),
+    };
+    let rate = if least.is_some_and(|l| kbps < l) {
+        Check::fail(Name::BitRate, format!("The file has {kbps:.0} kb/s and the platform takes none below {limit}."))
+    } else if most.is_some_and(|m| video_kbps > 1.1 * m) {
+        // A constant rate and the buffer before it may lie a little over on a short file.
+        Check::fail(Name::BitRate, format!("The picture has {video_kbps:.0} kb/s; {limit}."))
+    } else {
+        Check::pass(Name::BitRate, "The bit rate is within the preset's.")
+    };
+    checks.push(rate.figures(format!("{kbps:.0} kb/s, picture {video_kbps:.0} kb/s"), limit));
+    if let Some(most) = preset.limits.max_megabytes {
+        let size = bytes / 1e6;
+        let check = if size > most {
+            Check::fail(Name::FileSize, format!("The file has {size:.1} MB and the platform takes {most} MB."))
+        } else {
+            Check::pass(Name::FileSize, "The file is small enough.")
+        };
+        checks.push(check.figures(format!("{size:.2} MB"), format!("at most {most} MB")));
+    }
+    checks
+}
+
+/// The length against the brief and the platform, and the sound against the picture.
+pub(crate) fn length(Facts { header, preset, .. }: &Facts<'_>, passed: &Passed, expected: Option<f64>) -> Check {
+    let seconds = passed.video_seconds;
+    let fps = header.info.video.as_ref().map_or(25.0, |v| f64::from(v.fps.0) / f64::from(v.fps.1.max(1))).max(1.0);
+    // A container rounds, and so does a change of the frame rate.
+    let slack = 1.5 / fps;
+    let limits = preset.map(|p| p.limits.clone()).unwrap_or_default();
+    let mut allowed = Vec::new();
+    let mut wrong = Vec::new();
+    if let Some(expected) = expected {
+        allowed.push(format!("{expected:.2} s"));
+        if (seconds - expected).abs() > slack {
+            wrong.push(format!("it lasts {seconds:.2} s where the brief asks for {expected:.2} s"));
+        }
+    }
+    if let Some(most) = limits.max_seconds {
+        allowed.push(format!("at most {most} s"));
+        if seconds > most + slack {
+            wrong.push(format!("it lasts {seconds:.2} s and the platform takes at most {most} s"));
+        }
+    }
+    if let Some(least) = limits.min_seconds {
+        allowed.push(format!("at least {least} s"));
+        if seconds < least - slack {
+            wrong.push(format!("it lasts {seconds:.2} s and the platform takes none below {least} s"));
+        }
+    }
+    if header.info.audio.is_some() && (passed.audio_seconds - seconds).abs() > 0.12 {
+        wrong.push(format!("its sound lasts {:.2} s and its picture {seconds:.2} s", passed.audio_seconds));
+    }
+    let check = match wrong.as_slice() {
+        [] => Check::pass(Name::Length, "It is as long as it has to be."),
+        wrong => Check::fail(Name::Length, format!("{}.", capital(&wrong.join("; ")))),
+    };
+    check.figures(format!("{seconds:.3} s, sound {:.3} s", passed.audio_seconds), allowed.join(", "))
+}
+
+/// Whether all of it decodes.
+pub(crate) fn decode(header: &Header, passed: &Passed, damage: &[(f64, String)]) -> Check {
+    let promised = header.info.video.as_ref().and_then(|v| v.frames);
+    let limit = promised.map_or_else(|| "every frame".into(), |n| format!("{n} frames, every one"));
+    let measured = format!("{} frames, {} damaged places", passed.frames, damage.len());
+    let seconds = header.info.video.as_ref().and_then(|v| v.seconds).unwrap_or_default();
+    let check = if passed.frames == 0 {
+        Check::fail(Name::Decode, "Not one frame can be decoded.")
+    } else if let Some(n) = promised.filter(|n| *n > passed.frames) {
+        let missing = n - passed.frames;
+        let end = passed.video_seconds;
+        let sentence =
+            format!("{missing} of {n} frames are missing: it ends at {end:.2} s and says it lasts {seconds:.2} s.");
+        Check::fail(Name::Decode, sentence).at(end, seconds.max(end))
+    } else if let Some((at, what)) = damage.first() {
+        let more = if damage.len() > 1 { format!(", and at {} more places", damage.len() - 1) } else { String::new() };
+        Check::fail(Name::Decode, format!("At {at:.2} s {what}{more}.")).at(*at, *at)
+    } else if passed.irregular > 0 {
+        let sentence = format!("{} frames come later or earlier than the frame rate says.", passed.irregular);
+        Check::fail(Name::Decode, sentence)
+    } else if passed.interlaced > 0 {
+        Check::warn(Name::Decode, format!("{} frames are interlaced.", passed.interlaced))
+    } else {
+        Check::pass(Name::Decode, "Every frame and sample decodes.")
+    };
+    check.figures(measured, limit)
+}

@@ -1,0 +1,116 @@
+//! What a pipeline can say under `with:`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use spotloom_plugin_sdk::api::Failure;
+
+use crate::check::{Check, Name, Verdict};
+
+/// What the masters are held against, besides their presets.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Params {
+    /// Seconds that every master must last: the scenes and the end card of the brief. Left out, what compose says.
+    #[serde(default)]
+    #[schemars(range(min = 0.1, max = 7200.0))]
+    pub seconds: Option<f64>,
+    /// Whether there is to be sound. Without, a silent master is right.
+    #[serde(default = "yes")]
+    pub sound: bool,
+    /// What a failed check does: `fail` stops the job before anything is delivered, `warn` is told in the report.
+    #[serde(default)]
+    pub on_fail: OnFail,
+    /// The same for single checks; `off` leaves one out. By default all but `drift` and `flicker` are `fail`.
+    #[serde(default)]
+    pub severity: BTreeMap<Name, Severity>,
+    /// The longest black allowed.
+    #[serde(default = "one")]
+    #[schemars(range(min = 0.0, max = 60.0))]
+    pub max_black_seconds: f64,
+    /// The longest time for which a scene may stand still. An end card may as long as it is there.
+    #[serde(default = "two")]
+    #[schemars(range(min = 0.2, max = 600.0))]
+    pub max_frozen_seconds: f64,
+    /// The longest silence allowed where there is to be sound.
+    #[serde(default = "two")]
+    #[schemars(range(min = 0.2, max = 600.0))]
+    pub max_silent_seconds: f64,
+    /// How far the integrated loudness may be from the preset's, in LU.
+    #[serde(default = "one")]
+    #[schemars(range(min = 0.1, max = 6.0))]
+    pub loudness_tolerance_lu: f64,
+    /// The least contrast of text against what is behind it (WCAG 2.2): 4.5, and 3 for large type, by default.
+    #[serde(default = "contrast")]
+    #[schemars(range(min = 1.0, max = 21.0))]
+    pub min_contrast: f64,
+}
+
+/// What a failed check does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFail {
+    #[default]
+    Fail,
+    Warn,
+}
+
+/// What a failed check does, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    Fail,
+    Warn,
+    Off,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn two() -> f64 {
+    2.0
+}
+
+fn contrast() -> f64 {
+    4.5
+}
+
+impl Params {
+    /// Refuses what the schema can't when it is not asked: figures out of range.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        for (what, value, low, high) in [
+            ("seconds", self.seconds.unwrap_or(1.0), 0.1, 7200.0),
+            ("max-black-seconds", self.max_black_seconds, 0.0, 60.0),
+            ("max-frozen-seconds", self.max_frozen_seconds, 0.2, 600.0),
+            ("max-silent-seconds", self.max_silent_seconds, 0.2, 600.0),
+            ("loudness-tolerance-lu", self.loudness_tolerance_lu, 0.1, 6.0),
+            ("min-contrast", self.min_contrast, 1.0, 21.0),
+        ] {
+            if !(low..=high).contains(&value) {
+                return Err(Failure::new("bad-params", format!("`{what}` is {value}; expected {low} to {high}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The verdict as the pipeline wants it; none when the check is left out.
+    pub(crate) fn judge(&self, mut check: Check) -> Option<Check> {
+        let usual = match check.name {
+            Name::Drift | Name::Flicker => Severity::Warn,
+            _ if self.on_fail == OnFail::Warn => Severity::Warn,
+            _ => Severity::Fail,
+        };
+        match self.severity.get(&check.name).copied().unwrap_or(usual) {
+            Severity::Off => return None,
+            Severity::Warn => check.verdict = check.verdict.min(Verdict::Warn),
+            Severity::Fail => {}
+        }
+        Some(check)
+    }
+}

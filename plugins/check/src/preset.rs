@@ -1,0 +1,76 @@
+//! What of a preset matters here. The stage that makes masters owns the format; this reads it as data and passes over
+//! what it does not know.
+
+use serde::Deserialize;
+use spotloom_plugin_sdk::prelude::*;
+
+/// What a master is to be.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Preset {
+    pub platform: String,
+    pub aspect: String,
+    pub container: Option<String>,
+    pub width: u32,
+    pub height: u32,
+    pub max_fps: Option<f64>,
+    pub video: Video,
+    pub audio: Option<Audio>,
+    pub limits: Limits,
+    pub safe_zone: SafeZone,
+    /// Set by the reader: the preset's name.
+    #[serde(skip)]
+    pub name: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Video {
+    pub codec: String,
+    pub profile: Option<String>,
+    pub max_kbps: Option<f64>,
+    pub constant_kbps: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Audio {
+    pub codec: String,
+    pub loudness_lufs: Option<f64>,
+    pub true_peak_db: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Limits {
+    pub min_seconds: Option<f64>,
+    pub max_seconds: Option<f64>,
+    pub max_megabytes: Option<f64>,
+    pub min_kbps: Option<f64>,
+}
+
+/// Margins as fractions of each side.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct SafeZone {
+    pub top: f64,
+    pub right: f64,
+    pub bottom: f64,
+    pub left: f64,
+}
+
+impl Preset {
+    /// Reads the file of a preset.
+    ///
+    /// # Errors
+    /// `bad-preset`, or an I/O failure.
+    pub(crate) fn read(artifact: &Artifact) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(&artifact.path).map_err(|e| io_failure("read", &artifact.path, &e))?;
+        let file = artifact.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = if artifact.name.is_empty() { file } else { artifact.name.clone() };
+        let name = name.trim_end_matches(".yaml").trim_end_matches(".yml").to_owned();
+        let preset: Self = serde_saphyr::from_str(&text)
+            .map_err(|e| Failure::new("bad-preset", format!("the preset {name}.yaml can't be read: {e}")))?;
+        Ok(Self { name, ..preset })
+    }
+}

@@ -1,0 +1,337 @@
+//! Planted defects, each found, and nothing else found; judged beside ffprobe, mediainfo and FFmpeg's own meter.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers report by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Map, Value, json};
+use spotloom_check::CheckStage;
+use spotloom_plugin_sdk::api::Artifact;
+use spotloom_plugin_sdk::harness::{Done, Harness};
+use tempfile::TempDir;
+
+const SECONDS: f64 = 5.0;
+/// A picture that moves, without any black, on which a headline stands.
+const PICTURE: &str = "testsrc2=s=320x180:r=30:d=5,eq=brightness=0.1:contrast=0.8,gblur=2";
+const PLATE: &str = "drawbox=x=70:y=75:w=180:h=34:color=0x102030:t=fill";
+/// 440 Hz at -14 LUFS.
+const TONE: &str = "0.217*sin(2*PI*440*t)";
+const TAGS: &str = "bt709";
+
+const PRESET: &str = "
+summary: A small one
+platform: Test
+aspect: '16:9'
+width: 320
+height: 180
+fps: 30
+max-fps: 30
+video: {codec: h264, profile: high, crf: 18, max-kbps: 4000, gop-seconds: 0.5}
+audio: {codec: aac, kbps: 128, loudness-lufs: -14, true-peak-db: -1}
+limits: {min-seconds: 3, max-seconds: 10, max-megabytes: 20}
+safe-zone: {top: 0.1, right: 0.1, bottom: 0.1, left: 0.1}
+dated: 2026-11-22
+sources: [here]
+";
+
+/// How a master is made, and what is said of it.
+struct Made {
+    video: String,
+    audio: String,
+    tags: &'static str,
+    flags: &'static str,
+    /// Left, top, right, bottom of the headline.
+    text: [f64; 4],
+    colour: &'static str,
+    /// Bytes that are kept of the file.
+    keep: f64,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        Self {
+            video: format!("{PICTURE},{PLATE},{}", words("white")),
+            audio: TONE.into(),
+            tags: TAGS,
+            flags: "+faststart",
+            text: [80.0 / 320.0, 80.0 / 180.0, 240.0 / 320.0, 104.0 / 180.0],
+            colour: "#FFFFFF",
+            keep: 1.0,
+        }
+    }
+}
+
+fn words(colour: &str) -> String {
+    let font = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../templates/fonts/Manrope-Bold.ttf");
+    format!("drawtext=fontfile={}:text='Taste the sun':fontsize=22:fontcolor={colour}:x=86:y=82", font.display())
+}
+
+/// Two levels of grey that a share of the area goes between, so many times a second.
+fn flashing(hertz: f64, share: f64) -> String {
+    let height = (180.0 * share).round();
+    // Above the headline, at whole frames: the source is a still of its own.
+    format!(
+        "{PICTURE},{PLATE},{},split[a][b];color=white:s=320x{height}:r=30:d=5[w];color=0x303030:s=320x{height}:r=30:d=5[k];\
+         [k][w]overlay=enable='lt(mod(t*{hertz}\\,1)\\,0.5)'[f];[b]nullsink;[a][f]overlay=x=0:y=0:shortest=1",
+        words("white")
+    )
+}
+
+fn ffmpeg(arguments: &[&str]) {
+    let out = Command::new("ffmpeg").args(["-v", "error", "-y"]).args(arguments).output().expect("ffmpeg");
+    assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
+}
+
+fn make(folder: &Path, made: &Made) -> PathBuf {
+    let path = folder.join("Test_Campaign_Title_16x9_Test_5s_en.mp4");
+    let sound = format!("aevalsrc='{0}|{0}':s=48000:d=5", made.audio);
+    let graph = format!("{},format=yuv420p[v];{sound}[a]", made.video);
+    let name = path.to_str().unwrap();
+    ffmpeg(&[
+        "-filter_complex",
+        &graph,
+        "-map",
+        "[v]",
+        "-map",
+        "[a]",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "veryfast",
+        "-crf",
+        "18",
+        "-profile:v",
+        "high",
+        "-g",
+        "15",
+        "-c:a",
+        "aac",
+        "-b:a",
+        "128k",
+        "-colorspace",
+        made.tags,
+        "-color_primaries",
+        made.tags,
+        "-color_trc",
+        made.tags,
+        "-color_range",
+        "tv",
+        "-movflags",
+        made.flags,
+        "-use_editlist",
+        "0",
+        "-t",
+        "5",
+        "-threads",
+        "2",
+        name,
+    ]);
+    if made.keep < 1.0 {
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..(bytes.len() as f64 * made.keep) as usize]).unwrap();
+    }
+    path
+}
+
+fn layout(folder: &Path, made: &Made) -> PathBuf {
+    let path = folder.join("layout.json");
+    let text = json!({
+        "layer": "headline", "name": "headline", "text": "Taste the sun", "from": 0.5, "until": 4.5, "lines": [made.text],
+        "size": 0.12, "weight": 700, "colour": made.colour, "opacity": 1.0,
+    });
+    let parts = json!([
+        {"kind": "scene", "from": 0.0, "until": 2.5, "transition-seconds": 0.0},
+        {"kind": "scene", "from": 2.5, "until": 5.0, "transition-seconds": 0.0},
+    ]);
+    std::fs::write(&path, json!({"seconds": SECONDS, "parts": parts, "texts": [text]}).to_string()).unwrap();
+    path
+}
+
+fn run(master: &Path, layout: &Path, params: Value) -> Done {
+    let preset = master.with_file_name("test.yaml");
+    std::fs::write(&preset, PRESET).unwrap();
+    let artifact = Artifact {
+        path: master.into(),
+        sha256: "0".repeat(64),
+        media: "video/mp4".into(),
+        name: master.file_name().unwrap().to_string_lossy().into_owned(),
+        facts: Map::from_iter([("preset".to_owned(), json!("test"))]),
+    };
+    Harness::<CheckStage>::new()
+        .artifact("masters", artifact)
+        .input("presets", &preset, "application/yaml")
+        .input("layout", layout, "application/json")
+        .params(params)
+        .run()
+}
+
+/// The checks of a run that only warns, by name and verdict.
+fn checks(done: &Done) -> Vec<Value> {
+    let document: Value = serde_json::from_str(&done.text("checks")).unwrap();
+    document["masters"][0]["checks"].as_array().unwrap().clone()
+}
+
+/// Names of the checks that did not pass.
+fn found(done: &Done) -> Vec<String> {
+    let all = checks(done);
+    let wrong = all.iter().filter(|c| c["verdict"] != "pass");
+    let mut names: Vec<String> = wrong.map(|c| c["name"].as_str().unwrap().to_owned()).collect();
+    names.sort();
+    names
+}
+
+fn warned(made: &Made) -> (TempDir, Done) {
+    warned_with(made, json!({"on-fail": "warn", "seconds": SECONDS}))
+}
+
+fn warned_with(made: &Made, params: Value) -> (TempDir, Done) {
+    let folder = TempDir::new().unwrap();
+    let (master, layout) = (make(folder.path(), made), layout(folder.path(), made));
+    let done = run(&master, &layout, params);
+    (folder, done)
+}
+
+#[test]
+fn every_planted_defect_is_found_and_nothing_else() {
+    let good = Made::default;
+    let mut wrong = Vec::new();
+    let mut check = |what: &str, made: Made, expected: &[&str]| {
+        let (_folder, done) = warned(&made);
+        if found(&done) != expected {
+            let not_passed: Vec<Value> = checks(&done).into_iter().filter(|c| c["verdict"] != "pass").collect();
+            wrong.push(format!("{what}: expected {expected:?}, found {not_passed:#?}"));
+        }
+        // What has a place has a picture of it.
+        for c in checks(&done).iter().filter(|c| c["verdict"] != "pass" && !c["from"].is_null()) {
+            let name = c["picture"].as_str().unwrap_or_else(|| panic!("{what}: no picture of {c}"));
+            let file = done.outputs("pictures").iter().find(|o| o.name == name).unwrap();
+            assert!(std::fs::read(&file.path).unwrap().starts_with(b"\x89PNG"), "{what}");
+        }
+    };
+    let over = |filter: &str| Made { video: format!("{},{filter}", good().video), ..good() };
+    check("a good master", good(), &[]);
+    check("2 s black", over("drawbox=color=black:t=fill:enable='between(t,1,3)'"), &["black"]);
+    check("black for a moment", over("drawbox=color=black:t=fill:enable='between(t,1,1.5)'"), &[]);
+    check("a frozen shot", over("loop=loop=75:size=1:start=60,trim=end_frame=150,setpts=N/30/TB"), &["frozen"]);
+    check("silence", Made { audio: "0".into(), ..good() }, &["silent"]);
+    check("a silent stretch", Made { audio: format!("{TONE}*lt(t\\,2.5)"), ..good() }, &["silent"]);
+    check("-20 LUFS", Made { audio: "0.1085*sin(2*PI*440*t)".into(), ..good() }, &["loudness"]);
+    let loud = format!("if(lt(mod(t\\,1)\\,0.02)\\,1.122*sin(2*PI*997*t)\\,{TONE}*0.85)");
+    check("+1 dBTP", Made { audio: loud, ..good() }, &["clipped", "true-peak"]);
+    check("4 Hz flash over 30 %", Made { video: flashing(4.0, 0.3), ..good() }, &["flash"]);
+    check("3 Hz flash over 30 %", Made { video: flashing(3.0, 0.3), ..good() }, &[]);
+    check("4 Hz flash over 20 %", Made { video: flashing(4.0, 0.2), ..good() }, &[]);
+    let outside = Made { text: [0.04, 0.44, 0.54, 0.58], ..good() };
+    check("text outside of the safe zone", outside, &["legible", "safe-zone"]);
+    let pale = format!("{PICTURE},{PLATE},{}", words("0x405060"));
+    check("low contrast", Made { video: pale, colour: "#405060", ..good() }, &["legible"]);
+    check(
+        "letterbox",
+        over("drawbox=y=0:h=22:color=black:t=fill,drawbox=y=158:h=22:color=black:t=fill"),
+        &["letterbox"],
+    );
+    check("pillars", over("drawbox=x=0:w=30:color=black:t=fill,drawbox=x=290:w=30:color=black:t=fill"), &["letterbox"]);
+    check("a truncated master", Made { keep: 0.7, ..good() }, &["container", "decode", "length"]);
+    check("cut off before its index", Made { keep: 0.7, flags: "+write_colr", ..good() }, &["decode"]);
+    check("wrong colour tags", Made { tags: "smpte170m", ..good() }, &["colour-tags"]);
+    check("no fast start", Made { flags: "+write_colr", ..good() }, &["container"]);
+    check("flicker", over("lutyuv=y=val*0.9:enable='eq(mod(n,2),0)'"), &["flicker"]);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_failed_check_fails_the_stage_unless_the_pipeline_says_so() {
+    let folder = TempDir::new().unwrap();
+    let made = Made { audio: "0.1085*sin(2*PI*440*t)".into(), ..Made::default() };
+    let (master, layout) = (make(folder.path(), &made), layout(folder.path(), &made));
+    let failed = run(&master, &layout, json!({"seconds": 9.0}));
+    let failure = failed.failure();
+    assert_eq!(failure.code, "check-failed");
+    for part in [
+        "2 checks failed",
+        "Test_5s_en.mp4: It lasts 5.00 s where the brief asks for 9.00 s",
+        "-20.0 LUFS",
+        "platform asks for -14 LUFS",
+    ] {
+        assert!(failure.message.contains(part), "{} lacks {part}", failure.message);
+    }
+    assert!(failure.hint.as_deref().unwrap().contains("`severity`") && !failure.retryable);
+    let severity = json!({"loudness": "warn", "length": "off"});
+    let done = run(&master, &layout, json!({"seconds": 9.0, "severity": severity}));
+    assert_eq!(found(&done), ["loudness"]);
+    assert_eq!(done.facts()["warnings"], 1);
+    let wrong = run(&master, &layout, json!({"severity": {"loudnes": "warn"}}));
+    assert!(wrong.failure().message.contains("loudnes"), "{}", wrong.failure());
+}
+
+fn text_of(command: &mut Command) -> Option<String> {
+    let out = command.output().ok()?;
+    Some(format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)))
+}
+
+/// The report agrees with tools that share none of our code, and the loudness with FFmpeg's command.
+#[test]
+fn others_measure_the_same() {
+    let (folder, done) = warned(&Made::default());
+    let document: Value = serde_json::from_str(&done.text("checks")).unwrap();
+    let master = &document["masters"][0];
+    let (facts, loudness) = (&master["facts"], &master["loudness"]);
+    let path = folder.path().join("Test_Campaign_Title_16x9_Test_5s_en.mp4");
+    let probe = text_of(
+        Command::new("ffprobe").args(["-v", "error", "-show_streams", "-show_format", "-of", "json"]).arg(&path),
+    )
+    .unwrap();
+    let probe: Value = serde_json::from_str(&probe).unwrap();
+    let (video, audio) = (&probe["streams"][0], &probe["streams"][1]);
+    for (ours, theirs) in [
+        ("codec", "codec_name"),
+        ("width", "width"),
+        ("height", "height"),
+        ("pixel", "pix_fmt"),
+        ("matrix", "color_space"),
+        ("profile", "profile"),
+    ] {
+        assert_eq!(facts["video"][ours], video[theirs], "{ours}");
+    }
+    assert_eq!(facts["video"]["frames"].to_string(), video["nb_frames"].as_str().unwrap());
+    assert_eq!(facts["audio"]["channels"], audio["channels"]);
+    assert_eq!(facts["bytes"].to_string(), probe["format"]["size"].as_str().unwrap());
+
+    let meter = text_of(Command::new("ffmpeg").args(["-nostats", "-i"]).arg(&path).args([
+        "-af",
+        "ebur128=peak=true",
+        "-f",
+        "null",
+        "-",
+    ]))
+    .unwrap();
+    let summary = meter.rsplit("Summary:").next().unwrap();
+    let figure = |key: &str| -> f64 {
+        let line = summary.lines().find(|l| l.trim_start().starts_with(key)).unwrap();
+        line.split_whitespace().find_map(|w| w.parse().ok()).unwrap()
+    };
+    let near = |what: &str, ours: &Value, theirs: f64| {
+        assert!((ours.as_f64().unwrap() - theirs).abs() <= 0.1001, "{what}: {ours} and {theirs}");
+    };
+    near("integrated", &loudness["integrated-lufs"], figure("I:"));
+    near("true peak", &loudness["true-peak-db"], figure("Peak:"));
+
+    // Not installed everywhere.
+    if let Some(info) = text_of(Command::new("mediainfo").arg("--Output=JSON").arg(&path)) {
+        let info: Value = serde_json::from_str(&info).unwrap();
+        let track = |kind: &str| {
+            info["media"]["track"].as_array().unwrap().iter().find(|t| t["@type"] == kind).unwrap().clone()
+        };
+        let (video, general) = (track("Video"), track("General"));
+        assert_eq!(
+            (video["Width"].as_str(), video["Height"].as_str(), video["Format"].as_str()),
+            (Some("320"), Some("180"), Some("AVC"))
+        );
+        assert_eq!(video["FrameCount"].as_str().unwrap(), facts["video"]["frames"].to_string());
+        assert_eq!(
+            (video["matrix_coefficients"].as_str(), general["IsStreamable"].as_str()),
+            (Some("BT.709"), Some("Yes"))
+        );
+    }
+}
