@@ -12,7 +12,7 @@ mod sound;
 mod stills;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ffmpeg_next::{Error as AvError, Packet, Rational, decoder, error::EAGAIN, format::context::Input, frame, media};
 
@@ -103,7 +103,6 @@ pub fn inspect<E: From<Error>>(
 }
 
 struct Pass<'o> {
-    path: PathBuf,
     options: &'o InspectOptions,
     input: Input,
     video: VideoTrack,
@@ -171,7 +170,7 @@ impl<'o> Pass<'o> {
             }),
         };
         let still = Still::new(&options.stills);
-        Ok(Self { path: path.into(), options, input, video, audio, still, passed: Passed::default() })
+        Ok(Self { options, input, video, audio, still, passed: Passed::default() })
     }
 
     fn packet<E: From<Error>>(&mut self, packet: &Packet, see: See<'_, E>) -> std::result::Result<(), E> {
@@ -302,15 +301,19 @@ impl<'o> Pass<'o> {
 
     /// Takes what decoders and graphs still hold.
     fn finish<E: From<Error>>(&mut self, see: See<'_, E>) -> std::result::Result<(), E> {
-        self.video.decoder.send_eof().map_err(Error::damaged(&self.path, "decoding"))?;
+        if let Err(e) = self.video.decoder.send_eof() {
+            let (at, what) = self.damage(true, e);
+            see(Seen::Damage { at, what })?;
+        }
         self.pictures(see)?;
         let end = self.video.end_ticks;
         if let Some(graph) = &mut self.video.graph {
             graph.finish(end)?;
         }
         self.filtered(see)?;
-        if let Some(track) = &mut self.audio {
-            track.decoder.send_eof().map_err(Error::damaged(&self.path, "decoding its sound"))?;
+        if let Some(Err(e)) = self.audio.as_mut().map(|track| track.decoder.send_eof()) {
+            let (at, what) = self.damage(false, e);
+            see(Seen::Damage { at, what })?;
         }
         self.sounds(see)?;
         if let Some(AudioTrack { graph: Some(graph), given, .. }) = &mut self.audio {

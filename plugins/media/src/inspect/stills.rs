@@ -21,7 +21,7 @@ pub(super) struct Still {
 
 impl Still {
     pub(super) fn new(times: &[f64]) -> Self {
-        let mut times = times.to_vec().into_iter();
+        let mut times = Vec::from(times).into_iter();
         Self { next: times.next(), times, graph: None }
     }
 
@@ -43,7 +43,8 @@ impl Still {
                 self.graph.insert(VideoGraph::new(&source(av, Rational(1, 1000), (25, 1)), &spec)?)
             }
         };
-        graph.push(av)?;
+        // A graph keeps what it is given; the frame still has a way to go.
+        graph.push(&av.clone())?;
         let mut out = frame::Video::empty();
         let defect = || Error::Filter { spec: String::new(), doing: "converting a picture", source: AvError::Bug };
         if graph.pull(&mut out)? != Pulled::Frame {
@@ -100,7 +101,8 @@ pub fn stills(path: &Path, times: &[f64], threads: usize) -> Result<Vec<Frame>> 
             Err(_) if ended => break,
             Err(_) => {
                 ended = true;
-                decoder.send_eof().map_err(Error::damaged(path, "decoding"))?;
+                // What it still holds may be damaged as well.
+                let _ = decoder.send_eof();
             }
         }
     }
