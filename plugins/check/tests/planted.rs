@@ -12,8 +12,8 @@ use spotloom_plugin_sdk::harness::{Done, Harness};
 use tempfile::TempDir;
 
 const SECONDS: f64 = 5.0;
-/// A picture that moves, without any black, on which a headline stands.
-const PICTURE: &str = "testsrc2=s=320x180:r=30:d=5,eq=brightness=0.1:contrast=0.8,gblur=2";
+/// A picture that moves, calmly and without any black, on which a headline stands.
+const PICTURE: &str = "testsrc2=s=320x180:r=30:d=5,eq=brightness=0.02:contrast=0.35,gblur=2";
 const PLATE: &str = "drawbox=x=70:y=75:w=180:h=34:color=0x102030:t=fill";
 /// 440 Hz at -14 LUFS.
 const TONE: &str = "0.217*sin(2*PI*440*t)";
@@ -223,7 +223,7 @@ fn every_planted_defect_is_found_and_nothing_else() {
     check("3 Hz flash over 30 %", Made { video: flashing(3.0, 0.3), ..good() }, &[]);
     check("4 Hz flash over 20 %", Made { video: flashing(4.0, 0.2), ..good() }, &[]);
     let outside = Made { text: [0.04, 0.44, 0.54, 0.58], ..good() };
-    check("text outside of the safe zone", outside, &["legible", "safe-zone"]);
+    check("text outside of the safe zone", outside, &["safe-zone"]);
     let pale = format!("{PICTURE},{PLATE},{}", words("0x405060"));
     check("low contrast", Made { video: pale, colour: "#405060", ..good() }, &["legible"]);
     check(

@@ -1,0 +1,160 @@
+//! Everything the report tells, as one document: the manifest.
+
+use serde_json::{Map, Value, json};
+use spotloom_plugin_sdk::api::Artifact;
+use spotloom_plugin_sdk::prelude::*;
+
+use crate::{Params, checklist};
+
+/// Larger than any JSON a stage writes for this.
+const MAX_JSON: u64 = 32 << 20;
+
+/// The document.
+///
+/// # Errors
+/// A file that can't be read or is not what its stage writes.
+pub(crate) fn document(params: &Params, run: &Run) -> Result<Value, Failure> {
+    let job = run.job();
+    let checks = checks(run)?;
+    let recipes = run.inputs("recipes").iter().map(json_of).collect::<Result<Vec<_>, _>>()?;
+    let shots: Vec<Value> = recipes.iter().enumerate().map(|(i, r)| shot(i + 1, r)).collect();
+    let masters: Vec<Value> = run.inputs("masters").iter().map(|m| master(m, &checks, job.version)).collect();
+    let checklists = checklists(&masters, !shots.is_empty(), run)?;
+    let mut counts = [("pass", 0_u64), ("warn", 0), ("fail", 0)];
+    for check in masters.iter().filter_map(|m| m["checks"].as_array()).flatten() {
+        for (name, n) in &mut counts {
+            *n += u64::from(check["verdict"] == *name);
+        }
+    }
+    let counts: Map<String, Value> = counts.into_iter().map(|(k, n)| (k.to_owned(), n.into())).collect();
+    Ok(json!({
+        "spotloom-manifest": 1,
+        "job": {"campaign": job.campaign, "title": job.title, "brand": job.brand, "version": job.version},
+        "pipeline": params.pipeline,
+        "brief": params.brief,
+        "generated": !shots.is_empty(),
+        "shots": shots,
+        "recipes": recipes,
+        "masters": masters,
+        "verdicts": counts,
+        "checklists": checklists,
+    }))
+}
+
+fn json_of(artifact: &Artifact) -> Result<Value, Failure> {
+    let path = &artifact.path;
+    let bytes = std::fs::metadata(path).map_err(|e| io_failure("look at", path, &e))?.len();
+    let wrong = |why: String| Failure::new("bad-input", format!("{}: {why}", path.display()));
+    if bytes > MAX_JSON {
+        return Err(wrong(format!("it has {bytes} bytes; at most {MAX_JSON} are read")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| io_failure("read", path, &e))?;
+    serde_json::from_str(&text).map_err(|e| wrong(format!("it is not JSON: {e}")))
+}
+
+/// What `check` says of every master.
+fn checks(run: &Run) -> Result<Vec<Value>, Failure> {
+    let mut all = Vec::new();
+    for artifact in run.inputs("checks") {
+        match json_of(artifact)? {
+            Value::Object(mut document) => {
+                if let Some(Value::Array(masters)) = document.remove("masters") {
+                    all.extend(masters);
+                }
+            }
+            _ => {
+                return Err(Failure::new(
+                    "bad-input",
+                    format!("{} is not what `check` writes", artifact.path.display()),
+                ));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// A master with what was found of it: by its content first, or its name.
+fn master(artifact: &Artifact, checks: &[Value], version: u32) -> Value {
+    let same = |c: &&Value| c["sha256"] == artifact.sha256.as_str() && c["file"] == artifact.name.as_str();
+    let found = checks.iter().find(same).or_else(|| checks.iter().find(|c| c["file"] == artifact.name.as_str()));
+    let bytes = std::fs::metadata(&artifact.path).map_or(0, |m| m.len());
+    let part = |name: &str| found.and_then(|f| f.get(name)).cloned().unwrap_or(Value::Null);
+    json!({
+        "file": delivered(&artifact.name, version),
+        "media": artifact.media,
+        "sha256": artifact.sha256,
+        "bytes": bytes,
+        "facts": artifact.facts,
+        "measured": part("facts"),
+        "loudness": part("loudness"),
+        "checks": part("checks"),
+        "sheet": part("sheet"),
+    })
+}
+
+/// The name a file has where it is delivered: the stage `folder` puts the version before the extension.
+fn delivered(name: &str, version: u32) -> String {
+    let suffix = format!("_v{version}");
+    match name.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() && !stem.ends_with(&suffix) => {
+            format!("{stem}{suffix}.{extension}")
+        }
+        Some((stem, _)) if stem.ends_with(&suffix) => name.to_owned(),
+        _ => format!("{name}{suffix}"),
+    }
+}
+
+/// What people want to know of a recipe.
+fn shot(number: usize, recipe: &Value) -> Value {
+    let (params, model) = (&recipe["params"], &recipe["model"]);
+    json!({
+        "number": number,
+        "prompt": recipe["shot"]["prompt"],
+        "negative-prompt": recipe["shot"]["negative_prompt"],
+        "seed": params["seed"],
+        "steps": params["steps"],
+        "guidance": params["guidance"],
+        "scheduler": params["scheduler"],
+        "seconds": recipe["clip"]["seconds"],
+        "frames": recipe["clip"]["frames"],
+        "sha256": recipe["clip"]["sha256"],
+        "model": model["name"],
+        "model-sha256": model["sha256"],
+        "runtime": recipe["runtime"]["onnxruntime"],
+        "provider": recipe["runtime"]["provider"],
+    })
+}
+
+/// One list for each platform that a master is for.
+fn checklists(masters: &[Value], generated: bool, run: &Run) -> Result<Vec<Value>, Failure> {
+    let mut lists: Vec<Value> = Vec::new();
+    for master in masters {
+        let text = |name: &str| master["facts"].get(name).and_then(Value::as_str);
+        let Some(platform) = text("platform") else { continue };
+        if lists.iter().any(|l| l["platform"] == platform) {
+            continue;
+        }
+        let name = text("preset").unwrap_or_default();
+        let preset = run.inputs("presets").iter().find(|p| p.name.trim_end_matches(".yaml") == name);
+        let preset = preset
+            .map(|p| std::fs::read_to_string(&p.path).map_err(|e| io_failure("read", &p.path, &e)))
+            .transpose()?;
+        let points = checklist::points(platform, generated, preset.as_deref())?;
+        lists.push(json!({"platform": platform, "points": points}));
+    }
+    Ok(lists)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_delivery() {
+        let check = |name: &str, expected: &str| assert_eq!(delivered(name, 2), expected);
+        check("Zest_16x9_en.mp4", "Zest_16x9_en_v2.mp4");
+        check("Zest_v2.mp4", "Zest_v2.mp4");
+        check("Zest.captions.srt", "Zest.captions_v2.srt");
+        check("Zest", "Zest_v2");
+    }
+}

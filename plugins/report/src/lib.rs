@@ -1,0 +1,78 @@
+//! What was made from what, and what was checked: `manifest.json` for machines and `report.html` for people.
+//!
+//! Purpose: [`gather`] joins brief, recipes, masters, checks and checklists into one document; [`page`] makes the page of
+//! it, [`plot`] its drawings, [`picture`] its pictures. The template lies in `templates/report/`.
+//!
+//! Invariants: the page is one file that loads nothing (a master beside it plays when it is there) and runs no script;
+//! whatever comes from a brief is escaped; the same inputs and version give the same bytes: no clock, no attempt, no
+//! number of the ledger.
+
+mod checklist;
+mod gather;
+mod page;
+mod picture;
+mod plot;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use spotloom_plugin_sdk::api::Output;
+use spotloom_plugin_sdk::prelude::*;
+
+/// What the report tells besides its files.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Params {
+    /// The brief, as data: `{{ brief }}`.
+    pub brief: Map<String, Value>,
+    /// The name of the pipeline that made it.
+    #[serde(default)]
+    pub pipeline: Option<String>,
+}
+
+/// The stage `report`.
+#[derive(Default)]
+pub struct Report;
+
+impl Stage for Report {
+    type Params = Params;
+
+    fn about() -> About {
+        About::new("report", env!("CARGO_PKG_VERSION"), "Tells what was made from what, and what was checked")
+            .input(input("masters", "The files that are delivered").required().many())
+            .input(input("checks", "What `check` found").many().media("application/json"))
+            .input(input("pictures", "Pictures of `check`: contact sheets and places").many().media("image/*"))
+            .input(input("posters", "A still for each aspect and language").many().media("image/png"))
+            .input(input("recipes", "What the shots were made of").many().media("application/json"))
+            .input(input("presets", "What the masters were made for").many().resource(Resource::Preset))
+            .output("report", "A page for people, complete in itself", "text/html")
+            .output("manifest", "The same for machines", "application/json")
+    }
+
+    fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
+        run.require("masters")?;
+        run.progress(0, 2, "gathering");
+        let document = gather::document(&params, run)?;
+        let write = |name: &str, text: &str| {
+            let path = run.scratch().join(name);
+            std::fs::write(&path, text).map_err(|e| io_failure("write", &path, &e)).map(|()| path)
+        };
+        let manifest = write("manifest.json", &format!("{document:#}\n"))?;
+        run.check_cancelled()?;
+        run.progress(1, 2, "writing the page");
+        let report = write("report.html", &page::render(&document, run)?)?;
+        // Both belong to the folder they lie in, which has the version in its name.
+        let facts = json!({"fixed-name": true}).as_object().cloned().unwrap_or_default();
+        let output = |path, name: &str, media: &str| Output {
+            path,
+            media: media.into(),
+            name: name.into(),
+            facts: facts.clone(),
+        };
+        Ok(Outputs::new()
+            .output("report", output(report, "report.html", "text/html"))
+            .output("manifest", output(manifest, "manifest.json", "application/json")))
+    }
+}
+
+export_stage!(Report);
