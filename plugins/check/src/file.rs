@@ -98,10 +98,12 @@ fn video(Facts { header, preset, .. }: &Facts<'_>) -> Check {
     d.is("the codec", &video.codec, codec(&preset.video.codec));
     let profile = preset.video.profile.clone().or_else(|| (preset.video.codec == "h264").then(|| "high".to_owned()));
     if let Some(expected) = profile.filter(|_| video.codec == "h264") {
-        d.is("the profile", &header.video_profile.to_lowercase(), &expected);
+        let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' '], "");
+        d.is("the profile", &plain(&header.video_profile), &plain(&expected));
     }
     d.is("the size", &format!("{}x{}", video.width, video.height), &format!("{}x{}", preset.width, preset.height));
-    if video.codec == "h264" || video.codec == "hevc" {
+    let profile = preset.video.profile.as_deref().unwrap_or("high");
+    if video.codec == "h264" && !profile.contains("422") {
         d.is("the pixel format", &video.pixel, "yuv420p");
     }
     let (n, m) = video.sample_aspect;

@@ -50,6 +50,15 @@ impl Layout {
         })
     }
 
+    /// The same behind a leader of so many seconds.
+    pub(crate) fn behind(&self, leader: f64) -> Self {
+        let mut later = self.clone();
+        later.seconds += leader;
+        later.parts.iter_mut().for_each(|p| (p.from, p.until) = (p.from + leader, p.until + leader));
+        later.texts.iter_mut().for_each(|t| (t.from, t.until) = (t.from + leader, t.until + leader));
+        later
+    }
+
     /// When scenes are seen, without the transitions that join them.
     pub(crate) fn scenes(&self) -> Vec<(f64, f64)> {
         let mut scenes = Vec::new();

@@ -22,10 +22,18 @@ use crate::text::{self, Legibility};
 const MOST_DAMAGE: usize = 20;
 
 /// What a master is held against.
+#[derive(Clone, Copy)]
 pub(crate) struct Held<'a> {
     pub params: &'a Params,
     pub preset: Option<&'a Preset>,
     pub layout: Option<&'a Layout>,
+}
+
+impl Held<'_> {
+    /// Seconds of slate and black before the ad.
+    fn leader(&self) -> f64 {
+        self.preset.map_or(0.0, |p| p.leader.seconds())
+    }
 }
 
 /// What is handed on of a master.
@@ -70,6 +78,9 @@ pub(crate) fn check(
     } else {
         None
     };
+    let leader = held.leader();
+    let later = held.layout.map(|l| l.behind(leader));
+    let held = &Held { layout: later.as_ref(), ..*held };
     let facts = Facts { path, header: &header, boxes, preset: held.preset };
     let seen = match pass(path, &header, held, run, tell) {
         Ok(seen) => seen,
@@ -80,12 +91,12 @@ pub(crate) fn check(
     let mut checks = vec![file::decode(&header, &passed, &damage)];
     checks.extend(file::checks(&facts));
     checks.extend(file::rates(&facts, &passed));
-    let expected = held.params.seconds.or(held.layout.map(|l| l.seconds).filter(|s| *s > 0.0));
+    let expected = held.params.seconds.map(|s| s + leader).or(held.layout.map(|l| l.seconds).filter(|s| *s > 0.0));
     checks.push(file::length(&facts, &passed, expected));
-    let (of_pictures, shots) = pictures.finish(passed.video_seconds, held.params, held.layout);
+    let (of_pictures, shots) = pictures.finish(passed.video_seconds, leader, held.params, held.layout);
     checks.extend(of_pictures);
     checks.extend(shots.finish(held.layout));
-    checks.extend(sounds.finish(passed.audio_seconds, held.params, held.preset));
+    checks.extend(sounds.finish(passed.audio_seconds, leader, held.params, held.preset));
     if let Some(layout) = held.layout {
         checks.extend(held.preset.and_then(|p| text::safe_zone(layout, p.safe_zone)));
         checks.extend(legibility.finish(layout, held.params));
@@ -136,7 +147,7 @@ fn pass(path: &Path, header: &Header, held: &Held<'_>, run: &Run, tell: &dyn Fn(
         stills: times,
         threads: run.threads(),
     };
-    let (mut pictures, mut sounds) = (Pictures::new(size), Sounds::default());
+    let (mut pictures, mut sounds) = (Pictures::new(size, held.leader()), Sounds::default());
     let mut legibility = Legibility::new();
     let (mut damage, mut thumbs, mut frames) = (Vec::new(), Vec::new(), 0_u64);
     let passed = inspect::<Stop>(path, &options, &mut |seen| {

@@ -40,6 +40,11 @@ pub(crate) struct Stretch {
 }
 
 impl Stretch {
+    /// What of it is behind a leader.
+    pub(crate) fn behind(self, leader: f64) -> Option<Self> {
+        (self.until > leader + 1e-3).then_some(Self { from: self.from.max(leader), until: self.until })
+    }
+
     pub(crate) fn seconds(self) -> f64 {
         self.until - self.from
     }
@@ -60,7 +65,7 @@ pub(crate) struct Pictures {
 }
 
 impl Pictures {
-    pub(crate) fn new(size: (u32, u32)) -> Self {
+    pub(crate) fn new(size: (u32, u32), leader: f64) -> Self {
         let cells = (size.0 / CELL * (size.1 / CELL)) as usize;
         // BT.1886: a display's light is the 2.4th power of the signal.
         let linear = (0..1024).map(|i| (i as f32 / 1023.0).powf(2.4)).collect();
@@ -70,7 +75,7 @@ impl Pictures {
             black_since: None,
             frozen: Vec::new(),
             frozen_since: None,
-            bars: Bars::default(),
+            bars: Bars { leader, ..Bars::default() },
             flash: FlashMeter::new(cells),
             linear,
             lights: Vec::new(),
@@ -130,13 +135,22 @@ impl Pictures {
         self.lights.extend(sums.iter().map(|s| Light::from_linear(s.map(|v| v / per_cell))));
     }
 
-    /// The checks, once all has been seen.
-    pub(crate) fn finish(mut self, end: f64, params: &Params, layout: Option<&Layout>) -> (Vec<Check>, Shots) {
+    /// The checks, once all has been seen. A leader (slate and black before the ad) is passed over.
+    pub(crate) fn finish(
+        mut self,
+        end: f64,
+        leader: f64,
+        params: &Params,
+        layout: Option<&Layout>,
+    ) -> (Vec<Check>, Shots) {
         if let Some(from) = self.black_since {
             self.black.push(Stretch { from, until: end });
         }
         if let Some(from) = self.frozen_since {
             self.frozen.push(Stretch { from, until: end });
+        }
+        for list in [&mut self.black, &mut self.frozen] {
+            *list = list.iter().filter_map(|s| s.behind(leader)).collect();
         }
         let card = layout.and_then(Layout::end_card);
         let checks = vec![
@@ -190,6 +204,7 @@ fn frozen(found: &[Stretch], card: Option<(f64, f64)>, black: &[Stretch], allowe
 /// Bars of the same size on opposite sides, left, top, right, bottom as fractions.
 #[derive(Default)]
 struct Bars {
+    leader: f64,
     run: Option<(f64, [f64; 4])>,
     worst: Option<(Stretch, [f64; 4])>,
 }
@@ -216,7 +231,7 @@ impl Bars {
 
     fn close(&mut self, at: f64) {
         let Some((from, edges)) = self.run.take() else { return };
-        let stretch = Stretch { from, until: at };
+        let Some(stretch) = (Stretch { from, until: at }).behind(self.leader) else { return };
         if self.worst.is_none_or(|(w, _)| w.seconds() < stretch.seconds()) {
             self.worst = Some((stretch, edges));
         }

@@ -18,6 +18,7 @@ pub(crate) struct Preset {
     pub audio: Option<Audio>,
     pub limits: Limits,
     pub safe_zone: SafeZone,
+    pub leader: Leader,
     /// Set by the reader: the preset's name.
     #[serde(skip)]
     pub name: String,
@@ -38,6 +39,7 @@ pub(crate) struct Audio {
     pub codec: String,
     pub loudness_lufs: Option<f64>,
     pub true_peak_db: Option<f64>,
+    pub max_short_term_lufs: Option<f64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -47,6 +49,20 @@ pub(crate) struct Limits {
     pub max_seconds: Option<f64>,
     pub max_megabytes: Option<f64>,
     pub min_kbps: Option<f64>,
+}
+
+/// What stands before the ad itself.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Leader {
+    pub slate_seconds: f64,
+    pub black_seconds: f64,
+}
+
+impl Leader {
+    pub(crate) fn seconds(self) -> f64 {
+        self.slate_seconds + self.black_seconds
+    }
 }
 
 /// Margins as fractions of each side.

@@ -27,7 +27,11 @@ impl Stage for CheckStage {
             .input(input("presets", "What they were made for").many().resource(Resource::Preset))
             .input(input("layout", "Where texts stand, as compose says").media("application/json"))
             .output("checks", "What was checked, measured and allowed", "application/json")
-            .outputs("pictures", "A contact sheet of every master, and every place that failed", "image/*")
+            .outputs(
+                "pictures",
+                "Every place that failed as PNG, and a contact sheet of every master as JPEG",
+                "image/png",
+            )
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
