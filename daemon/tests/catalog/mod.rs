@@ -15,12 +15,14 @@ pub struct Studio {
     channels: Channels,
 }
 
-const PLUGINS: [&str; 8] = [
+const PLUGINS: [&str; 10] = [
     include_str!("prompt.json"),
     include_str!("diffusion.json"),
     include_str!("compose.json"),
     include_str!("voice.json"),
     include_str!("transcode.json"),
+    include_str!("check.json"),
+    include_str!("report.json"),
     include_str!("folder.json"),
     include_str!("email.json"),
     include_str!("webhook.json"),
