@@ -201,15 +201,7 @@ fn a_studio_without_channels_makes_spots() {
         "{campaign: C, title: T, pipeline: social-ad, brand: zest, scenes: [{prompt: sea}], outputs: [youtube-15s]}";
     let plan = pipeline::expand(&built_in("social-ad"), &brief(text), &Studio::new().without_mail()).unwrap();
     let keys: Vec<&str> = plan.tasks.iter().map(|t| t.key.as_str()).collect();
-    let expected = [
-        "prompts[0]",
-        "shots[0]",
-        "compose[16:9,en]",
-        "masters[16:9,en]",
-        "check[16:9,en]",
-        "report",
-        "deliver[folder:deliveries]",
-    ];
+    let expected = ["prompts[0]", "shots[0]", "compose[16:9,en]", "masters[16:9,en]", "deliver[folder:deliveries]"];
     assert_eq!(keys, expected);
 }
 
