@@ -15,6 +15,7 @@
     reason = "a program for developers: it prints figures, and panics when it can't"
 )]
 
+mod compose;
 mod diffusion;
 mod masters;
 mod proc;
@@ -29,11 +30,12 @@ use report::{Report, quantile};
 use site::{SETTLE, Site, at, millis};
 use spotloom_tests::build;
 
-const USAGE: &str = "usage: bench [--jobs N | --diffusion | --masters] [--json]";
+const USAGE: &str = "usage: bench [--jobs N | --diffusion | --compose | --masters] [--json]";
 
 struct Options {
     jobs: usize,
     diffusion: bool,
+    compose: bool,
     masters: bool,
     json: bool,
 }
@@ -46,6 +48,8 @@ fn main() -> ExitCode {
     let mut report = Report::new(proc::machine());
     if options.diffusion {
         diffusion::measure(&mut report);
+    } else if options.compose {
+        compose::overlay(&mut report);
     } else if options.masters {
         masters::measure(&mut report);
     } else {
@@ -79,11 +83,12 @@ fn machinery(report: &mut Report, jobs: usize) {
 }
 
 fn options() -> Option<Options> {
-    let mut options = Options { jobs: 200, diffusion: false, masters: false, json: false };
+    let mut options = Options { jobs: 200, diffusion: false, compose: false, masters: false, json: false };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--json" => options.json = true,
+            "--compose" => options.compose = true,
             "--diffusion" => options.diffusion = true,
             "--masters" => options.masters = true,
             "--jobs" => options.jobs = args.next()?.parse().ok().filter(|n| *n > 0)?,

@@ -1,0 +1,22 @@
+//! Composing alone against FFmpeg's overlay filter, with the same layers in the same run. The program that measures is an
+//! example of the plugin, since nothing but the plugin may link it.
+
+use std::process::Command;
+
+use serde_json::Value;
+use spotloom_tests::build;
+
+use crate::report::Report;
+
+pub fn overlay(report: &mut Report) {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let args = ["run", "--release", "--locked", "-q", "-p", "spotloom-compose", "--example", "overlay"];
+    let done = Command::new(cargo).args(args).current_dir(build::root()).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let figures: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let get = |name: &str| figures[name].as_f64().unwrap_or(f64::NAN);
+    let how = format!("1080p, 8 layers, all moving, {} threads, best of 3 in turns", figures["threads"]);
+    report.add("composing only", get("compose"), "frames/s", how.clone());
+    report.add("FFmpeg's overlay filter, the same layers", get("ffmpeg"), "frames/s", how);
+    report.judge("time for a frame, ours / FFmpeg's", 1.0 / get("ratio"), "", 1.0, "goal: at least as fast");
+}
