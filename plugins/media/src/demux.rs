@@ -14,9 +14,12 @@ use ffmpeg_next::{Dictionary, Error as AvError, codec, decoder, format};
 use crate::av;
 use crate::error::{Error, Result};
 
-const FORMATS: &str = "matroska,webm,mov,mp4,m4a,wav,w64,flac,mp3,ogg,aac,png_pipe,jpeg_pipe,webp_pipe,mxf,gif";
-/// A picture larger than this many pixels is refused by the decoder before it allocates.
-const MAX_PIXELS: &str = "134217728";
+/// Containers and pictures of one file. None of these demuxers opens a second one: references in QuickTime (`dref`) are
+/// off unless asked for, and what AVI carries inside itself is held to this list as well.
+const FORMATS: &str = "matroska,webm,mov,mp4,m4a,avi,mpegts,mpeg,mxf,asf,flv,dv,gif,yuv4mpegpipe,ivf,h264,hevc,wav,w64,aiff,\
+    flac,mp3,ogg,aac,png_pipe,jpeg_pipe,webp_pipe,tiff_pipe,bmp_pipe";
+/// A picture larger than this many pixels is refused before anything is allocated for it.
+pub(crate) const MAX_PIXELS: u64 = 134_217_728;
 const BUFFER: usize = 1 << 18;
 
 /// Opens a file for demuxing.
@@ -32,6 +35,14 @@ pub(crate) fn open(path: &Path) -> Result<Input> {
     let read = file.read(&mut head).map_err(io("read"))?;
     if let Some(found) = playlist(&head[..read]) {
         return Err(Error::NotAllowed { path: path.into(), found: found.into() });
+    }
+    std::io::Seek::rewind(&mut file).map_err(io("read"))?;
+    // libavformat decodes a frame to learn what is inside, without a limit of its own.
+    if let Ok(size) = imagesize::reader_size(std::io::BufReader::new(&file)) {
+        let (width, height) = (size.width as u64, size.height as u64);
+        if width.saturating_mul(height) > MAX_PIXELS {
+            return Err(Error::TooLarge { path: path.into(), width, height });
+        }
     }
     std::io::Seek::rewind(&mut file).map_err(io("read"))?;
     let stream = StreamIo::from_read_seek_with_capacity(file, BUFFER).map_err(Error::damaged(path, "opening"))?;
@@ -50,12 +61,16 @@ pub(crate) fn open(path: &Path) -> Result<Input> {
 /// Text formats that name other files, told apart from damage so that a person learns why they are refused.
 fn playlist(head: &[u8]) -> Option<&'static str> {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
-    let table: [(&[u8], &str); 5] = [
+    if head.starts_with(b"<") && head.windows(4).any(|w| w == b"<svg") {
+        return Some("an SVG drawing: export it as PNG");
+    }
+    let table: [(&[u8], &str); 6] = [
         (b"#EXTM3U", "an HLS playlist"),
         (b"ffconcat", "an ffconcat list"),
         (b"<?xml", "an XML document, perhaps a DASH manifest"),
         (b"<MPD", "a DASH manifest"),
         (b"[playlist]", "a playlist"),
+        (b"v=0", "an SDP session"),
     ];
     table.into_iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| name)
 }
@@ -80,6 +95,6 @@ pub(crate) fn decoder(
     decoder.check(decoder::Check::CRC | decoder::Check::EXPLODE);
     let found = decoder::find(id).ok_or(AvError::DecoderNotFound).map_err(Error::damaged(path, "finding a decoder"))?;
     decoder
-        .open_as_with(found, [("max_pixels", MAX_PIXELS)].iter().collect())
+        .open_as_with(found, [("max_pixels", MAX_PIXELS.to_string().as_str())].iter().collect())
         .map_err(Error::damaged(path, "opening its decoder"))
 }

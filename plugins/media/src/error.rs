@@ -22,6 +22,12 @@ pub enum Error {
     /// It ends before it says it does.
     #[error("{} is cut off: it says it lasts {expected:.2} s and ends after {found:.2} s", path.display())]
     CutOff { path: PathBuf, expected: f64, found: f64 },
+    /// It ends before the part that was asked for.
+    #[error("{} ends after {found:.2} s, and was to be entered at {from:.2} s", path.display())]
+    TooShort { path: PathBuf, from: f64, found: f64 },
+    /// A picture that would not fit into memory.
+    #[error("{} is {width}x{height} pixels; at most {} million in all are read", path.display(), crate::demux::MAX_PIXELS / 1_000_000)]
+    TooLarge { path: PathBuf, width: u64, height: u64 },
     /// There is no picture in it.
     #[error("{} has no video stream", path.display())]
     NoVideo { path: PathBuf },
@@ -51,9 +57,11 @@ pub enum Error {
     Missing { what: &'static str },
 }
 
+/// For a filter that should have given a frame and gave none.
+pub const NO_FRAME: ffmpeg_next::Error = ffmpeg_next::Error::Bug;
+
 /// What people are told is read.
-pub(crate) const ALLOWED_NAMES: &str =
-    "mp4, mov, m4a, matroska, webm, wav, flac, mp3, ogg, aac, png, jpeg, webp, mxf, gif";
+pub(crate) const ALLOWED_NAMES: &str = "mp4, mov, matroska, webm, avi, mpeg, mpegts, mxf, wmv, flv, dv, gif, h264, hevc, wav, m4a, flac, mp3, ogg, aac, png, jpeg, webp, tiff, bmp";
 
 impl Error {
     pub(crate) fn damaged(path: &Path, doing: &'static str) -> impl FnOnce(ffmpeg_next::Error) -> Self {
@@ -76,9 +84,10 @@ impl Error {
             Self::Write { source: ffmpeg_next::Error::Other { errno: ffmpeg_next::error::ENOSPC }, .. } => "disk-full",
             Self::Io { .. } | Self::Write { .. } => "io",
             Self::NotAllowed { .. } => "media-not-allowed",
+            Self::TooShort { .. } => "footage-too-short",
             Self::NoVideo { .. } => "no-video",
             Self::NoAudio { .. } => "no-audio",
-            Self::Damaged { .. } | Self::CutOff { .. } | Self::Changes { .. } => "bad-media",
+            Self::Damaged { .. } | Self::CutOff { .. } | Self::TooLarge { .. } | Self::Changes { .. } => "bad-media",
             Self::Unsupported { .. } => "unsupported-format",
             Self::Missing { .. } => "missing-codec",
             Self::NoEncoder { .. } => "no-encoder",

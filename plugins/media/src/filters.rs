@@ -25,6 +25,14 @@ pub fn cover(width: u32, height: u32) -> String {
     )
 }
 
+/// Scales until `width` x `height` is covered and cuts nothing: one side may be longer.
+#[must_use]
+pub fn fill(width: u32, height: u32) -> String {
+    format!(
+        "scale=w={width}:h={height}:force_original_aspect_ratio=increase:force_divisible_by=2:flags={SWS_FLAGS}:{BT709},setsar=1"
+    )
+}
+
 /// Scales until it fits inside `width` x `height` and fills the rest with black.
 #[must_use]
 pub fn contain(width: u32, height: u32) -> String {

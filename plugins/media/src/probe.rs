@@ -41,6 +41,8 @@ pub struct VideoInfo {
     pub sample_aspect: (u32, u32),
     /// Degrees clockwise to turn it for display: 0, 90, 180 or 270.
     pub rotation: u32,
+    /// Whether it is shown as in a mirror, before it is turned, as some front cameras write it.
+    pub mirrored: bool,
 }
 
 /// Colour tags by FFmpeg's names; `unknown` when untagged.
@@ -88,6 +90,7 @@ fn video_info(path: &Path, stream: &Stream) -> Result<VideoInfo> {
         .video()
         .map_err(crate::Error::damaged(path, "opening its decoder"))?;
     let sar = decoder.aspect_ratio();
+    let (turn, mirrored) = rotation(stream);
     Ok(VideoInfo {
         codec: decoder.id().name().to_owned(),
         width: decoder.width(),
@@ -103,7 +106,8 @@ fn video_info(path: &Path, stream: &Stream) -> Result<VideoInfo> {
             range: decoder.color_range().name().unwrap_or("unknown").to_owned(),
         },
         sample_aspect: rate(sar).unwrap_or((1, 1)),
-        rotation: rotation(stream),
+        rotation: turn,
+        mirrored,
     })
 }
 
@@ -145,23 +149,26 @@ fn rate(r: Rational) -> Option<(u32, u32)> {
     }
 }
 
-/// The display matrix says how to turn the picture, as phones write it.
-fn rotation(stream: &Stream) -> u32 {
+/// The display matrix says how to turn the picture, as phones write it, and whether to mirror it first.
+fn rotation(stream: &Stream) -> (u32, bool) {
     let Some(matrix) = stream.side_data().find(|d| d.kind() == codec::packet::side_data::Type::DisplayMatrix) else {
-        return 0;
+        return (0, false);
     };
     let cell = |i: usize| {
         let bytes = matrix.data().get(i * 4..i * 4 + 4).and_then(|b| <[u8; 4]>::try_from(b).ok());
         f64::from(i32::from_ne_bytes(bytes.unwrap_or_default()))
     };
-    // Row-major; the first column of the 2x2 part is where the x axis of the picture points to.
-    let degrees = cell(1).atan2(cell(0)).to_degrees();
-    match degrees.rem_euclid(360.0) {
+    let mirrored = cell(0) * cell(4) - cell(1) * cell(3) < 0.0;
+    let side = if mirrored { -1.0 } else { 1.0 };
+    // Row-major; the first row of the 2x2 part is where the x axis of the picture points to.
+    let degrees = (side * cell(1)).atan2(side * cell(0)).to_degrees();
+    let turn = match degrees.rem_euclid(360.0) {
         d if (45.0..135.0).contains(&d) => 90,
         d if (135.0..225.0).contains(&d) => 180,
         d if (225.0..315.0).contains(&d) => 270,
         _ => 0,
-    }
+    };
+    (turn, mirrored)
 }
 
 #[cfg(test)]

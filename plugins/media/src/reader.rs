@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use ffmpeg_next::util::color;
 use ffmpeg_next::{Error as AvError, Packet, Rational, decoder, error::EAGAIN, format::context::Input, frame, media};
 
 use crate::av;
 use crate::demux;
 use crate::error::{Error, Result};
-use crate::filters::{self, SWS_FLAGS};
+use crate::filters;
 use crate::frame::{Frame, Pixel};
 use crate::graph::{Pulled, Source, VideoGraph};
+use crate::normal::{is_rgb, normalise};
 use crate::probe::{self, MediaInfo, VideoInfo};
 
 /// How to read.
@@ -23,13 +23,17 @@ pub struct ReadOptions {
     pub filter: Option<String>,
     /// Decoder threads.
     pub threads: usize,
+    /// Seconds from the first frame to begin at; what is before never reaches the filters.
+    pub from: f64,
+    /// How many seconds of it; `None` for everything.
+    pub seconds: Option<f64>,
 }
 
 impl ReadOptions {
     /// Plain frames of a pixel format, decoded on one thread.
     #[must_use]
     pub fn new(pixel: Pixel) -> Self {
-        Self { pixel, filter: None, threads: 1 }
+        Self { pixel, filter: None, threads: 1, from: 0.0, seconds: None }
     }
 
     #[must_use]
@@ -41,6 +45,13 @@ impl ReadOptions {
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// Only the part of it that begins at `from` and is `seconds` long. Where the file ends is not looked at then.
+    #[must_use]
+    pub fn part(mut self, from: f64, seconds: f64) -> Self {
+        (self.from, self.seconds) = (from, Some(seconds));
         self
     }
 }
@@ -70,6 +81,28 @@ pub struct Reader {
     start: Option<f64>,
     /// The same in the stream's time base, from where the file counts.
     end_ticks: i64,
+    /// The part that was asked for is read; what comes after it was not looked at.
+    stopped: bool,
+}
+
+/// Where a frame lies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Before,
+    Within,
+    After,
+}
+
+/// Parts that begin later than this are jumped to, in seconds.
+const SEEK_FROM: f64 = 10.0;
+/// Containers with an index to jump by; the others are read from their beginning.
+const SEEKABLE: [&str; 3] = ["matroska", "mp4", "avi"];
+/// How much earlier than wanted the jump goes, so that the first picture is whole.
+const LEAD: f64 = 1.0;
+
+/// Seconds of one unit of a time base.
+fn tick(time_base: Rational) -> f64 {
+    f64::from(time_base.numerator()) / f64::from(time_base.denominator().max(1))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -98,6 +131,18 @@ impl Reader {
         let decoder = demux::decoder(&path, stream.parameters(), options.threads, time_base)?
             .video()
             .map_err(Error::damaged(&path, "opening its decoder"))?;
+        let mut input = input;
+        let mut start = None;
+        if options.from > SEEK_FROM && SEEKABLE.iter().any(|name| info.container.contains(name)) {
+            let first = input.streams().nth(index).map_or(0, |s| s.start_time().max(0)) as f64 * tick(time_base);
+            let to = ((first + options.from - LEAD) * 1e6) as i64;
+            if input.seek(to, ..to).is_ok() {
+                start = Some(first);
+            } else {
+                // A damaged index: from the beginning then, which is only slower.
+                input = demux::open(&path)?;
+            }
+        }
         Ok(Self {
             path,
             info,
@@ -113,8 +158,9 @@ impl Reader {
             decoded: 0,
             given: 0,
             end: 0.0,
-            start: None,
+            start,
             end_ticks: 0,
+            stopped: false,
         })
     }
 
@@ -194,11 +240,21 @@ impl Reader {
     }
 
     fn decoded(&mut self, av: &mut frame::Video) -> Result<Option<Frame>> {
+        let pts = av.timestamp().or(av.pts());
+        let place = self.place(pts, av.packet().duration);
+        if place == Place::Before {
+            return Ok(None);
+        }
+        if place == Place::After {
+            self.state = State::Flushing;
+            self.stopped = true;
+            let end = self.end_ticks;
+            return self.graph.as_mut().map_or(Ok(()), |graph| graph.finish(end)).map(|()| None);
+        }
         if av.has_decode_errors() || av.is_corrupt() {
             return Err(Error::Damaged { path: self.path.clone(), doing: "decoding", source: AvError::InvalidData });
         }
         let found = (av.width(), av.height(), av.format());
-        let pts = av.timestamp().or(av.pts());
         if let Some(first) = self.first {
             if first != found {
                 let text = |(w, h, p): (u32, u32, ffmpeg_next::format::Pixel)| format!("{w}x{h} {p:?}");
@@ -214,7 +270,7 @@ impl Reader {
             self.graph = self.graph_for(av)?;
         }
         self.decoded += 1;
-        self.note_time(pts);
+        self.note_time(pts, av.packet().duration);
         if av.pts().is_none() {
             av.set_pts(pts);
         }
@@ -241,30 +297,9 @@ impl Reader {
     fn graph_for(&self, av: &frame::Video) -> Result<Option<VideoGraph>> {
         let from_rgb = is_rgb(av.format());
         let to = self.options.pixel;
-        let turn = match self.video.rotation {
-            90 => "transpose=clock",
-            180 => "transpose=clock,transpose=clock",
-            270 => "transpose=cclock",
-            _ => "",
-        };
-        let square = match self.video.sample_aspect {
-            (n, d) if n == d => String::new(),
-            _ => format!("scale=w=trunc(iw*sar/2)*2:h=ih:flags={SWS_FLAGS},setsar=1"),
-        };
-        let front = if from_rgb && !to.is_rgb() {
-            filters::rgb_to_yuv(to)
-        } else if from_rgb {
-            String::new()
-        } else {
-            match source_colors(av) {
-                ("bt709", "tv") => String::new(),
-                (matrix, range) => format!(
-                    "scale=flags={SWS_FLAGS}:in_color_matrix={matrix}:in_range={range}:out_color_matrix=bt709:out_range=tv"
-                ),
-            }
-        };
+        let front = normalise(av, &self.video, to)?;
         let filter = self.options.filter.as_deref().unwrap_or_default();
-        let work = filters::chain([front.as_str(), turn, square.as_str(), filter]);
+        let work = filters::chain([front.as_str(), filter]);
         if work.is_empty() && av.format() == to.av() {
             return Ok(None);
         }
@@ -284,13 +319,36 @@ impl Reader {
         VideoGraph::new(&source, &filters::chain([work.as_str(), ending.as_str()])).map(Some)
     }
 
-    fn note_time(&mut self, pts: Option<i64>) {
+    /// How long a frame lasts, in seconds: what it says itself, else what the rate says.
+    fn lasts(&self, duration: i64) -> f64 {
+        let (n, d) = self.video.fps;
+        match duration {
+            1.. => duration as f64 * tick(self.time_base),
+            _ if n == 0 => 0.0,
+            _ => f64::from(d) / f64::from(n),
+        }
+    }
+
+    /// Whether a frame belongs to the part that is wanted.
+    fn place(&mut self, pts: Option<i64>, duration: i64) -> Place {
+        let Some(at) = pts.map(|pts| pts as f64 * tick(self.time_base)) else { return Place::Within };
+        let at = at - *self.start.get_or_insert(at);
+        let (from, seconds) = (self.options.from, self.options.seconds);
+        if from > 0.0 && at + self.lasts(duration) <= from + 1e-3 {
+            self.end = self.end.max(at + self.lasts(duration));
+            Place::Before
+        } else if seconds.is_some_and(|s| at >= from + s - 1e-3) {
+            Place::After
+        } else {
+            Place::Within
+        }
+    }
+
+    fn note_time(&mut self, pts: Option<i64>, duration: i64) {
         let Some(pts) = pts else { return };
-        let tick = f64::from(self.time_base.numerator()) / f64::from(self.time_base.denominator().max(1));
+        let (tick, one) = (tick(self.time_base), self.lasts(duration));
         let at = pts as f64 * tick;
         let start = *self.start.get_or_insert(at);
-        let (n, d) = self.video.fps;
-        let one = if n == 0 { 0.0 } else { f64::from(d) / f64::from(n) };
         self.end = self.end.max(at - start + one);
         let ticks = if tick > 0.0 { (one / tick).round() as i64 } else { 0 };
         self.end_ticks = self.end_ticks.max(pts.saturating_add(ticks));
@@ -298,6 +356,12 @@ impl Reader {
 
     /// Holds what was decoded against what the header promised.
     fn check_whole(&self) -> Result<()> {
+        if self.decoded == 0 && self.options.from > 0.0 && self.end > 0.0 {
+            return Err(Error::TooShort { path: self.path.clone(), from: self.options.from, found: self.end });
+        }
+        if self.stopped {
+            return Ok(());
+        }
         if self.decoded == 0 {
             return Err(Error::Damaged { path: self.path.clone(), doing: "finding a frame", source: AvError::Eof });
         }
@@ -327,26 +391,4 @@ impl Iterator for Reader {
         }
         result.transpose()
     }
-}
-
-fn is_rgb(pixel: ffmpeg_next::format::Pixel) -> bool {
-    let name = pixel.descriptor().map_or("", |d| d.name());
-    ["rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "x2rgb", "x2bgr"].iter().any(|p| name.starts_with(p))
-}
-
-/// The matrix (by libswscale's names) and range a YUV frame is in. Untagged footage follows the custom of players:
-/// standard definition is BT.601, anything larger BT.709, and JPEG is BT.601 full range.
-fn source_colors(av: &frame::Video) -> (&'static str, &'static str) {
-    let jpeg = av.format().descriptor().is_some_and(|d| d.name().starts_with("yuvj"));
-    let range = if jpeg || av.color_range() == color::Range::JPEG { "pc" } else { "tv" };
-    let matrix = match av.color_space() {
-        color::Space::BT709 => "bt709",
-        color::Space::BT470BG | color::Space::SMPTE170M => "smpte170m",
-        color::Space::SMPTE240M => "smpte240m",
-        color::Space::FCC => "fcc",
-        color::Space::BT2020NCL | color::Space::BT2020CL => "bt2020",
-        _ if jpeg || av.width().max(av.height()) < 1024 && av.width().min(av.height()) <= 576 => "smpte170m",
-        _ => "bt709",
-    };
-    (matrix, range)
 }

@@ -1,8 +1,9 @@
 //! Paints the footage under the graphics: one scene, or two in a transition, with grain.
 
+use spotloom_media::scale::{self, Axis, Crop};
+
 use crate::picture::blend::Band;
 use crate::picture::footage::Picture;
-use crate::picture::scale::{self, Axis, Crop};
 
 /// A picture with the window of it that is shown.
 pub struct Shot<'a> {

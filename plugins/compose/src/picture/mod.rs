@@ -3,5 +3,5 @@
 pub mod blend;
 pub mod footage;
 pub mod mix;
-pub mod scale;
+
 pub mod sprite;
