@@ -96,7 +96,7 @@ fn the_examples_of_a_new_studio_parse() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates/studio/examples");
     let paths = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
     let briefs: Vec<_> = paths.filter(|p| p.extension().is_some_and(|e| e == "yaml")).collect();
-    assert_eq!(briefs.len(), 2);
+    assert_eq!(briefs.len(), 4);
     for path in briefs {
         let parsed = Brief::parse(&path.display().to_string(), &std::fs::read(&path).unwrap());
         assert!(parsed.is_ok(), "{}", render(&parsed.unwrap_err()));
@@ -149,8 +149,12 @@ fn a_brief_is_normalised() {
     let expected = json!({
         "campaign": "2026", "title": "T", "pipeline": "social-ad", "brand": "zest", "locales": ["de-AT"],
         "product": {"name": null, "image": null}, "copy": {},
-        "scenes": [{"prompt": null, "image": "assets/caf\u{e9}.png", "seconds": 4.0, "transition": "fade", "headline": null}],
+        "scenes": [{
+            "prompt": null, "image": "assets/caf\u{e9}.png", "footage": null, "from": 0.0, "move": null, "seconds": 4.0,
+            "transition": "fade", "headline": null, "say": null, "source": "picture",
+        }],
         "audio": {"music": null, "bpm": null, "voiceover": null, "recording": null, "cues": []},
+        "captions": {"burn": true, "script": null},
         "codes": {"ad_id": null, "clock_number": null}, "outputs": ["youtube-15s"], "seed": 0,
         "rights": {"ai_disclosure": "required", "territories": [], "licence_notes": null},
         "deliver": [], "stakeholders": [],

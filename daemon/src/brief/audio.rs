@@ -99,7 +99,7 @@ pub(super) fn audio(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Audi
 }
 
 /// Paths in place of words.
-fn recording(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Text> {
+pub(super) fn recording(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Text> {
     if node.as_text().is_some() {
         return asset(node, m).map(Text::Plain);
     }

@@ -5,17 +5,13 @@ use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::audio::{Audio, Codes, audio, codes};
+use super::captions::{Captions, captions};
 use super::model::*;
 use super::people::{deliver, stakeholders};
+use super::scene::scene_list;
 use super::text::{Locale, Text};
 use crate::error::{self, Diagnostics};
 use crate::yaml::{Fields, Mistakes, Node};
-
-/// The longest a scene may be, in seconds.
-const LONGEST_SCENE: f64 = 60.0;
-/// The longest a spot may be, in seconds.
-const LONGEST_SPOT: f64 = 600.0;
-const MOST_SCENES: usize = 100;
 
 pub(super) fn default_locales() -> Vec<Locale> {
     Locale::parse("en").into_iter().collect()
@@ -49,6 +45,7 @@ fn read(mut f: Fields<'_>, m: &mut Mistakes) -> Option<Brief> {
     let scenes = f.require("scenes", "a list of shots, like `- {prompt: waves at sunset, seconds: 4}`");
     let scenes = scenes.and_then(|n| scene_list(n, &known, m));
     let audio = f.get("audio").map_or_else(|| Some(Audio::default()), |n| audio(n, &known, m));
+    let captions = f.get("captions").map_or_else(|| Some(Captions::default()), |n| captions(n, &known, m));
     let codes = f.get("codes").map_or_else(|| Some(Codes::default()), |n| codes(n, &known, m));
     let outputs = f.require("outputs", "a list of presets, like `[youtube-15s, instagram-reel]`");
     let outputs = outputs.and_then(|n| names(n, "a list of presets, like `[youtube-15s]`", "a preset's name", m));
@@ -72,6 +69,7 @@ fn read(mut f: Fields<'_>, m: &mut Mistakes) -> Option<Brief> {
         copy: copy?,
         scenes: scenes?,
         audio: audio?,
+        captions: captions?,
         codes: codes?,
         outputs: outputs?,
         seed: seed?,
@@ -233,59 +231,6 @@ fn free_texts(
     right
 }
 
-fn scene_list(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Vec<Scene>> {
-    let items = non_empty(node, "a list of shots, like `- {prompt: waves at sunset, seconds: 4}`", m)?;
-    if items.len() > MOST_SCENES {
-        let message = format!("there are {} scenes", items.len());
-        m.push(node.mistake("too-many", message).expected(format!("at most {MOST_SCENES}")));
-        return None;
-    }
-    let scenes: Vec<Option<Scene>> = items.iter().map(|item| scene(item, known, m)).collect();
-    let scenes: Vec<Scene> = scenes.into_iter().collect::<Option<_>>()?;
-    let seconds: f64 = scenes.iter().map(|s| s.seconds).sum();
-    if seconds > LONGEST_SPOT {
-        let message = format!("the scenes are {seconds} seconds long in all");
-        m.push(node.mistake("out-of-range", message).expected(format!("at most {LONGEST_SPOT} seconds")));
-        return None;
-    }
-    Some(scenes)
-}
-
-fn scene(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Scene> {
-    let mut f = Fields::of(node, "a scene", m)?;
-    let prompt = f.get("prompt").map(|n| m.text(n, "what is to be seen"));
-    let image = f.get("image").map(|n| asset(n, m));
-    let seconds = f
-        .get("seconds")
-        .map_or(Some(default_seconds()), |n| m.number(n, "a number of seconds from 0.5 to 60", 0.5..=LONGEST_SCENE));
-    let transition = f.get("transition").map_or(Some(Transition::default()), |n| {
-        let choices = [
-            ("cut", Transition::Cut),
-            ("fade", Transition::Fade),
-            ("dip", Transition::Dip),
-            ("wipe", Transition::Wipe),
-        ];
-        m.choice(n, &choices)
-    });
-    let headline = f.get("headline").map(|n| text(n, known, "words to show", m));
-    let empty = prompt.is_none() && image.is_none();
-    // With a misspelt field in it, that is what is wrong.
-    if empty && f.rest().next().is_none() {
-        m.push(node.mistake("missing-field", "a scene needs something to show").expected("`prompt`, `image`, or both"));
-    }
-    f.finish(m);
-    if empty {
-        return None;
-    }
-    Some(Scene {
-        prompt: settled(prompt)?,
-        image: settled(image)?,
-        seconds: seconds?,
-        transition: transition?,
-        headline: settled(headline)?,
-    })
-}
-
 /// A path inside the studio, in NFC: the same name typed on a Mac and on Linux is the same file.
 pub(super) fn asset(node: &Node, m: &mut Mistakes) -> Option<String> {
     let path: String = m.text(node, "a file of the studio, like `assets/can.png`")?.nfc().collect();
@@ -356,7 +301,7 @@ fn names(node: &Node, expected: &str, of_one: &str, m: &mut Mistakes) -> Option<
     right.then_some(names)
 }
 
-fn non_empty<'a>(node: &'a Node, expected: &str, m: &mut Mistakes) -> Option<&'a [Node]> {
+pub(super) fn non_empty<'a>(node: &'a Node, expected: &str, m: &mut Mistakes) -> Option<&'a [Node]> {
     let items = m.list(node, expected)?;
     if items.is_empty() {
         m.push(node.mistake("empty-list", "the list is empty").expected(expected));

@@ -3,15 +3,20 @@
 //! Invariant: a [`Brief`] is right in itself; whether the things it names exist is asked when it is expanded.
 
 mod audio;
+pub mod batch;
+mod captions;
 mod check;
 mod model;
 mod people;
+mod scene;
 mod schema;
 pub mod text;
 mod words;
 
 pub use audio::{Audio, Codes, Cue};
-pub use model::{AiDisclosure, Brief, Delivery, Notice, Product, Rights, Role, Scene, Stakeholder, Transition};
+pub use captions::Captions;
+pub use model::{AiDisclosure, Brief, Delivery, Notice, Product, Rights, Role, Stakeholder};
+pub use scene::{Move, Pan, Scene, Source, Transition, Zoom};
 pub use schema::schema;
 pub use text::{Locale, Text};
 pub use words::forbidden;

@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::audio::{Audio, Codes};
+use super::captions::Captions;
+use super::scene::Scene;
 use super::text::{Locale, Text};
 use crate::error::{Diagnostics, Place};
 use crate::yaml::{self, Node};
@@ -39,6 +41,9 @@ pub struct Brief {
     /// What is heard.
     #[schemars(default)]
     pub audio: Audio,
+    /// What is read.
+    #[schemars(default)]
+    pub captions: Captions,
     /// What broadcasters know it by.
     #[schemars(default)]
     pub codes: Codes,
@@ -76,42 +81,6 @@ pub struct Product {
     pub image: Option<String>,
     #[serde(flatten)]
     pub other: BTreeMap<String, Text>,
-}
-
-/// One shot. It needs a `prompt`, an `image`, or both.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Scene {
-    /// What is to be seen, in plain English.
-    #[schemars(default)]
-    pub prompt: Option<String>,
-    /// A picture the shot starts from: a file of the studio.
-    #[schemars(default)]
-    pub image: Option<String>,
-    /// Its length.
-    #[schemars(default = "super::check::default_seconds", range(min = 0.5, max = 60.0))]
-    pub seconds: f64,
-    /// How it takes over from the scene before.
-    #[schemars(default)]
-    pub transition: Transition,
-    /// Words of its own, in place of the brief's headline.
-    #[schemars(default)]
-    pub headline: Option<Text>,
-}
-
-/// How one scene becomes the next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Transition {
-    /// From one frame to the next.
-    Cut,
-    /// A dissolve.
-    #[default]
-    Fade,
-    /// Out to the brand's dark colour and in again.
-    Dip,
-    /// The new scene moves over the old one.
-    Wipe,
 }
 
 /// What the law and the contracts demand.
@@ -237,6 +206,7 @@ impl Brief {
             "copy": self.copy,
             "scenes": self.scenes,
             "audio": self.audio,
+            "captions": self.captions,
             "codes": self.codes,
             "outputs": self.outputs,
             "seed": self.seed,
@@ -274,11 +244,15 @@ impl Brief {
         let mut assets = Vec::new();
         assets.extend(self.product.image.as_deref().map(|a| (path(&["product", "image"]), a)));
         for (i, scene) in self.scenes.iter().enumerate() {
-            assets.extend(scene.image.as_deref().map(|a| (path(&["scenes", &i.to_string(), "image"]), a)));
+            for (field, asset) in [("image", &scene.image), ("footage", &scene.footage)] {
+                assets.extend(asset.as_deref().map(|a| (path(&["scenes", &i.to_string(), field]), a)));
+            }
         }
-        for (mut steps, asset) in self.audio.assets() {
-            steps.insert(0, "audio".into());
-            assets.push((steps, asset));
+        for (field, files) in [("audio", self.audio.assets()), ("captions", self.captions.assets())] {
+            for (mut steps, asset) in files {
+                steps.insert(0, field.into());
+                assets.push((steps, asset));
+            }
         }
         assets
     }

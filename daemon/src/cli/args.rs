@@ -74,6 +74,21 @@ pub enum Command {
         /// The brief, a YAML file
         brief: PathBuf,
     },
+    /// Make a brief for each row of a table; all mistakes of all rows at once
+    #[command(
+        after_help = "The template is a brief with columns in its values: `headline: \"{{ headline }}\"`. An empty\n\
+        cell is a field that is not written. Nothing is written unless every row is right; the briefs\n\
+        start when they lie in the studio's briefs folder: `--out my-studio/briefs` does that at once."
+    )]
+    Batch {
+        /// The table: CSV with a line of column names, as Excel, Numbers and Google Sheets save it
+        rows: PathBuf,
+        /// The template: a brief with `{{ column }}` in its values
+        template: PathBuf,
+        /// Where the briefs go; by default a folder beside the table, with its name
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Look at jobs and act on them
     #[command(subcommand_value_name = "ACTION", subcommand_help_heading = "Actions")]
     Jobs {

@@ -11,7 +11,7 @@ use crate::studio::Studio;
 use super::args::{Cli, Command, Global, PluginsAction};
 use super::exit::{Done, Exit, Problem};
 use super::term::Term;
-use super::{doctor, init, jobs, logging, models, plan, plugins, run, schema, serve, validate};
+use super::{batch, doctor, init, jobs, logging, models, plan, plugins, run, schema, serve, validate};
 
 /// Runs the command line of this process.
 #[must_use]
@@ -58,6 +58,10 @@ fn dispatch(cli: Cli, term: Term) -> Done {
         Command::Plan { brief } => {
             let studio = open(&global, Some(&brief))?;
             wait(plan::plan(studio, &brief, term))
+        }
+        Command::Batch { rows, template, out } => {
+            let studio = open(&global, Some(&template))?;
+            wait(batch::batch(studio, &rows, &template, out, term))
         }
         Command::Jobs { action } => jobs::jobs(&open(&global, None)?, action, term),
         Command::Plugins { action } => wait(plugins::plugins(open(&global, None)?, action, term)),

@@ -59,6 +59,10 @@ pub fn expand(pipeline: &Pipeline, brief: &Brief, catalog: &dyn Catalog) -> Resu
         outputs: Vec::new(),
         mistakes,
     };
+    expansion.requirements(pipeline);
+    if !expansion.mistakes.is_empty() {
+        return Err(finished(expansion.mistakes));
+    }
     for stage in &pipeline.stages {
         expansion.stage(stage);
         if expansion.tasks.len() > MOST_TASKS {
@@ -122,6 +126,20 @@ impl Expansion<'_> {
 
     fn keep<T>(&mut self, result: Result<T, Box<Diagnostic>>) -> Option<T> {
         result.map_err(|mistake| self.mistakes.push(*mistake)).ok()
+    }
+
+    /// What the pipeline asks of a brief, all of it at once.
+    fn requirements(&mut self, pipeline: &Pipeline) {
+        let context = self.facts.context(&self.stages(), None);
+        for requirement in &pipeline.requires {
+            if self.keep(self.language.condition(&requirement.that, &context)) == Some(false) {
+                let field = requirement.at.as_deref().unwrap_or("pipeline");
+                let place = self.brief.place(&[field]);
+                let message = format!("`{}`: {}", pipeline.name, requirement.message);
+                let mistake = Diagnostic::new("not-for-this-pipeline", message).at(place);
+                self.mistakes.push(Diagnostic { hint: requirement.hint.clone(), ..mistake });
+            }
+        }
     }
 
     fn stage(&mut self, stage: &Stage) {

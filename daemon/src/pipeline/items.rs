@@ -77,7 +77,7 @@ pub(super) fn items(
                 let values = || lists.iter().zip(&indices).map(|((name, _, list), i)| (*name, &list[*i], *i));
                 let label = values().map(|(_, value, i)| label(value, i)).collect::<Vec<_>>().join(",");
                 let mut pairs: Vec<(String, Value)> =
-                    values().map(|(name, value, _)| (name.to_owned(), value.to_value())).collect();
+                    values().map(|(name, value, i)| (name.to_owned(), numbered(value, i))).collect();
                 pairs.push(("index".into(), Value::from(index)));
                 items.push(Item { each: Value::from_pairs(pairs), label, indices });
             }
@@ -85,6 +85,17 @@ pub(super) fn items(
     }
     make_unique(&mut items);
     Ok(items)
+}
+
+/// An item of one of the lists; a mapping knows its place in that list.
+fn numbered(value: &Evaluated, index: usize) -> Value {
+    match value {
+        Evaluated::Json(Json::Object(map)) if !map.contains_key("index") => {
+            let fields = map.iter().map(|(k, v)| (k.clone(), super::value::to_value(v)));
+            Value::from_pairs(fields.chain([("index".to_owned(), Value::from(index))]))
+        }
+        other => other.to_value(),
+    }
 }
 
 /// The item's `name`, or the item itself when it is text or a number, or its index.

@@ -5,6 +5,7 @@
 
 pub mod catalog;
 mod check;
+mod choose;
 mod deliver;
 mod duration;
 mod expand;

@@ -15,6 +15,8 @@ pub struct Pipeline {
     pub name: String,
     pub description: String,
     pub inputs: Vec<Input>,
+    /// What a brief must be like for it.
+    pub(super) requires: Vec<Requirement>,
     /// In an order in which every stage comes after those it needs.
     pub stages: Vec<Stage>,
     pub deliver: Option<Deliver>,
@@ -69,6 +71,16 @@ impl InputKind {
             Self::List => value.is_array(),
         }
     }
+}
+
+/// What a brief must be like, and what its author is told when it is not.
+#[derive(Clone, Debug)]
+pub struct Requirement {
+    pub(super) that: Node,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+    /// The field of the brief it is about.
+    pub(super) at: Option<String>,
 }
 
 /// One kind of work.

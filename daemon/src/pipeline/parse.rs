@@ -1,7 +1,7 @@
 //! A pipeline file to a [`Pipeline`], with every mistake that the file alone shows.
 
 use super::duration;
-use super::model::{Deliver, ForEach, Input, InputKind, Pipeline, Stage};
+use super::model::{Deliver, ForEach, Input, InputKind, Pipeline, Requirement, Stage};
 use super::plan::Retry;
 use super::references::{Expressions, ordered};
 use super::template::{Language, is_template};
@@ -27,6 +27,14 @@ fn read(mut f: Fields<'_>, m: &mut Mistakes) -> Option<Pipeline> {
     let name = f.require("name", "the pipeline's name, like its file's").and_then(|n| m.text(n, "the pipeline's name"));
     let description = f.get("description").map_or(Some(String::new()), |n| m.text(n, "one sentence"));
     let inputs = f.get("inputs").map_or_else(|| Some(Vec::new()), |n| named(n, "an input", m, input));
+    let requires = f.get("requires").map_or_else(
+        || Some(Vec::new()),
+        |n| {
+            let items =
+                m.list(n, "a list, like `- {that: brief.product.image, message: a product needs a picture}`")?;
+            Some(items.iter().filter_map(|item| requirement(item, m)).collect())
+        },
+    );
     let stages = f.require("stages", "a mapping of stages, like `shots: {uses: diffusion, with: {…}}`");
     let stages = stages.and_then(|n| named(n, "a stage", m, stage));
     let deliver = f.get("deliver").map(|n| deliver(n, m));
@@ -38,11 +46,22 @@ fn read(mut f: Fields<'_>, m: &mut Mistakes) -> Option<Pipeline> {
         name: name.unwrap_or_default(),
         description: description.unwrap_or_default(),
         inputs: inputs.unwrap_or_default(),
+        requires: requires.unwrap_or_default(),
         stages: stages.unwrap_or_default(),
         deliver: deliver.flatten(),
         notify: notify.unwrap_or_default(),
         source,
     })
+}
+
+fn requirement(node: &Node, m: &mut Mistakes) -> Option<Requirement> {
+    let mut f = Fields::of(node, "a requirement", m)?;
+    let that = f.require("that", "an expression that is true of a right brief").cloned();
+    let message = f.require("message", "what its author is told otherwise").and_then(|n| m.text(n, "one sentence"));
+    let hint = f.get("hint").and_then(|n| m.text(n, "what to do"));
+    let at = f.get("at").and_then(|n| m.text(n, "a field of the brief, like `scenes`"));
+    f.finish(m);
+    Some(Requirement { that: that?, message: message?, hint, at })
 }
 
 /// A mapping from names to things.

@@ -15,7 +15,7 @@ pub(super) struct Expressions<'a> {
 }
 
 /// Fields of `brief` in expressions.
-const BRIEF: [&str; 15] = [
+const BRIEF: [&str; 16] = [
     "campaign",
     "title",
     "pipeline",
@@ -25,6 +25,7 @@ const BRIEF: [&str; 15] = [
     "copy",
     "scenes",
     "audio",
+    "captions",
     "codes",
     "outputs",
     "seed",
@@ -38,6 +39,13 @@ impl Expressions<'_> {
         let pipeline = self.pipeline;
         for input in &pipeline.inputs {
             self.paths(input.default.iter(), None, &["brief", "brand"]);
+        }
+        for requirement in &pipeline.requires {
+            self.paths(
+                std::iter::empty(),
+                Some(&requirement.that),
+                &["brief", "inputs", "brand", "presets", "aspects"],
+            );
         }
         for stage in &pipeline.stages {
             let items: Vec<&Node> = match &stage.for_each {

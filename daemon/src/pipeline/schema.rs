@@ -26,6 +26,9 @@ struct File {
     /// Values that a brief may set under `with`.
     #[schemars(default)]
     inputs: BTreeMap<String, Input>,
+    /// What a brief must be like; checked before anything runs.
+    #[schemars(default)]
+    requires: Vec<Requirement>,
     /// The work, by name. The order does not matter: what a stage uses is done before it.
     stages: BTreeMap<String, Stage>,
     /// What is handed over at the end.
@@ -34,6 +37,22 @@ struct File {
     /// What stakeholders can be told.
     #[schemars(default)]
     notify: Vec<Event>,
+}
+
+/// What a brief must be like.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Requirement {
+    /// An expression that is true of a right brief.
+    that: String,
+    /// What the brief's author is told otherwise.
+    message: String,
+    /// What to do about it.
+    #[schemars(default)]
+    hint: Option<String>,
+    /// The field of the brief it is about, like `scenes`.
+    #[schemars(default)]
+    at: Option<String>,
 }
 
 /// A value that a brief may set.

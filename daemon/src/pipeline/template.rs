@@ -1,12 +1,12 @@
 //! The expression language: minijinja with limits, without files, and with our filters.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use minijinja::value::{Kwargs, Value};
+use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use serde_json::Value as Json;
 
+use super::choose::{by_scene, numbered, pick};
 use super::value::{Evaluated, Reference, to_value};
 use crate::brief::text::localised;
 use crate::error::Diagnostic;
@@ -46,6 +46,8 @@ impl Language {
             Ok::<_, Error>(to_value(&localised(&json, &locale.to_string(), &locales)))
         });
         env.add_filter("pick", pick);
+        env.add_filter("by_scene", by_scene);
+        env.add_filter("numbered", |scenes: &Value| numbered(scenes));
         env.add_filter("slug", |text: String| slug(&text));
         Self { env }
     }
@@ -156,9 +158,11 @@ pub(super) struct Inspection {
 }
 
 /// The filters worth suggesting: ours and those of minijinja that make sense here.
-const FILTERS: [&str; 24] = [
+const FILTERS: [&str; 26] = [
     "localised",
     "pick",
+    "by_scene",
+    "numbered",
     "slug",
     "default",
     "first",
@@ -273,48 +277,6 @@ fn explain(node: &Node, offset: usize, error: &Error) -> Diagnostic {
 fn undefined(name: &str) -> Diagnostic {
     Diagnostic::new("bad-expression", format!("`{name}` is not there"))
         .hint("check the name; for something that may be absent write `NAME | default(none)`")
-}
-
-/// `stages.S.O | pick(name=value)`: the one reference of a `for-each` stage whose item matches; none when that task
-/// was left out by its `when`.
-fn pick(value: &Value, wanted: Kwargs) -> Result<Value, Error> {
-    if value.downcast_object_ref::<Reference>().is_some() || value.is_none() {
-        wanted.assert_all_used().or_else(|_| wanted.args().try_for_each(|a| wanted.get::<Value>(a).map(drop)))?;
-        return Ok(value.clone());
-    }
-    let names: Vec<String> = wanted.args().map(str::to_owned).collect();
-    let conditions: Vec<(String, Value)> =
-        names.into_iter().map(|n| wanted.get::<Value>(&n).map(|v| (n, v))).collect::<Result<_, _>>()?;
-    if conditions.is_empty() {
-        let message = "`pick` needs to know what to pick: `pick(index=each.index)`";
-        return Err(Error::new(ErrorKind::MissingArgument, message));
-    }
-    let mut found: Option<Arc<Reference>> = None;
-    for item in value.try_iter()? {
-        let Some(reference) = item.downcast_object::<Reference>() else {
-            return Err(Error::new(ErrorKind::InvalidOperation, "`pick` chooses among the files of a for-each stage"));
-        };
-        let each = reference.each.clone().unwrap_or_default();
-        let mut matches = true;
-        for (name, value) in &conditions {
-            let own = each.get_attr(name).unwrap_or_default();
-            if own.is_undefined() {
-                let message = format!("the items of {} have no `{name}`", reference.task);
-                return Err(Error::new(ErrorKind::InvalidOperation, message));
-            }
-            // An aspect or a preset may be given whole or by its name.
-            let named = own.get_attr("name").ok().filter(|n| !n.is_undefined());
-            matches &= own == *value || named.is_some_and(|n| n == *value);
-        }
-        if matches {
-            if let Some(first) = &found {
-                let message = format!("both {} and {} match; say more", first.task, reference.task);
-                return Err(Error::new(ErrorKind::InvalidOperation, message));
-            }
-            found = Some(reference);
-        }
-    }
-    Ok(found.map_or(Value::from(()), Value::from_dyn_object))
 }
 
 /// A name for files and addresses: small letters and digits of any script, everything else a hyphen.

@@ -13,7 +13,7 @@ use crate::ledger::NewJob;
 use crate::pipeline::plan::Plan;
 use crate::pipeline::{self, Pipeline};
 use crate::registry::Registry;
-use crate::yaml;
+use crate::yaml::{self, Node};
 
 use super::{Studio, StudioCatalog, files};
 
@@ -30,7 +30,15 @@ pub struct Planned {
 /// # Errors
 /// Everything that is wrong with it, and with the pipeline it names.
 pub fn plan_brief(studio: &Studio, registry: &Registry, file: &str, bytes: &[u8]) -> Result<Planned, Diagnostics> {
-    let brief = Brief::from_node(&yaml::parse(file, bytes)?)?;
+    plan_node(studio, registry, &yaml::parse(file, bytes)?)
+}
+
+/// The same for a brief that is read already.
+///
+/// # Errors
+/// Everything that is wrong with it, and with the pipeline it names.
+pub fn plan_node(studio: &Studio, registry: &Registry, node: &Node) -> Result<Planned, Diagnostics> {
+    let brief = Brief::from_node(node)?;
     let pipeline = load_pipeline(studio, &brief)?;
     let catalog = StudioCatalog::new(studio, registry);
     let plan = pipeline::expand(&pipeline, &brief, &catalog)?;

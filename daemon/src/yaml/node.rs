@@ -210,6 +210,47 @@ impl Node {
         }
     }
 
+    /// The same tree with other scalars, each at the place of the old one; `None` keeps it.
+    ///
+    /// # Errors
+    /// What `change` fails with.
+    pub fn with_scalars<E>(
+        &self,
+        change: &mut impl FnMut(&Node) -> Result<Option<(String, Style)>, E>,
+    ) -> Result<Self, E> {
+        let kind = match &self.kind {
+            Kind::Scalar(..) => match change(self)? {
+                Some((text, style)) => Kind::Scalar(text.into(), style),
+                None => self.kind.clone(),
+            },
+            Kind::Sequence(items) => {
+                Kind::Sequence(Arc::new(items.iter().map(|i| i.with_scalars(change)).collect::<Result<_, _>>()?))
+            }
+            Kind::Mapping(entries) => {
+                let entries = entries.iter().map(|e| Ok(Entry { value: e.value.with_scalars(change)?, ..e.clone() }));
+                Kind::Mapping(Arc::new(entries.collect::<Result<_, E>>()?))
+            }
+        };
+        Ok(Self { source: self.source.clone(), span: self.span, kind })
+    }
+
+    /// The same tree without those items of its lists that `gone` says are.
+    #[must_use]
+    pub fn without_items(&self, gone: &impl Fn(&Node) -> bool) -> Self {
+        let kind = match &self.kind {
+            Kind::Scalar(..) => self.kind.clone(),
+            Kind::Sequence(items) => {
+                let kept = items.iter().filter(|i| !gone(i)).map(|i| i.without_items(gone));
+                Kind::Sequence(Arc::new(kept.collect()))
+            }
+            Kind::Mapping(entries) => {
+                let entries = entries.iter().map(|e| Entry { value: e.value.without_items(gone), ..e.clone() });
+                Kind::Mapping(Arc::new(entries.collect()))
+            }
+        };
+        Self { source: self.source.clone(), span: self.span, kind }
+    }
+
     /// What it is, for a person: `a list`, `the number 5`.
     #[must_use]
     pub fn what(&self) -> String {

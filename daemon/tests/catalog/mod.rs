@@ -18,6 +18,8 @@ pub struct Studio {
 const PLUGINS: [&str; 10] = [
     include_str!("prompt.json"),
     include_str!("diffusion.json"),
+    include_str!("footage.json"),
+    include_str!("captions.json"),
     include_str!("compose.json"),
     include_str!("voice.json"),
     include_str!("transcode.json"),
@@ -48,7 +50,7 @@ impl Studio {
                 preset("instagram-reel", 1080, 1920, "9:16"),
                 preset("linkedin-square", 1080, 1080, "1:1"),
             ]),
-            assets: vec!["assets/zest-can.png", "assets/summer.mp3", "assets/caf\u{e9}.png"],
+            assets: vec!["assets/zest-can.png", "assets/shot.mov", "assets/summer.mp3", "assets/caf\u{e9}.png"],
             channels: Channels {
                 email: Some(channel(json!({
                     "server": {"host": "smtp.agency.example", "user": "spots", "password": "smtp-password"},
@@ -95,7 +97,7 @@ impl Catalog for Studio {
         let (folder, media, known): (&str, &str, &[&str]) = match kind {
             Resource::Model => ("models", "inode/directory", &["ambient-v0"]),
             Resource::Brand => ("brands", "inode/directory", &["zest"]),
-            Resource::Look => ("looks", "image/svg+xml", &["clean", "bold"]),
+            Resource::Look => ("looks", "image/svg+xml", &["clean", "bold", "price-burst", "steps"]),
             Resource::PromptTemplate => ("prompts", "application/yaml", &["ad-shot", "storyboard-shot"]),
             Resource::NotificationTemplate => {
                 ("notifications", "inode/directory", &["accepted", "delivered", "failed", "delivery"])
@@ -121,6 +123,7 @@ impl Catalog for Studio {
         }
         let media = match path.rsplit('.').next() {
             Some("png") => "image/png",
+            Some("mov") => "video/quicktime",
             Some("mp3") => "audio/mpeg",
             _ => "application/octet-stream",
         };

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use spotloom_media::{Error as MediaError, Frame};
+use spotloom_media::{Error as MediaError, Frame, Subject};
 
 use crate::look::layer::Layer;
 use crate::params::{EndCardBackground, TransitionKind};
@@ -21,8 +21,10 @@ pub struct Setup {
     pub layers: Vec<Layer>,
     pub width: usize,
     pub height: usize,
-    /// How far a scene is enlarged from its start to its end.
-    pub push: f64,
+    /// How far each clip is enlarged from its start to its end.
+    pub push: Vec<f64>,
+    /// Of each clip, what its crop is to keep; the middle where there is none.
+    pub subjects: Vec<Option<Subject>>,
     pub grain: f64,
     /// The colour a dip goes through, in video values.
     pub dip: [u8; 3],
@@ -176,6 +178,7 @@ fn base<'a>(setup: &'a Setup, sources: &'a [Option<Source>], showing: Showing, t
             return Err(MediaError::NoVideo { path: PathBuf::from("clips") });
         };
         let (zoom, lean) = camera(setup, part, t);
+        let lean = kept(setup, part, source.picture(), t, zoom, lean);
         Ok(Shot::new(source.picture(), (setup.width, setup.height), zoom, lean))
     };
     Ok(match showing {
@@ -197,6 +200,29 @@ fn base<'a>(setup: &'a Setup, sources: &'a [Option<Source>], showing: Showing, t
     })
 }
 
+/// The lean that keeps the subject of a clip of another shape in the picture; the camera's own where nothing is cut off.
+fn kept(setup: &Setup, part: usize, picture: &Picture, t: f64, zoom: f64, lean: (f64, f64)) -> (f64, f64) {
+    let scene = match setup.timeline.parts[part].kind {
+        PartKind::Scene(clip) => clip,
+        PartKind::EndCard => part.saturating_sub(1),
+    };
+    let Some(Some(subject)) = setup.subjects.get(scene) else { return lean };
+    let (start, _) = setup.timeline.footage(scene.min(part));
+    let middle = subject.at(t - start);
+    let (from, to) = ([picture.width as f64, picture.height as f64], [setup.width as f64, setup.height as f64]);
+    let step = (from[0] / to[0]).min(from[1] / to[1]) / zoom.max(1.0);
+    let one = |axis: usize, own: f64| {
+        let spare = (from[axis] - to[axis] * step) / 2.0;
+        // Where only the camera's enlargement leaves something over, the camera decides.
+        if spare < 0.1 * from[axis] {
+            return own;
+        }
+        let origin = middle[axis] * from[axis] - to[axis] * step / 2.0;
+        (origin / spare - 1.0).clamp(-1.0, 1.0)
+    };
+    (one(0, lean.0), one(1, lean.1))
+}
+
 /// The slow camera: in during one scene, out during the next, leaning a little to either side.
 fn camera(setup: &Setup, part: usize, t: f64) -> (f64, (f64, f64)) {
     let scene = match setup.timeline.parts[part].kind {
@@ -204,9 +230,16 @@ fn camera(setup: &Setup, part: usize, t: f64) -> (f64, (f64, f64)) {
         // The card holds the last scene's last view.
         PartKind::EndCard => part.saturating_sub(1),
     };
+    let push = match setup.timeline.parts[scene].kind {
+        PartKind::Scene(clip) => setup.push.get(clip).copied().unwrap_or_default(),
+        PartKind::EndCard => 0.0,
+    };
+    if push == 0.0 {
+        return (1.0, (0.0, 0.0));
+    }
     let (start, end) = setup.timeline.footage(scene);
     let progress = ((t - start) / (end - start)).clamp(0.0, 1.0);
     let inward = if scene % 2 == 0 { progress } else { 1.0 - progress };
     let lean = [(0.5, -0.2), (-0.6, 0.2), (0.3, 0.4), (-0.3, -0.4)][scene % 4];
-    (1.0 + setup.push * inward, lean)
+    (1.0 + push * inward, lean)
 }

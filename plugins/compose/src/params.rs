@@ -46,6 +46,9 @@ pub struct Params {
     #[serde(default = "default_push")]
     #[schemars(range(min = 0, max = 0.5))]
     pub push: f64,
+    /// What stays in the frame when a clip has another shape than the picture.
+    #[serde(default)]
+    pub reframe: Reframe,
     /// The second the poster is taken at; left out, the end card once it is complete.
     #[serde(default)]
     #[schemars(range(min = 0))]
@@ -56,9 +59,10 @@ pub struct Params {
     pub brand_sheet: bool,
 }
 
-/// One scene of the storyboard.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+/// One scene of the storyboard. A brief's scenes can be handed over as they are: fields that are not named here are
+/// other stages' business, and ignored.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub struct SceneParams {
     /// Length in seconds, 0.2 to 600. A longer clip is cut, a shorter one is slowed down to fill it.
     #[schemars(range(min = 0.2, max = 600))]
@@ -73,12 +77,10 @@ pub struct SceneParams {
     /// A text of this scene's own; the look shows it in place of the ad's headline.
     #[serde(default)]
     pub headline: Option<String>,
-    /// What the shot was asked to be. Not used here: so that a brief's scenes can be handed over as they are.
+    /// Where the clip comes from (`generated`, `footage`, `picture`): only a generated one gets the slow `push`, the
+    /// others have a camera of their own.
     #[serde(default)]
-    pub prompt: Option<String>,
-    /// The picture the shot was made from. Not used here, like `prompt`.
-    #[serde(default)]
-    pub image: Option<String>,
+    pub source: Option<String>,
 }
 
 /// The closing card: brand, call to action, legal line.
@@ -98,6 +100,17 @@ impl Default for EndCardParams {
     fn default() -> Self {
         Self { seconds: 3.0, transition: None, background: EndCardBackground::Brand }
     }
+}
+
+/// What stays in the frame when a clip has another shape than the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reframe {
+    /// The subject, followed smoothly.
+    #[default]
+    Subject,
+    /// The middle.
+    Centre,
 }
 
 /// How one scene becomes the next.

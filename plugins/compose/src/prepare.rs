@@ -9,6 +9,7 @@ use crate::brand::{Brand, confined};
 use crate::colour::Rgb;
 use crate::error::Error;
 use crate::fonts;
+use crate::look::captions::Cues;
 use crate::look::layer::Layer;
 use crate::look::pictures::Pictures;
 use crate::look::raster;
@@ -66,12 +67,18 @@ pub fn prepare(params: &Params, timeline: &Timeline, run: &Run) -> Result<Design
     let look = run.require("look")?;
     let name = look.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let source = read_look(&name, &look.path)?;
-    let view = view(params, timeline, &brand, copy, &pictures, rtl);
+    let mut view = view(params, timeline, &brand, copy, &pictures, rtl);
+    let cues = run.input("captions").map(|file| Cues::read(&file.path)).transpose()?.unwrap_or_default();
+    let band = cues.reserve(&mut view);
     let filled = template::fill(&name, &source, &view, &brand, &typesetter)?;
     let page = (view.width as f32, view.height as f32);
     let scope =
         Scope { look: &name, timeline, pictures: &pictures, fonts: &brand.fonts, typesetter: &typesetter, rtl, page };
-    let sources = svg::layers(&filled, &scope)?;
+    let mut sources = svg::layers(&filled, &scope)?;
+    if let Some(band) = band {
+        let captions = Scope { look: "captions", ..scope };
+        sources.extend(svg::layers(&cues.svg(&view, band, &brand, &typesetter)?, &captions)?);
+    }
     for (key, png) in template::lock(&typesetter).emoji() {
         pictures.add_png(key, png.clone());
     }

@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 use serde_json::{Map, Value, json};
-use spotloom_media::{Error as MediaError, Frame, FrameFormat, Mezzanine, Pixel, WriteOptions, Writer, Written};
+use spotloom_media::{
+    Error as MediaError, Frame, FrameFormat, Mezzanine, Pixel, Subject, WriteOptions, Writer, Written,
+};
 use spotloom_plugin_sdk::api::Output;
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::composer::{Composer, Setup};
 use crate::legible;
 use crate::look::layer::Layer;
-use crate::params::Params;
+use crate::params::{Params, Reframe};
 use crate::picture::footage::clip_seconds;
 use crate::poster;
 use crate::prepare::{Design, prepare};
@@ -33,6 +35,7 @@ impl Stage for Compose {
             .input(input("look", "The graphics: an SVG template").required().resource(Resource::Look))
             .input(input("product", "A picture of the product, with alpha").resource(Resource::Asset).media("image/*"))
             .input(input("images", "More pictures for the look").many().resource(Resource::Asset).media("image/*"))
+            .input(input("captions", "Cues to burn in, as `captions` writes them").media("application/json"))
             .output("mezzanine", "The finished picture track", "video/x-matroska")
             .output("poster", "The most telling frame", "image/png")
     }
@@ -56,13 +59,19 @@ impl Stage for Compose {
         let (width, height) = (params.width as usize, params.height as usize);
         let format = FrameFormat::new(params.width, params.height, Pixel::Yuv420p);
         let (fps, frames) = (timeline.fps, timeline.frames);
+        let own = |clip: usize| params.scenes.get(clip).and_then(|s| s.source.as_deref());
+        let push = |clip| if matches!(own(clip), Some("footage" | "picture")) { 0.0 } else { params.push };
+        let push: Vec<f64> = (0..clips.len()).map(push).collect();
+        run.progress(0, 0, "looking for the subjects");
+        let subjects = subjects(&params, &clips, run)?;
         let setup = |layers: Vec<Layer>| Setup {
             timeline: timeline.clone(),
             clips: clips.clone(),
             layers,
             width,
             height,
-            push: params.push,
+            push: push.clone(),
+            subjects: subjects.clone(),
             grain: params.grain,
             dip: ink.to_yuv(),
             rtl,
@@ -135,6 +144,23 @@ fn brand_sheet(run: &Run) -> Result<Outputs, Failure> {
     let path = run.scratch().join("brand-sheet.png");
     let mistakes = sheet::draw(&run.require("brand")?.path, &path)?;
     Ok(Outputs::new().file("poster", path, "image/png").fact("mistakes", mistakes))
+}
+
+/// Where to look in the clips that are cut to another shape.
+fn subjects(params: &Params, clips: &[PathBuf], run: &Run) -> Result<Vec<Option<Subject>>, Failure> {
+    let shape = f64::from(params.width) / f64::from(params.height);
+    let one = |clip: &PathBuf| -> Result<Option<Subject>, Failure> {
+        run.check_cancelled()?;
+        let info = spotloom_media::probe(clip).map_err(media_failure)?;
+        let Some(video) = info.video else { return Ok(None) };
+        let own = f64::from(video.width) / f64::from(video.height.max(1));
+        // Little is cut off then, and nothing of what is in it.
+        if params.reframe == Reframe::Centre || (own / shape).max(shape / own) < 1.15 {
+            return Ok(None);
+        }
+        Subject::find(clip, None, shape, run.threads()).map(Some).map_err(media_failure)
+    };
+    clips.iter().map(one).collect()
 }
 
 fn check(params: &Params) -> Result<(), Failure> {

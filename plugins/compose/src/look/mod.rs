@@ -1,5 +1,6 @@
 //! A look: one SVG file with template expressions, from which every layer of graphics over the footage is made.
 
+pub mod captions;
 pub mod count;
 mod group;
 pub mod layer;

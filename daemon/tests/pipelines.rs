@@ -1,0 +1,112 @@
+//! The built-in pipelines with the briefs they are for, and what they say to briefs they are not for.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "catalog/mod.rs"]
+mod catalog;
+
+use std::path::Path;
+
+use catalog::Studio;
+use spotloom::brief::Brief;
+use spotloom::error::render;
+use spotloom::pipeline::plan::{InputRef, Plan};
+use spotloom::pipeline::{self, Pipeline};
+
+fn plan(pipeline: &str, more: &str) -> Result<Plan, String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../pipelines/{pipeline}.yaml"));
+    let built_in = Pipeline::parse(&format!("pipelines/{pipeline}.yaml"), &std::fs::read(path).unwrap());
+    let built_in = built_in.unwrap_or_else(|mistakes| panic!("{}", render(&mistakes)));
+    let text = format!(
+        "campaign: C\ntitle: T\npipeline: {pipeline}\nbrand: zest\noutputs: [youtube-15s, instagram-reel]\n{more}"
+    );
+    let brief = Brief::parse("brief.yaml", text.as_bytes()).map_err(|m| render(&m))?;
+    pipeline::expand(&built_in, &brief, &Studio::new()).map_err(|m| render(&m))
+}
+
+/// The keys of the tasks that make pictures and words, without delivery.
+fn keys(plan: &Plan) -> Vec<&str> {
+    plan.tasks
+        .iter()
+        .map(|t| t.key.as_str())
+        .filter(|k| !k.starts_with("deliver") && !k.starts_with("notify"))
+        .collect()
+}
+
+fn inputs(plan: &Plan, key: &str, port: &str) -> Vec<String> {
+    let task = plan.tasks.iter().find(|t| t.key.as_str() == key).unwrap();
+    let of = |input: &InputRef| match input {
+        InputRef::Output { task, output } => format!("{task}.{output}"),
+        InputRef::File { name, .. } => name.clone(),
+    };
+    task.inputs.get(port).into_iter().flatten().map(of).collect()
+}
+
+const MIXED: &str = "scenes:
+  - {footage: assets/shot.mov, from: 2, seconds: 4}
+  - {prompt: sea, seconds: 3}
+  - {image: assets/zest-can.png, move: in, say: {en: Whole oranges., de: Ganze Orangen.}}
+locales: [en, de]
+";
+
+/// Footage and pictures are made for each shape, generated shots once; each composition gets them in the scenes' order.
+#[test]
+fn scenes_of_every_kind_come_in_order() {
+    for pipeline in ["social-ad", "storyboard"] {
+        let plan = plan(pipeline, MIXED).unwrap();
+        assert_eq!(
+            keys(&plan)[..6],
+            ["prompts[1]", "shots[1]", "footage[0,9:16]", "footage[0,16:9]", "footage[2,9:16]", "footage[2,16:9]"],
+            "{pipeline}"
+        );
+        for aspect in ["16:9", "9:16"] {
+            let clips = inputs(&plan, &format!("compose[{aspect},de]"), "clips");
+            let expected =
+                [format!("footage[0,{aspect}].clip"), "shots[1].clip".into(), format!("footage[2,{aspect}].clip")];
+            assert_eq!(clips, expected, "{pipeline}");
+            assert_eq!(inputs(&plan, &format!("compose[{aspect},de]"), "captions"), ["captions[de].cues"]);
+        }
+        assert_eq!(inputs(&plan, "captions[de]", "timings"), ["voice[de].timings"]);
+        let delivered = inputs(&plan, "deliver[folder:deliveries]", "files");
+        for file in ["captions[en].srt", "captions[de].srt", "captions[en].vtt", "captions[de].vtt"] {
+            assert!(delivered.iter().any(|d| d == file), "{delivered:?}");
+        }
+    }
+    let without = plan("social-ad", &format!("{MIXED}captions: {{burn: false}}\n")).unwrap();
+    assert!(inputs(&without, "compose[16:9,de]", "captions").is_empty());
+}
+
+#[test]
+fn localise_generates_nothing() {
+    let plan1 = plan("localise", "locales: [en, de]\nscenes: [{footage: assets/shot.mov, seconds: 15}]\n").unwrap();
+    assert!(plan1.tasks.iter().all(|t| t.uses.id != "diffusion" && t.uses.id != "prompt"));
+    assert_eq!(plan1.tasks.iter().filter(|t| t.uses.id == "compose").count(), 4);
+    insta::assert_snapshot!(plan("localise", "scenes: [{prompt: sea}]\n").unwrap_err());
+}
+
+#[test]
+fn product_demo_shows_price_and_picture() {
+    let product = "product: {name: Zest, image: assets/zest-can.png, price: 1.29 €}\n";
+    let scenes = "scenes: [{image: assets/zest-can.png, move: in}, {prompt: the can turns}]\n";
+    let made = plan("product-demo", &format!("{product}{scenes}")).unwrap();
+    assert_eq!(inputs(&made, "shots[1]", "image"), ["zest-can.png"]);
+    let compose = made.tasks.iter().find(|t| t.stage == "compose").unwrap();
+    assert_eq!(compose.params["copy"]["price"], "1.29 €");
+    insta::assert_snapshot!(plan("product-demo", scenes).unwrap_err());
+}
+
+#[test]
+fn training_numbers_its_steps_and_has_chapters() {
+    let scenes = "scenes: [{prompt: a, headline: Open, say: Open it.}, {prompt: b, headline: Pour, say: Pour it.}]\n";
+    let made = plan("training-video", &format!("{scenes}with: {{look: clean}}\n")).unwrap();
+    let compose = made.tasks.iter().find(|t| t.stage == "compose").unwrap();
+    assert_eq!(compose.params["scenes"][1]["headline"], "2. Pour");
+    let delivered = inputs(&made, "deliver[folder:deliveries]", "files");
+    assert!(delivered.iter().any(|d| d == "captions[en].chapters"), "{delivered:?}");
+    insta::assert_snapshot!(plan("training-video", "scenes: [{prompt: a}]\n").unwrap_err());
+}
+
+/// There is no model for it: that is said before anything runs.
+#[test]
+fn try_on_is_refused() {
+    insta::assert_snapshot!(plan("try-on", "scenes: [{prompt: she turns}]\n").unwrap_err());
+}

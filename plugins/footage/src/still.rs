@@ -1,0 +1,129 @@
+//! A picture made ready for the camera: large enough for its closest moment, and on a ground where it is transparent.
+//!
+//! A product cut out of its background stands in the middle of a softly lit ground in the colour given, with a shadow
+//! under it, and is whole in every shape.
+
+use std::path::Path;
+
+use spotloom_media::{Error, FilterChain, Frame, FrameFormat, Pixel, ReadOptions, Reader, filters, subject};
+
+use crate::film::PIXEL;
+
+/// The share of the ground that a product takes at most, across and down.
+const PRODUCT: [f64; 2] = [0.72, 0.66];
+/// Pictures are kept this much larger than their closest moment needs.
+const SPARE: f64 = 1.0;
+
+/// A picture ready for the camera, and what it shows.
+pub struct Still {
+    /// In [`PIXEL`].
+    pub frame: Frame,
+    pub focus: [f64; 2],
+}
+
+/// Reads a picture for a clip of `size`, in which the camera comes `closest` times as near.
+pub fn read(path: &Path, size: (u32, u32), closest: f64, ground: [u8; 3], threads: usize) -> Result<Still, Error> {
+    let mut reader = Reader::open(path, ReadOptions::new(Pixel::Rgba).threads(threads))?;
+    let frame = reader.next().ok_or_else(|| Error::NoVideo { path: path.into() })??;
+    let cut_out = frame.plane(0).chunks_exact(4).any(|p| p[3] < 250);
+    let need = [f64::from(size.0) * closest * SPARE, f64::from(size.1) * closest * SPARE];
+    if cut_out {
+        let canvas = [need[0].ceil() as u32 & !1, need[1].ceil() as u32 & !1];
+        return Ok(Still { frame: on_ground(&frame, canvas, ground)?, focus: [0.5, 0.5] });
+    }
+    let (w, h) = (f64::from(frame.width()), f64::from(frame.height()));
+    let factor = (need[0] / w).max(need[1] / h).min(1.0);
+    let even = |side: f64| ((side * factor / 2.0).ceil() as u32 * 2).max(2);
+    let filter = if factor < 0.999 { filters::stretch(even(w), even(h)) } else { String::new() };
+    let small = format!("scale=w=96:h=96:force_original_aspect_ratio=decrease:flags=area,setsar=1");
+    let look = convert(&frame, &small, Pixel::Yuv444p)?;
+    let focus = subject::middle(&look, None, f64::from(size.0) / f64::from(size.1));
+    Ok(Still { frame: convert(&frame, &filter, PIXEL)?, focus })
+}
+
+/// One frame through a filter.
+fn convert(frame: &Frame, filter: &str, to: Pixel) -> Result<Frame, Error> {
+    let mut chain = FilterChain::new(filter, frame.format(), (25, 1), to)?;
+    chain.push(frame)?;
+    chain.finish()?;
+    let frame = chain.pull()?;
+    frame.ok_or_else(|| Error::Filter {
+        spec: filter.into(),
+        doing: "taking the one frame of a picture",
+        source: spotloom_media::NO_FRAME,
+    })
+}
+
+/// A cut-out product on a lit ground.
+fn on_ground(product: &Frame, [width, height]: [u32; 2], ground: [u8; 3]) -> Result<Frame, Error> {
+    let (left, top, right, bottom) = bounds(product);
+    let (bw, bh) = ((right - left).max(1), (bottom - top).max(1));
+    let room = [f64::from(width) * PRODUCT[0], f64::from(height) * PRODUCT[1]];
+    let factor = (room[0] / f64::from(bw)).min(room[1] / f64::from(bh));
+    let (w, h) = ((f64::from(bw) * factor).round().max(1.0) as u32, (f64::from(bh) * factor).round().max(1.0) as u32);
+    // Alpha first into the colours, or transparent black bleeds into the edges.
+    let mut cut = Frame::new(FrameFormat::new(bw, bh, Pixel::Rgba));
+    let stride = product.width() as usize * 4;
+    for (row, out) in cut.plane_mut(0).chunks_exact_mut(bw as usize * 4).enumerate() {
+        let at = (top as usize + row) * stride + left as usize * 4;
+        out.copy_from_slice(&product.plane(0)[at..at + bw as usize * 4]);
+        for pixel in out.chunks_exact_mut(4) {
+            let alpha = u16::from(pixel[3]);
+            pixel[..3].iter_mut().for_each(|c| *c = (u16::from(*c) * alpha / 255) as u8);
+        }
+    }
+    let scaled = convert(&cut, &format!("scale=w={w}:h={h}:flags=lanczos+accurate_rnd+bitexact"), Pixel::Rgba)?;
+    let mut canvas = Frame::new(FrameFormat::new(width, height, Pixel::Rgb48));
+    let (x0, y0) = ((width - w) / 2, ((f64::from(height) - f64::from(h)) * 0.48) as u32);
+    let shadow = Shadow {
+        middle: [f64::from(width) / 2.0, f64::from(y0 + h)],
+        half: [f64::from(w) * 0.56, f64::from(w) * 0.075],
+    };
+    let (cx, cy, reach) = (f64::from(width) * 0.5, f64::from(height) * 0.4, f64::from(width.max(height)) * 0.75);
+    for (y, row) in canvas.plane_mut(0).chunks_exact_mut(width as usize * 6).enumerate() {
+        for (x, pixel) in row.chunks_exact_mut(6).enumerate() {
+            let away = (((x as f64 - cx).powi(2) + (y as f64 - cy).powi(2)).sqrt() / reach).min(1.0);
+            // Lit from the front, a little darker towards the corners.
+            let light = 1.06 - 0.26 * away * away;
+            let dark = 1.0 - shadow.at(x as f64, y as f64);
+            let inside = (x as u32).checked_sub(x0).zip((y as u32).checked_sub(y0)).filter(|(x, y)| *x < w && *y < h);
+            let over = inside.map(|(x, y)| {
+                let i = (y * w + x) as usize * 4;
+                &scaled.plane(0)[i..i + 4]
+            });
+            for (c, out) in pixel.chunks_exact_mut(2).enumerate() {
+                let below = (f64::from(ground[c]) * 257.0 * light * dark).min(65_535.0);
+                let value = over.map_or(below, |o| f64::from(o[c]) * 257.0 + below * (1.0 - f64::from(o[3]) / 255.0));
+                out.copy_from_slice(&(value.clamp(0.0, 65_535.0) as u16).to_le_bytes());
+            }
+        }
+    }
+    convert(&canvas, "", PIXEL)
+}
+
+/// A soft shadow on the floor.
+struct Shadow {
+    middle: [f64; 2],
+    half: [f64; 2],
+}
+
+impl Shadow {
+    fn at(&self, x: f64, y: f64) -> f64 {
+        let (dx, dy) = ((x - self.middle[0]) / self.half[0], (y - self.middle[1]) / self.half[1]);
+        0.42 * (-2.2 * (dx * dx + dy * dy)).exp()
+    }
+}
+
+/// Left, top, right and bottom of what can be seen.
+fn bounds(frame: &Frame) -> (u32, u32, u32, u32) {
+    let (w, h) = (frame.width(), frame.height());
+    let (mut left, mut top, mut right, mut bottom) = (w, h, 0, 0);
+    for (i, pixel) in frame.plane(0).chunks_exact(4).enumerate() {
+        if pixel[3] > 8 {
+            let (x, y) = (i as u32 % w, i as u32 / w);
+            (left, top) = (left.min(x), top.min(y));
+            (right, bottom) = (right.max(x + 1), bottom.max(y + 1));
+        }
+    }
+    if right == 0 { (0, 0, w, h) } else { (left, top, right, bottom) }
+}
