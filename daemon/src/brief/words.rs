@@ -73,8 +73,10 @@ pub fn forbidden(brief: &Brief, words: &[&str], brand: &str) -> Diagnostics {
         check(&["copy", name], text);
     }
     for (i, scene) in brief.scenes.iter().enumerate() {
-        if let Some(text) = &scene.headline {
-            check(&["scenes", &i.to_string(), "headline"], text);
+        for (field, text) in [("headline", &scene.headline), ("say", &scene.say)] {
+            if let Some(text) = text {
+                check(&["scenes", &i.to_string(), field], text);
+            }
         }
     }
     if let Some(text) = &brief.audio.voiceover {
