@@ -15,7 +15,7 @@ pub struct Studio {
     channels: Channels,
 }
 
-const PLUGINS: [&str; 10] = [
+const PLUGINS: [&str; 12] = [
     include_str!("prompt.json"),
     include_str!("diffusion.json"),
     include_str!("footage.json"),
