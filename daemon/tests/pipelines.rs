@@ -60,7 +60,7 @@ fn scenes_of_every_kind_come_in_order() {
         let plan = plan(pipeline, MIXED).unwrap();
         assert_eq!(
             keys(&plan)[..6],
-            ["prompts[1]", "shots[1]", "footage[0,9:16]", "footage[0,16:9]", "footage[2,9:16]", "footage[2,16:9]"],
+            ["prompts[1]", "shots[1]", "footage[0,16:9]", "footage[0,9:16]", "footage[2,16:9]", "footage[2,9:16]"],
             "{pipeline}"
         );
         for aspect in ["16:9", "9:16"] {
