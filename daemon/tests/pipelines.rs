@@ -99,7 +99,7 @@ fn product_demo_shows_price_and_picture() {
     assert_eq!(inputs(&made, "shots[1]", "image"), ["zest-can.png"]);
     let compose = made.tasks.iter().find(|t| t.stage == "compose").unwrap();
     assert_eq!(compose.params["copy"]["price"], "1.29 €");
-    refused(&plan("product-demo", scenes).unwrap_err(), "the product has no picture");
+    refused(&plan("product-demo", scenes).unwrap_err(), "the product has no name");
 }
 
 #[test]
