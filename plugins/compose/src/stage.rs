@@ -13,6 +13,7 @@ use spotloom_plugin_sdk::prelude::*;
 use crate::composer::{Composer, Setup};
 use crate::legible;
 use crate::look::layer::Layer;
+use crate::look::layout;
 use crate::params::{Params, Reframe};
 use crate::picture::footage::clip_seconds;
 use crate::poster;
@@ -38,6 +39,7 @@ impl Stage for Compose {
             .input(input("captions", "Cues to burn in, as `captions` writes them").media("application/json"))
             .output("mezzanine", "The finished picture track", "video/x-matroska")
             .output("poster", "The most telling frame", "image/png")
+            .output("layout", "Where its texts stand, and when which scene is seen", "application/json")
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
@@ -94,6 +96,9 @@ impl Stage for Compose {
             Ok(frame)
         })?;
         drop(footage);
+        let layout = run.scratch().join("layout.json");
+        let document = layout::document(&timeline, (params.width, params.height), &params.locale, &layers).to_string();
+        std::fs::write(&layout, document).map_err(|e| io_failure("write", &layout, &e))?;
         let mut composer = Composer::new(setup(layers));
         let mezzanine = run.scratch().join("mezzanine.mkv");
         let poster = run.scratch().join("poster.png");
@@ -135,6 +140,7 @@ impl Stage for Compose {
         Ok(Outputs::new()
             .output("mezzanine", output(mezzanine, "video/x-matroska", track))
             .output("poster", output(poster, "image/png", size))
+            .output("layout", output(layout, "application/json", json!({"locale": params.locale})))
             .fact("frames", written.frames)
             .fact("seconds", written.seconds))
     }

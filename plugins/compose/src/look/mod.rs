@@ -4,6 +4,7 @@ pub mod captions;
 pub mod count;
 mod group;
 pub mod layer;
+pub mod layout;
 pub mod motion;
 pub mod pictures;
 mod place;

@@ -1,0 +1,74 @@
+//! Where the texts of a look stand in the picture, and when: what a check of the finished file has to know.
+//!
+//! Invariant: boxes are fractions of the picture, times seconds from its start; a text is listed for the time in which
+//! all of it is there and at rest.
+
+use serde_json::{Value, json};
+
+use crate::look::layer::Layer;
+use crate::timeline::{PartKind, Timeline};
+
+/// A text, put together from the layers it was divided into.
+struct Text<'a> {
+    group: &'a str,
+    name: &'a str,
+    from: f64,
+    until: f64,
+    lines: Vec<[f64; 4]>,
+    colour: String,
+    opacity: f32,
+    size: f64,
+}
+
+/// The document of the output `layout`.
+#[must_use]
+pub fn document(timeline: &Timeline, size: (u32, u32), locale: &str, layers: &[Layer]) -> Value {
+    let parts = timeline.parts.iter().map(|p| {
+        let kind = if matches!(p.kind, PartKind::Scene(_)) { "scene" } else { "end-card" };
+        json!({"kind": kind, "from": p.start, "until": p.end, "transition-seconds": p.transition_seconds})
+    });
+    let texts = texts(size, layers).into_iter().map(|t| {
+        json!({
+            "layer": t.group, "name": t.name, "from": t.from, "until": t.until.max(t.from), "lines": t.lines,
+            "size": t.size, "colour": t.colour, "opacity": t.opacity,
+        })
+    });
+    json!({
+        "spotloom-layout": 1,
+        "width": size.0, "height": size.1, "seconds": timeline.seconds, "frames": timeline.frames, "locale": locale,
+        "parts": parts.collect::<Vec<_>>(), "texts": texts.collect::<Vec<_>>(),
+    })
+}
+
+fn texts((width, height): (u32, u32), layers: &[Layer]) -> Vec<Text<'_>> {
+    let (w, h) = (f64::from(width), f64::from(height));
+    let mut texts: Vec<Text<'_>> = Vec::new();
+    for layer in layers {
+        let motion = &layer.motion;
+        let from = motion.start + motion.enter.as_ref().map_or(0.0, |a| a.seconds);
+        let until = motion.end - motion.leave.as_ref().map_or(0.0, |a| a.seconds);
+        for mark in &layer.texts {
+            let boxes = mark.boxes.iter().map(|b| b.map(f64::from));
+            let lines: Vec<[f64; 4]> = boxes.map(|[l, t, r, b]| [l / w, t / h, r / w, b / h]).collect();
+            match texts.iter_mut().find(|t| t.group == layer.group && t.name == mark.name) {
+                // A text that was divided is all there once its last piece is.
+                Some(text) => {
+                    (text.from, text.until) = (text.from.max(from), text.until.min(until));
+                    let new = lines.into_iter().filter(|l| !text.lines.contains(l)).collect::<Vec<_>>();
+                    text.lines.extend(new);
+                }
+                None => texts.push(Text {
+                    group: &layer.group,
+                    name: &mark.name,
+                    from,
+                    until,
+                    lines,
+                    colour: mark.colour.to_string(),
+                    opacity: mark.opacity,
+                    size: f64::from(mark.size * layer.unit) / w.min(h),
+                }),
+            }
+        }
+    }
+    texts
+}
