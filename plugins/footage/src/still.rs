@@ -35,8 +35,8 @@ pub fn read(path: &Path, size: (u32, u32), closest: f64, ground: [u8; 3], thread
     let factor = (need[0] / w).max(need[1] / h).min(1.0);
     let even = |side: f64| ((side * factor / 2.0).ceil() as u32 * 2).max(2);
     let filter = if factor < 0.999 { filters::stretch(even(w), even(h)) } else { String::new() };
-    let small = format!("scale=w=96:h=96:force_original_aspect_ratio=decrease:flags=area,setsar=1");
-    let look = convert(&frame, &small, Pixel::Yuv444p)?;
+    let small = "scale=w=96:h=96:force_original_aspect_ratio=decrease:flags=area,setsar=1";
+    let look = convert(&frame, small, Pixel::Yuv444p)?;
     let focus = subject::middle(&look, None, f64::from(size.0) / f64::from(size.1));
     Ok(Still { frame: convert(&frame, &filter, PIXEL)?, focus })
 }

@@ -92,7 +92,10 @@ pub(crate) fn decoder(
     });
     let mut decoder = context.decoder();
     decoder.set_packet_time_base(time_base);
-    decoder.check(decoder::Check::CRC | decoder::Check::EXPLODE);
+    // FFmpeg's TIFF decoder would refuse every tag that it does not know, such as the unit of the resolution.
+    let strict =
+        if id == codec::Id::TIFF { decoder::Check::CRC } else { decoder::Check::CRC | decoder::Check::EXPLODE };
+    decoder.check(strict);
     let found = decoder::find(id).ok_or(AvError::DecoderNotFound).map_err(Error::damaged(path, "finding a decoder"))?;
     decoder
         .open_as_with(found, [("max_pixels", MAX_PIXELS.to_string().as_str())].iter().collect())
