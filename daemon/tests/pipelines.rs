@@ -53,20 +53,19 @@ const MIXED: &str = "scenes:
 locales: [en, de]
 ";
 
-/// Footage and pictures are made for each shape, generated shots once; each composition gets them in the scenes' order.
+/// Footage, pictures and generated shots are made for each shape; each composition gets them in the scenes' order.
 #[test]
 fn scenes_of_every_kind_come_in_order() {
     for pipeline in ["social-ad", "storyboard"] {
         let plan = plan(pipeline, MIXED).unwrap();
         assert_eq!(
             keys(&plan)[..6],
-            ["prompts[1]", "shots[1]", "footage[0,16:9]", "footage[0,9:16]", "footage[2,16:9]", "footage[2,9:16]"],
+            ["prompts[1]", "shots[1,16:9]", "shots[1,9:16]", "footage[0,16:9]", "footage[0,9:16]", "footage[2,16:9]"],
             "{pipeline}"
         );
         for aspect in ["16:9", "9:16"] {
             let clips = inputs(&plan, &format!("compose[{aspect},de]"), "clips");
-            let expected =
-                [format!("footage[0,{aspect}].clip"), "shots[1].clip".into(), format!("footage[2,{aspect}].clip")];
+            let expected = ["footage[0", "shots[1", "footage[2"].map(|task| format!("{task},{aspect}].clip"));
             assert_eq!(clips, expected, "{pipeline}");
             assert_eq!(inputs(&plan, &format!("compose[{aspect},de]"), "captions"), ["captions[de].cues"]);
         }
@@ -96,7 +95,7 @@ fn product_demo_shows_price_and_picture() {
     let product = "product: {name: Zest, image: assets/zest-can.png, price: 1.29 €}\n";
     let scenes = "scenes: [{image: assets/zest-can.png, move: in}, {prompt: the can turns}]\n";
     let made = plan("product-demo", &format!("{product}{scenes}")).unwrap();
-    assert_eq!(inputs(&made, "shots[1]", "image"), ["zest-can.png"]);
+    assert_eq!(inputs(&made, "shots[1,16:9]", "image"), ["zest-can.png"]);
     let compose = made.tasks.iter().find(|t| t.stage == "compose").unwrap();
     assert_eq!(compose.params["copy"]["price"], "1.29 €");
     refused(&plan("product-demo", scenes).unwrap_err(), "the product has no name");

@@ -120,7 +120,11 @@ fn what_did_not_change_is_the_same_task() {
             assert_ne!(of(&before, &[stage]), of(&after, &[stage]), "{change:?} {stage}");
         }
     };
-    check(("Taste the sun", "Drink the sun"), &["prompts", "shots", "masters", "deliver", "notify"], &["compose"]);
+    check(
+        ("Taste the sun", "Drink the sun"),
+        &["prompts", "shots", "masters", "check", "deliver", "notify"],
+        &["compose", "report"],
+    );
     check(("assets/summer.mp3", "null"), &["prompts", "shots", "compose"], &["masters"]);
     check(("wipe", "cut"), &["prompts", "shots", "masters"], &["compose"]);
     check(("seed: 42", "seed: 43"), &["compose", "masters"], &["prompts"]);
@@ -205,7 +209,15 @@ fn a_studio_without_channels_makes_spots() {
         "{campaign: C, title: T, pipeline: social-ad, brand: zest, scenes: [{prompt: sea}], outputs: [youtube-15s]}";
     let plan = pipeline::expand(&built_in("social-ad"), &brief(text), &Studio::new().without_mail()).unwrap();
     let keys: Vec<&str> = plan.tasks.iter().map(|t| t.key.as_str()).collect();
-    let expected = ["prompts[0]", "shots[0]", "compose[16:9,en]", "masters[16:9,en]", "deliver[folder:deliveries]"];
+    let expected = [
+        "prompts[0]",
+        "shots[0,16:9]",
+        "compose[16:9,en]",
+        "masters[16:9,en]",
+        "check[16:9,en]",
+        "report",
+        "deliver[folder:deliveries]",
+    ];
     assert_eq!(keys, expected);
 }
 

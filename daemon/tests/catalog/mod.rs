@@ -95,7 +95,7 @@ impl Catalog for Studio {
 
     fn resource(&self, kind: Resource, name: &str) -> Result<ResourceFile, NotFound> {
         let (folder, media, known): (&str, &str, &[&str]) = match kind {
-            Resource::Model => ("models", "inode/directory", &["ambient-v0"]),
+            Resource::Model => ("models", "inode/directory", &["ambient-v0", "ambient-v1"]),
             Resource::Brand => ("brands", "inode/directory", &["zest"]),
             Resource::Look => ("looks", "image/svg+xml", &["clean", "bold", "price-burst", "steps"]),
             Resource::PromptTemplate => ("prompts", "application/yaml", &["ad-shot", "storyboard-shot"]),
