@@ -262,7 +262,7 @@ impl Bars {
 fn flashes(meter: FlashMeter) -> Check {
     let report = meter.finish();
     let limit = "at most 3 flashes (6 changes) a second over more than 25 % (BT.1702-3)";
-    let check = if let Some(worst) = report.harmful.iter().max_by_key(|f| f.changes) {
+    if let Some(worst) = report.harmful.iter().max_by_key(|f| f.changes) {
         let what = if worst.red { "Saturated red flashes" } else { "The picture flashes" };
         let sentence = format!(
             "{what} {} times within a second over {:.0} % of its area or more, from {:.2} to {:.2} s: more than three flashes may harm people with photosensitive epilepsy.",
@@ -285,6 +285,5 @@ fn flashes(meter: FlashMeter) -> Check {
     } else {
         Check::pass(Name::Flash, "No harmful flashes were found; this is no certificate.")
             .figures(format!("{} changes in the busiest second", report.busiest), limit)
-    };
-    check
+    }
 }
