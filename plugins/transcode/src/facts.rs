@@ -86,6 +86,10 @@ fn facts(p: &Planned, m: &Made, sound: &AudioClip, programme: f64, path: &Path) 
         "kbps": kbps(w).round(),
         "encoder": m.encoder,
     });
+    if p.coded {
+        // What hands it over keeps the name as it is.
+        facts["fixed-name"] = json!(true);
+    }
     let rate = plan::value(p.options.fps);
     if p.around.total() > 0 {
         facts["leader-seconds"] = json!(round(p.around.leader() as f64 / rate));

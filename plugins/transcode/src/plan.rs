@@ -24,6 +24,8 @@ pub(crate) struct Planned {
     pub preset: Preset,
     /// `Zest_SummerSplash_CitrusHero_16x9_YouTube_12s_en.mp4`
     pub file: String,
+    /// The name is a code, which stands alone: no version is added to it.
+    pub coded: bool,
     pub options: MasterOptions,
     /// Frames of what stands around the programme, at the master's rate.
     pub around: Around,
@@ -70,7 +72,9 @@ pub(crate) fn plan(
         }
         let options = options(mezzanine, &name, &preset)?;
         let seconds = mezzanine.seconds;
-        let file = match names::by_code(&name, &preset, params, seconds)? {
+        let code = names::by_code(&name, &preset, params, seconds)?;
+        let coded = code.is_some();
+        let file = match code {
             Some(file) if planned.iter().any(|p| p.file.eq_ignore_ascii_case(&file)) => {
                 let message = format!("two masters would be called {file}, {name} the second of them");
                 return Err(Failure::new("duplicate-output", message).hint(
@@ -91,6 +95,7 @@ pub(crate) fn plan(
             name,
             preset,
             file,
+            coded,
             options,
         });
     }

@@ -111,6 +111,9 @@ fn broadcast_masters_say_what_they_are() {
         names,
         ["ZEST1234567H.mov", "AGY_ZEST001_005.mxf", "Zest_SummerSplash_CitrusHero_16x9_YouTube_5s_en.mp4"]
     );
+    // A code stands alone; other names get a version from who hands them over.
+    let fixed: Vec<bool> = found.iter().map(|(_, file)| file.facts.get("fixed-name") == Some(&json!(true))).collect();
+    assert_eq!(fixed, [true, true, false]);
     let facts = &found[0].1.facts;
     for (key, expected) in [("slate-seconds", 5.005), ("leader-seconds", 7.007), ("programme-seconds", 5.0)] {
         assert_eq!(facts[key], json!(expected), "{key}");

@@ -162,7 +162,7 @@ impl Wan {
         Ok(sample)
     }
 
-    /// The time, one for all, or one for each token where pinned ones are told that they are done: [1] or [1, tokens].
+    /// The time, one for all, or one for each token where pinned ones are told that they are done: `[1]` or `[1, tokens]`.
     fn times(&self, time: f32, shape: &[usize], given: &Given) -> ArrayD<f32> {
         if self.contract().variant != Some(Variant::Ti2v) {
             return ArrayD::from_elem(vec![1], time);
