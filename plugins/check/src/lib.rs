@@ -1,7 +1,7 @@
 //! Looks at finished masters before anybody else does: is the file what its preset says, and is the ad in it fit to be seen?
 //!
 //! Purpose: one decode of every master ([`pass`]) feeds all checks. FFmpeg's own filters measure black, frozen, bars,
-//! silence and loudness; [`flash`] is ours. [`file`], [`picture`], [`shots`], [`sound`] and [`text`] hold what was
+//! silence and loudness; [`flash`] is ours. [`mod@file`], [`picture`], [`shots`], [`sound`] and [`text`] hold what was
 //! measured against the preset, the brief and what compose says of its texts.
 //!
 //! Invariant: nothing that failed a check is handed on unless the pipeline said so, and every verdict names what was

@@ -9,7 +9,7 @@ use spotloom_onnx::component::{self, Component, Licence};
 /// The component that does the work.
 pub(crate) const NETWORK: &str = "upscaler";
 
-/// A network with the interface of Real-ESRGAN: `input` [1,3,H,W] to `output` [1,3,S*H,S*W], RGB in 0-1.
+/// A network with the interface of Real-ESRGAN: `input` `[1,3,H,W]` to `output` `[1,3,S*H,S*W]`, RGB in 0-1.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Contract {

@@ -89,7 +89,7 @@ impl Network {
     }
 }
 
-/// 16-bit RGB to [1,3,H,W] in 0-1.
+/// 16-bit RGB to `[1,3,H,W]` in 0-1.
 fn unpack(frame: &Frame) -> Array4<f32> {
     let (width, height) = (frame.width() as usize, frame.height() as usize);
     let bytes = frame.plane(0);

@@ -1,4 +1,4 @@
-//! What a header says beyond [`crate::probe`]: profiles and rates.
+//! What a header says beyond [`fn@crate::probe`]: profiles and rates.
 
 use std::path::Path;
 
