@@ -11,7 +11,7 @@ use spotloom::job::{Event, Phase};
 use spotloom::ledger::conformance::{Bench, planned};
 use spotloom::ledger::{
     Agent, AttemptEnd, AttemptOutcome, CacheEntry, Claim, ClaimRequest, FAILPOINT_VARIABLE, IntakeRecord, IntakeState,
-    Ledger, LogLine, NewJob, SqliteLedger,
+    Ledger, LogLine, NewJob, Outputs, SqliteLedger,
 };
 use spotloom::pipeline::plan::{PlannedTask, Trigger};
 use spotloom_plugin_api::{Failure, Level};
@@ -174,16 +174,19 @@ impl<'a> Worker<'a> {
                 failure: Failure::new("busy", "503").retryable(),
                 crash: false,
                 code: "failed".into(),
+                outputs: Outputs::new(),
             },
             ("poison", _) if !retried() => AttemptEnd::Failed {
                 failure: Failure::new("host-killed", "killed by signal 11"),
                 crash: true,
                 code: "killed".into(),
+                outputs: Outputs::new(),
             },
             ("optional", _) => AttemptEnd::Failed {
                 failure: Failure::new("bad-media", "no frames"),
                 crash: false,
                 code: "failed".into(),
+                outputs: Outputs::new(),
             },
             ("slow", _) if claim.lease.epoch.0 == 1 => {
                 self.now = claim.lease_until.0;

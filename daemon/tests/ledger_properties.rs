@@ -83,7 +83,12 @@ fn tasks() -> Vec<PlannedTask> {
 }
 
 fn end(how: How) -> AttemptEnd {
-    let failed = |crash: bool, failure: Failure| AttemptEnd::Failed { failure, crash, code: "failed".into() };
+    let failed = |crash: bool, failure: Failure| AttemptEnd::Failed {
+        failure,
+        crash,
+        code: "failed".into(),
+        outputs: BTreeMap::new(),
+    };
     let failure = Failure::new("broken", "it is broken");
     match how {
         How::Succeed => {

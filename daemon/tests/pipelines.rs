@@ -93,7 +93,8 @@ fn localise_generates_nothing() {
 #[test]
 fn product_demo_shows_price_and_picture() {
     let product = "product: {name: Zest, image: assets/zest-can.png, price: 1.29 €}\n";
-    let scenes = "scenes: [{image: assets/zest-can.png, move: in}, {prompt: the can turns}]\n";
+    let scenes =
+        "scenes: [{image: assets/zest-can.png, move: in}, {prompt: the can turns, image: assets/zest-can.png}]\n";
     let made = plan("product-demo", &format!("{product}{scenes}")).unwrap();
     assert_eq!(inputs(&made, "shots[1,16:9]", "image"), ["zest-can.png"]);
     let compose = made.tasks.iter().find(|t| t.stage == "compose").unwrap();
@@ -116,4 +117,41 @@ fn training_numbers_its_steps_and_has_chapters() {
 #[test]
 fn try_on_is_refused() {
     refused(&plan("try-on", "scenes: [{prompt: she turns}]\n").unwrap_err(), "no try-on model is named");
+}
+
+/// Nothing is made of a shot before its check has let it pass, and each check has one shot made again.
+#[test]
+fn shots_that_may_be_made_again_are_judged_first() {
+    let scenes = "scenes: [{prompt: a, headline: A}, {image: assets/zest-can.png, headline: B}]\n\
+                  product: {name: Zest, image: assets/zest-can.png}\n";
+    for pipeline in ["social-ad", "storyboard", "product-demo", "training-video"] {
+        let retries = "with: {failed_checks: retry-with-new-seed, retries: 3}\n";
+        let made = plan(pipeline, &format!("{scenes}{retries}")).unwrap();
+        let judge = made.tasks.iter().find(|t| t.key.as_str() == "shot_checks[0,9:16]").unwrap();
+        let reseed = judge.reseed.as_ref().unwrap();
+        assert_eq!((reseed.task.as_str(), reseed.retries), ("shots[0,9:16]", 3), "{pipeline}");
+        for task in made.tasks.iter().filter(|t| t.key != judge.key && t.needs.contains(&reseed.task)) {
+            assert!(task.needs.contains(&judge.key), "{pipeline}: {} does not wait for the judgement", task.key);
+        }
+        assert_eq!(made.tasks.iter().filter(|t| t.reseed.is_some()).count(), 2, "{pipeline}: one for each shape");
+        let none =
+            plan(pipeline, &format!("{scenes}with: {{failed_checks: retry-with-new-seed, retries: 0}}\n")).unwrap();
+        assert!(none.tasks.iter().all(|t| t.reseed.is_none()), "{pipeline}");
+        let many = plan(pipeline, &format!("{scenes}with: {{failed_checks: retry-with-new-seed, retries: 11}}\n"));
+        assert!(many.unwrap_err().contains("from 0 to 10"), "{pipeline}");
+        let plain = plan(pipeline, scenes).unwrap();
+        assert!(plain.tasks.iter().all(|t| t.reseed.is_none() && t.stage != "shot_checks"), "{pipeline}");
+    }
+}
+
+/// What a notice of a failure shows is what the report shows.
+#[test]
+fn a_failure_is_told_with_its_report() {
+    let people = "scenes: [{prompt: a, headline: A}]\nstakeholders: [{webhook: client-dam, on: [failed]}]\n";
+    for pipeline in ["social-ad", "storyboard", "training-video"] {
+        let made = plan(pipeline, people).unwrap();
+        let key = "notify[failed,client-dam]";
+        assert_eq!(inputs(&made, key, "files"), ["report.report"], "{pipeline}");
+        assert_eq!(inputs(&made, key, "poster"), ["report.evidence"], "{pipeline}");
+    }
 }

@@ -96,7 +96,7 @@ fn the_examples_of_a_new_studio_parse() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates/studio/examples");
     let paths = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
     let briefs: Vec<_> = paths.filter(|p| p.extension().is_some_and(|e| e == "yaml")).collect();
-    assert_eq!(briefs.len(), 4);
+    assert_eq!(briefs.len(), 5);
     for path in briefs {
         let parsed = Brief::parse(&path.display().to_string(), &std::fs::read(&path).unwrap());
         assert!(parsed.is_ok(), "{}", render(&parsed.unwrap_err()));

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 use crate::artifacts::cache_key;
 use crate::host::{EndKind, RunEnd, RunLimits};
 use crate::ids::Sha256;
-use crate::ledger::{AttemptEnd, Claim, Finished, Heartbeat, LogLine, Progress};
+use crate::ledger::{AttemptEnd, Claim, Finished, Heartbeat, LogLine, Outputs, Progress, REFUSED};
 use crate::pipeline::plan::PluginRef;
 use crate::registry::TrustedPlugin;
 use crate::studio::secrets;
@@ -42,7 +42,7 @@ pub(super) async fn carry_out(m: &Arc<Machinery>, claim: Claim, stop: watch::Rec
             }
             Err(e) => {
                 let failure = Failure::new("internal", format!("a defect of Spotloom: {e}")).retryable();
-                AttemptEnd::Failed { failure, crash: true, code: "internal".into() }
+                AttemptEnd::Failed { failure, crash: true, code: "internal".into(), outputs: Outputs::new() }
             }
         };
         match &end {
@@ -85,7 +85,7 @@ async fn report(m: &Machinery, claim: &Claim, end: AttemptEnd) -> Option<Finishe
 }
 
 fn failed(failure: Failure) -> AttemptEnd {
-    AttemptEnd::Failed { failure, crash: false, code: "failed".into() }
+    AttemptEnd::Failed { failure, crash: false, code: "failed".into(), outputs: Outputs::new() }
 }
 
 /// `None` when the lease was lost.
@@ -238,29 +238,40 @@ async fn run(m: &Machinery, claim: &Claim, work: Work, mut stop: watch::Receiver
         return None;
     }
     sign.flush(m, claim, &end).await;
-    let description = plugin.description;
-    let store = m.store.clone();
+    let keep = |made| {
+        let (store, description) = (m.store.clone(), plugin.description);
+        kept(
+            m,
+            claim,
+            blocking(move || {
+                let taken = outputs::take(&store, scratch.path(), &description, made);
+                drop(scratch);
+                taken
+            }),
+        )
+    };
     let end = match end.kind {
-        EndKind::Succeeded { outputs: made, facts } => {
-            let taken = kept(
-                m,
-                claim,
-                blocking(move || {
-                    let taken = outputs::take(&store, scratch.path(), &description, made);
-                    drop(scratch);
-                    taken
-                }),
-            )
-            .await?;
-            match taken {
-                Ok(outputs) => AttemptEnd::Succeeded { outputs, facts, from_cache: false, cache_key: key.map(|k| k.0) },
-                Err(failure) => failed(failure),
+        EndKind::Succeeded { outputs: made, facts } => match keep(made).await? {
+            Ok(outputs) => AttemptEnd::Succeeded { outputs, facts, from_cache: false, cache_key: key.map(|k| k.0) },
+            Err(failure) => failed(failure),
+        },
+        EndKind::Refused { failure, outputs: made, .. } if !*cancel.borrow() => match keep(made).await? {
+            Ok(outputs) => AttemptEnd::Failed { failure, crash: false, code: REFUSED.into(), outputs },
+            // The verdict counts more than that its pictures could not be kept.
+            Err(lost) => {
+                tracing::warn!("what shows the failure could not be kept: {lost}");
+                AttemptEnd::Failed { failure, crash: false, code: REFUSED.into(), outputs: Outputs::new() }
             }
-        }
+        },
         EndKind::Cancelled => AttemptEnd::Cancelled,
         // Killed because it was asked to stop and did not listen: that is a stop, not a failure of its own.
         _ if *cancel.borrow() => AttemptEnd::Cancelled,
-        _ => AttemptEnd::Failed { failure: end.failure(), crash: end.is_crash(), code: end.code().into() },
+        _ => AttemptEnd::Failed {
+            failure: end.failure(),
+            crash: end.is_crash(),
+            code: end.code().into(),
+            outputs: Outputs::new(),
+        },
     };
     Some(end)
 }

@@ -103,6 +103,10 @@ fn show(studio: &Studio, ledger: &dyn Ledger, id: JobId, term: Term) -> Done {
         rows.push(vec![t.key.to_string(), word(t), tries.to_string(), took(t), detail(t)]);
     }
     term.say(table(&rows).trim_end());
+    for t in tasks.iter().filter(|t| !t.reseeded.is_empty()) {
+        let because = t.reseeded.join(" Then: ");
+        term.say(format!("\n{} was made again with another seed: {because}", t.key));
+    }
     if !files.is_empty() {
         term.say(format!("\n{}", listed(&files)));
     }

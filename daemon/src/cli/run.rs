@@ -11,6 +11,7 @@ use crate::artifacts::{Store, disk, hash_bytes, hash_file};
 use crate::engine::Engine;
 use crate::error::Diagnostic;
 use crate::ids::JobId;
+use crate::inbox::shown;
 use crate::ledger::{JobView, TaskView};
 use crate::studio::{Studio, files, planning};
 
@@ -28,6 +29,8 @@ struct Report {
     from_cache: usize,
     tasks: usize,
     failure: Option<spotloom_plugin_api::TaskFailure>,
+    /// Files that show why it failed.
+    shown: Vec<PathBuf>,
 }
 
 pub(super) async fn run(studio: Studio, brief: &Path, out: Option<&Path>, term: Term) -> Done {
@@ -79,7 +82,12 @@ async fn run_in(engine: &Engine, studio: &Studio, brief: &Path, bytes: &[u8], ou
         Some(out) => copy_out(&files, out)?,
         None => files,
     };
-    print(&view, &tasks, &files, term);
+    let shown = match out {
+        Some(out) => out.to_path_buf(),
+        None => studio.state().join("shown").join(format!("job{id}")),
+    };
+    let shown = show(&tasks, &m.store, &shown)?;
+    print(&view, &tasks, &files, &shown, term);
     Ok(view.phase.outcome().into())
 }
 
@@ -93,6 +101,15 @@ pub(super) fn delivered(tasks: &[TaskView], store: &Store) -> Vec<PathBuf> {
         .flat_map(|v| v["files"].as_array().cloned().unwrap_or_default())
         .filter_map(|f| f["path"].as_str().map(PathBuf::from))
         .collect()
+}
+
+/// What shows why the job failed, as files with names.
+fn show(tasks: &[TaskView], store: &Store, folder: &Path) -> Result<Vec<PathBuf>, Problem> {
+    if shown::files(tasks).is_empty() {
+        return Ok(Vec::new());
+    }
+    let put = fs::create_dir_all(folder).and_then(|()| shown::put(tasks, store, folder, ""));
+    Ok(put.map_err(|e| Diagnostic::new("not-writable", format!("{} can't be written: {e}", folder.display())))?)
 }
 
 fn copy_out(files: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, Problem> {
@@ -112,7 +129,7 @@ fn copy_out(files: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, Problem> {
     Ok(copied)
 }
 
-fn print(view: &JobView, tasks: &[TaskView], files: &[PathBuf], term: Term) {
+fn print(view: &JobView, tasks: &[TaskView], files: &[PathBuf], shown: &[PathBuf], term: Term) {
     let cached =
         tasks.iter().filter(|t| matches!(t.state, crate::job::TaskState::Succeeded { from_cache: true })).count();
     term.give(&Report {
@@ -123,6 +140,7 @@ fn print(view: &JobView, tasks: &[TaskView], files: &[PathBuf], term: Term) {
         from_cache: cached,
         tasks: tasks.len(),
         failure: view.cause.clone(),
+        shown: shown.to_vec(),
     });
     match &view.cause {
         Some(cause) => {
@@ -133,6 +151,7 @@ fn print(view: &JobView, tasks: &[TaskView], files: &[PathBuf], term: Term) {
             problem.hint = cause.failure.hint.clone();
             if !term.json {
                 term.problems(&vec![problem]);
+                shown.iter().for_each(|file| term.say(format!("  to be seen in {}", file.display())));
                 term.say(format!("  spotloom jobs logs {0}     what its stages logged", view.id));
                 term.say(format!("  spotloom jobs retry {0}    go on from there", view.id));
             }

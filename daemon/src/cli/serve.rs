@@ -41,6 +41,7 @@ pub(super) async fn serve(studio: Studio, term: Term) -> Done {
         ready_marker: settings.ready_marker,
         deliveries: studio.deliveries(),
         ledger: Arc::clone(&engine.machinery.ledger),
+        store: engine.machinery.store.clone(),
         judge: Box::new(judge),
         submitted: Arc::clone(&engine.machinery.wake),
     });

@@ -200,6 +200,7 @@ impl From<End> for EndKind {
         match end {
             End::Succeeded { outputs, facts } => Self::Succeeded { outputs, facts },
             End::Failed(failure) => Self::Failed(failure),
+            End::Refused { failure, outputs, facts } => Self::Refused { failure, outputs, facts },
             End::Cancelled => Self::Cancelled,
         }
     }

@@ -28,6 +28,8 @@ pub enum EndKind {
     Succeeded { outputs: BTreeMap<String, Vec<Output>>, facts: Map<String, Value> },
     /// The plugin says it failed, and why.
     Failed(Failure),
+    /// The plugin says that the job must not go on with what it was given; the files show why.
+    Refused { failure: Failure, outputs: BTreeMap<String, Vec<Output>>, facts: Map<String, Value> },
     /// Ended because it was asked to, by itself or by force.
     Cancelled,
     /// It ran longer than its timeout.
@@ -55,6 +57,7 @@ impl RunEnd {
         match &self.kind {
             EndKind::Succeeded { .. } => "succeeded",
             EndKind::Failed(_) => "failed",
+            EndKind::Refused { .. } => "refused",
             EndKind::Cancelled => "cancelled",
             EndKind::TimedOut { .. } => "timed-out",
             EndKind::Stalled { .. } => "stalled",
@@ -82,7 +85,7 @@ impl RunEnd {
     pub fn failure(&self) -> Failure {
         let plugin = &self.plugin;
         match &self.kind {
-            EndKind::Failed(failure) => failure.clone(),
+            EndKind::Failed(failure) | EndKind::Refused { failure, .. } => failure.clone(),
             // Not to be asked after a success; answered truthfully all the same.
             EndKind::Succeeded { .. } => Failure::new(self.code(), format!("`{plugin}` succeeded")),
             EndKind::Cancelled => Failure::new(self.code(), "cancelled"),

@@ -12,5 +12,6 @@ pub mod report;
 pub mod serve;
 pub mod settle;
 pub mod shelve;
+pub mod shown;
 pub mod take;
 pub mod watch;

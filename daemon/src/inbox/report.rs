@@ -21,9 +21,9 @@ pub fn rejected(name: &str, problems: &Diagnostics) -> String {
     text
 }
 
-/// What became of a job.
+/// What became of a job. `shown`: names of files beside the report that show what stopped it.
 #[must_use]
-pub fn finished(job: &JobView, tasks: &[TaskView], deliveries: &str) -> String {
+pub fn finished(job: &JobView, tasks: &[TaskView], deliveries: &str, shown: &[String]) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "{} / {}, version {} (job {})\n", job.campaign, job.title, job.version, job.id);
     match &job.cause {
@@ -46,6 +46,9 @@ pub fn finished(job: &JobView, tasks: &[TaskView], deliveries: &str) -> String {
             let _ = writeln!(text, "It failed in the stage `{}`:\n\n  {}", cause.task, cause.failure.message);
             if let Some(hint) = &cause.failure.hint {
                 let _ = writeln!(text, "  hint: {hint}");
+            }
+            if !shown.is_empty() {
+                let _ = writeln!(text, "\nTo be seen beside this file: {}", shown.join(", "));
             }
             let _ = writeln!(
                 text,

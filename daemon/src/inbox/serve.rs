@@ -10,6 +10,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::agent::{Stop, Update, now};
+use crate::artifacts::Store;
 use crate::error::{Diagnostic, Diagnostics};
 use crate::ids::JobId;
 use crate::ledger::{IntakeRecord, IntakeState, Ledger, NewJob};
@@ -31,6 +32,7 @@ pub struct Intake {
     pub ready_marker: bool,
     pub deliveries: PathBuf,
     pub ledger: Arc<dyn Ledger>,
+    pub store: Store,
     pub judge: Box<Judge>,
     /// Wakes the agent after a submission.
     pub submitted: Arc<Notify>,
@@ -118,11 +120,11 @@ impl Intake {
                 Ok(spooled) => self.take(&spooled).into_iter().for_each(|job| whose.add(job)),
             }
         }
-        shelve::shelve(&self.shelves, self.ledger.as_ref(), &self.deliveries.display().to_string(), &whose)
-            .unwrap_or_else(|e| {
-                tracing::warn!("the shelves could not be read: {e}");
-                whose
-            })
+        let deliveries = self.deliveries.display().to_string();
+        shelve::shelve(&self.shelves, self.ledger.as_ref(), &self.store, &deliveries, &whose).unwrap_or_else(|e| {
+            tracing::warn!("the shelves could not be read: {e}");
+            whose
+        })
     }
 
     /// Everything in the folder that can be a brief by its name. A folder that can't be read is an unmounted one, not

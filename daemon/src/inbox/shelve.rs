@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::path::Path;
 
+use crate::artifacts::Store;
 use crate::ids::JobId;
 use crate::job::Phase;
 use crate::ledger::Ledger;
 
 use super::take::{Shelves, write_durably};
-use super::{names, report};
+use super::{names, report, shown};
 
 /// Whose briefs are to be looked at. Looking at all after each job would cost more with every brief on the shelves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +47,13 @@ impl Whose {
 ///
 /// # Errors
 /// When the folders can't be read.
-pub fn shelve(shelves: &Shelves, ledger: &dyn Ledger, deliveries: &str, whose: &Whose) -> io::Result<Whose> {
+pub fn shelve(
+    shelves: &Shelves,
+    ledger: &dyn Ledger,
+    store: &Store,
+    deliveries: &str,
+    whose: &Whose,
+) -> io::Result<Whose> {
     let mut again = Whose::nobody();
     if *whose == again {
         return Ok(again);
@@ -74,11 +82,17 @@ pub fn shelve(shelves: &Shelves, ledger: &dyn Ledger, deliveries: &str, whose: &
         let stem = name.rsplit_once('.').map_or(name.as_str(), |(s, _)| s);
         let moved = || -> io::Result<()> {
             if folder == "failed" {
-                let _ = fs::remove_file(shelves.shelf(folder).join(format!("{stem}.report.txt")));
+                take_away(&shelves.shelf(folder), stem, &name)?;
             }
             if target != "processing" {
                 let tasks = ledger.tasks(job).map_err(io::Error::other)?;
-                let text = report::finished(&view, &tasks, deliveries);
+                // Without them the report still says what happened.
+                let shown = shown::put(&tasks, store, &shelves.shelf(target), &format!("{stem}."))
+                    .inspect_err(|e| tracing::warn!(file = name, "what shows the failure was not put beside it: {e}"))
+                    .unwrap_or_default();
+                let shown: Vec<String> =
+                    shown.iter().filter_map(|p| p.file_name()?.to_str().map(str::to_owned)).collect();
+                let text = report::finished(&view, &tasks, deliveries, &shown);
                 write_durably(&shelves.shelf(target).join(format!("{stem}.report.txt")), text.as_bytes())?;
             }
             fs::rename(shelves.shelf(folder).join(&name), shelves.shelf(target).join(&name))
@@ -89,6 +103,18 @@ pub fn shelve(shelves: &Shelves, ledger: &dyn Ledger, deliveries: &str, whose: &
         }
     }
     Ok(again)
+}
+
+/// Removes what lay beside a brief: its report and what that pointed to.
+fn take_away(shelf: &Path, stem: &str, brief: &str) -> io::Result<()> {
+    let beside = format!("{stem}.");
+    for entry in fs::read_dir(shelf)? {
+        let name = entry?.file_name();
+        if name.to_str().is_some_and(|n| n != brief && n.starts_with(&beside)) {
+            fs::remove_file(shelf.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 fn numbered(shelves: &Shelves, folder: &'static str) -> io::Result<Vec<(&'static str, String, JobId)>> {
@@ -120,7 +146,8 @@ mod tests {
             fs::write(shelves.shelf("processing").join(format!("{content}.job{job}.yaml")), content).unwrap();
             jobs.push(job);
         }
-        let shelve = |whose: &Whose| shelve(&shelves, &ledger, "deliveries", whose).unwrap();
+        let store = Store::open(&dir.path().join("state")).unwrap();
+        let shelve = |whose: &Whose| shelve(&shelves, &ledger, &store, "deliveries", whose).unwrap();
         let on = |shelf: &str| {
             let entries = fs::read_dir(shelves.shelf(shelf)).unwrap();
             let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();

@@ -89,6 +89,11 @@ pub enum Event {
     TaskReset {
         task: TaskKey,
     },
+    /// What it made was refused: back to waiting, to be made again with the next seed.
+    TaskReseeded {
+        task: TaskKey,
+        because: Failure,
+    },
 }
 
 /// Why an attempt ended without a verdict.
@@ -105,7 +110,7 @@ pub enum LossReason {
 
 impl Event {
     /// Every kind there is, in the order of the definition: the names of the failpoints.
-    pub const KINDS: [&str; 18] = [
+    pub const KINDS: [&str; 19] = [
         "job-accepted",
         "job-running",
         "job-delivered",
@@ -124,6 +129,7 @@ impl Event {
         "task-skipped",
         "task-cancelled",
         "task-reset",
+        "task-reseeded",
     ];
 
     /// The name of this kind of event, as in its JSON.
@@ -148,6 +154,7 @@ impl Event {
             Self::TaskSkipped { .. } => "task-skipped",
             Self::TaskCancelled { .. } => "task-cancelled",
             Self::TaskReset { .. } => "task-reset",
+            Self::TaskReseeded { .. } => "task-reseeded",
         }
     }
 
@@ -172,7 +179,8 @@ impl Event {
             | Self::TaskQuarantined { task, .. }
             | Self::TaskSkipped { task, .. }
             | Self::TaskCancelled { task }
-            | Self::TaskReset { task } => Some(task),
+            | Self::TaskReset { task }
+            | Self::TaskReseeded { task, .. } => Some(task),
         }
     }
 }

@@ -9,7 +9,7 @@ use spotloom_plugin_api::Failure;
 use super::{Command, End, Event, JobState, LossReason, Phase, TaskState, step};
 use crate::ids::{Epoch, Sha256, TaskKey, Timestamp};
 use crate::ledger::conformance::planned;
-use crate::pipeline::plan::{Plan, PlannedTask, Trigger};
+use crate::pipeline::plan::{Plan, PlannedTask, Reseed, Trigger};
 
 /// Something asked of a job; numbers pick among what there is.
 #[derive(Clone, Debug)]
@@ -30,12 +30,13 @@ enum How {
     FailForNow,
     Crash,
     Stop,
+    Refuse,
 }
 
 fn ask() -> impl Strategy<Value = Ask> {
     let how = prop_oneof![
         6 => Just(How::Succeed), 1 => Just(How::Fail), 2 => Just(How::FailForNow), 2 => Just(How::Crash),
-        1 => Just(How::Stop),
+        1 => Just(How::Stop), 2 => Just(How::Refuse),
     ];
     prop_oneof![
         10 => (0..12usize).prop_map(Ask::Claim),
@@ -66,8 +67,27 @@ fn tasks() -> impl Strategy<Value = Vec<PlannedTask>> {
             let stage = if delivers { "deliver".into() } else { "work".into() };
             made.push(PlannedTask { trigger, needs, continue_on_error, stage, ..planned(&format!("t{n}"), &[]) });
         }
+        for judge in 0..made.len() {
+            judged(&mut made, judge);
+        }
         made
     })
+}
+
+/// Has a task judge the first one it needs where the rule of plans allows it: nothing else before it needs that one, and
+/// everything after it then needs the judge as well.
+fn judged(made: &mut [PlannedTask], judge: usize) {
+    let Some(task) = made[judge].needs.first().cloned().filter(|_| made[judge].trigger == Trigger::Needs) else {
+        return;
+    };
+    if made[..judge].iter().any(|t| t.needs.contains(&task)) {
+        return;
+    }
+    let key = made[judge].key.clone();
+    for later in made[judge + 1..].iter_mut().filter(|t| t.needs.contains(&task) && !t.needs.contains(&key)) {
+        later.needs.push(key.clone());
+    }
+    made[judge].reseed = Some(Reseed { task, retries: 2 });
 }
 
 fn plan(tasks: Vec<PlannedTask>) -> Plan {
@@ -94,6 +114,7 @@ fn command(ask: &Ask, state: &JobState, plan: &Plan) -> Option<Command> {
                 How::FailForNow => End::Failed { failure: failure().retryable(), crash: false },
                 How::Crash => End::Failed { failure: failure(), crash: true },
                 How::Stop => End::Cancelled,
+                How::Refuse => End::Refused { failure: failure() },
             };
             Command::Finish { epoch: behind(&pick(n), e), task: pick(n), end }
         }
@@ -117,6 +138,8 @@ fn check(before: &JobState, state: &JobState, plan: &Plan) {
         let (was, here) = (before.tasks.get(&task.key), &state.tasks[&task.key]);
         assert!(was.is_none_or(|t| t.epoch <= here.epoch), "an epoch never goes back");
         let ordinary = task.trigger == Trigger::Needs;
+        let tried = task.reseed.as_ref().map_or(0, |r| state.tasks[&r.task].reseeded.len());
+        assert!(tried <= 2, "more seeds are tried than was said");
         if ordinary && matches!(here.state, TaskState::Ready { .. } | TaskState::Running { .. }) {
             assert!(task.needs.iter().all(|n| is(n).succeeded()), "{} works without what it needs", task.key);
         }

@@ -44,6 +44,10 @@ pub struct Task {
     pub failures: u32,
     /// Attempts of this round that took their host process with them.
     pub crashes: u32,
+    /// Why earlier results were refused, one reason for each seed that was tried in vain. Outlives a round: a seed that
+    /// was bad once is not tried again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reseeded: Vec<String>,
 }
 
 /// Where a task stands.
@@ -278,6 +282,12 @@ impl Task {
             }
             (Event::TaskCancelled { .. }, TaskState::Waiting | TaskState::Ready { .. } | TaskState::Running { .. }) => {
                 TaskState::Cancelled
+            }
+            (Event::TaskReseeded { because, .. }, TaskState::Succeeded { .. }) => {
+                self.failures = 0;
+                self.crashes = 0;
+                self.reseeded.push(because.message.clone());
+                TaskState::Waiting
             }
             (Event::TaskReset { .. }, TaskState::Running { .. }) => return wrong(),
             (Event::TaskReset { .. }, _) => {

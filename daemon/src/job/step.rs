@@ -38,8 +38,17 @@ pub enum Command {
 /// How an attempt ended, as far as scheduling goes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
-    Succeeded { from_cache: bool },
-    Failed { failure: Failure, crash: bool },
+    Succeeded {
+        from_cache: bool,
+    },
+    Failed {
+        failure: Failure,
+        crash: bool,
+    },
+    /// It judged, and the answer is no.
+    Refused {
+        failure: Failure,
+    },
     Cancelled,
 }
 
@@ -143,6 +152,15 @@ fn finish(round: &mut Round, key: &TaskKey, epoch: Epoch, end: &End) -> Result<(
         }
         End::Cancelled if cancel_requested => round.emit(Event::TaskCancelled { task: key.clone() })?,
         End::Cancelled => lose(round, key, epoch, LossReason::Interrupted)?,
+        End::Refused { failure } => match again(round, key).filter(|_| !cancel_requested) {
+            Some(made) => {
+                let (task, failure) = (key.clone(), failure.clone());
+                round.emit(Event::AttemptFailed { task, epoch, failure: failure.clone(), crash: false })?;
+                round.emit(Event::TaskReset { task: key.clone() })?;
+                round.emit(Event::TaskReseeded { task: made, because: failure })?;
+            }
+            None => finish(round, key, epoch, &End::Failed { failure: failure.clone(), crash: false })?,
+        },
         End::Failed { failure, crash } => {
             let failed = Event::AttemptFailed { task: key.clone(), epoch, failure: failure.clone(), crash: *crash };
             round.emit(failed)?;
@@ -155,6 +173,14 @@ fn finish(round: &mut Round, key: &TaskKey, epoch: Epoch, end: &End) -> Result<(
         }
     }
     Ok(())
+}
+
+/// The task to run again with another seed because this one refused what it made, while there are seeds left to try.
+fn again(round: &Round, key: &TaskKey) -> Option<TaskKey> {
+    let reseed = round.plan.task(key)?.reseed.as_ref()?;
+    let made = round.state.tasks.get(&reseed.task)?;
+    let left = made.reseeded.len() < reseed.retries as usize;
+    (left && made.state.succeeded()).then(|| reseed.task.clone())
 }
 
 fn after_failure(round: &Round, key: &TaskKey, failure: &Failure, crash: bool) -> Result<Event, StepError> {

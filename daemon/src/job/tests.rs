@@ -7,7 +7,7 @@ use spotloom_plugin_api::Failure;
 use super::{Command, End, Event, JobState, LossReason, Phase, TaskState, step};
 use crate::ids::{Epoch, TaskKey, Timestamp};
 use crate::ledger::conformance::planned;
-use crate::pipeline::plan::{Plan, PlannedTask, Retry, Trigger};
+use crate::pipeline::plan::{Plan, PlannedTask, Reseed, Retry, Trigger};
 
 /// A job driven by hand, and what happened to it, one line an event.
 struct Story {
@@ -57,6 +57,7 @@ impl Story {
             End::Succeeded { .. } => "succeeds",
             End::Failed { crash: true, .. } => "crashes",
             End::Failed { .. } => "fails",
+            End::Refused { .. } => "refuses",
             End::Cancelled => "stops",
         };
         self.tell(&format!("{task} {how}"), &Command::Finish { task: key, epoch, end });
@@ -76,6 +77,7 @@ fn line(event: &Event) -> String {
         Event::TaskSkipped { because: Some(need), .. } => format!(" because of {need}"),
         Event::JobFailed { cause } => format!(" by {}: {}", cause.task, cause.failure),
         Event::AttemptLost { reason, .. } => format!(" {reason:?}"),
+        Event::TaskReseeded { because, .. } => format!(" because {because}"),
         _ => String::new(),
     };
     format!("{}{task}{more}", event.kind())
@@ -158,6 +160,25 @@ fn a_message_waits_for_its_files_but_not_for_their_success() {
     story.run("deliver", ok());
     story.run("poster", fails(false));
     story.run("notify[delivered]", ok());
+    insta::assert_snapshot!(story.text);
+}
+
+#[test]
+fn what_is_refused_is_made_again_with_the_next_seed_and_nothing_else_is() {
+    let reseed = Reseed { task: TaskKey::new("shots[1]"), retries: 1 };
+    let mut story = Story::of(vec![
+        planned("shots[0]", &[]),
+        planned("shots[1]", &[]),
+        PlannedTask { reseed: Some(reseed), ..planned("shot_checks[1]", &["shots[1]"]) },
+        planned("compose", &["shots[0]", "shots[1]", "shot_checks[1]"]),
+    ]);
+    let black = || End::Refused { failure: Failure::new("check-failed", "It is black.") };
+    story.run("shots[0]", ok());
+    story.run("shots[1]", ok());
+    story.run("shot_checks[1]", black());
+    story.run("shots[1]", ok());
+    story.run("shot_checks[1]", black());
+    story.tell("retry", &Command::Retry);
     insta::assert_snapshot!(story.text);
 }
 
@@ -264,6 +285,7 @@ fn every_kind_of_event_has_its_name_in_json() {
         Event::TaskSkipped { task: task(), because: None },
         Event::TaskCancelled { task: task() },
         Event::TaskReset { task: task() },
+        Event::TaskReseeded { task: task(), because: failure() },
     ];
     assert_eq!(all.each_ref().map(Event::kind), Event::KINDS);
     for event in all {

@@ -17,5 +17,5 @@ pub use sqlite::{LedgerLock, SqliteLedger};
 pub use types::{
     Agent, ArtifactRecord, AttemptEnd, AttemptOutcome, AttemptView, CacheEntry, Claim, ClaimRequest, Counts,
     EventRecord, Finished, Heartbeat, IntakeRecord, IntakeState, JobFilter, JobView, Lease, LeaseView, LogLine,
-    LogRecord, NewJob, Outputs, Progress, ResolvedInput, Submitted, TaskCounts, TaskView,
+    LogRecord, NewJob, Outputs, Progress, REFUSED, ResolvedInput, Submitted, TaskCounts, TaskView,
 };

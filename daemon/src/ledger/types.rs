@@ -72,8 +72,8 @@ pub struct Claim {
     pub attempt: u32,
     pub lease_until: Timestamp,
     pub task: PlannedTask,
-    /// Files by input port, in the order of the plan. Outputs of tasks that did not succeed are left out, which
-    /// only notifications can meet.
+    /// Files by input port, in the order of the plan. Only notifications can meet tasks that did not succeed: what one
+    /// that refused has to show is there, all else is left out.
     pub inputs: BTreeMap<String, Vec<ResolvedInput>>,
     /// The outcome in it is what this task has to tell (`running` for ordinary tasks), the failure the job's cause.
     pub context: JobContext,
@@ -123,6 +123,9 @@ pub enum Heartbeat {
     Lost,
 }
 
+/// The `code` of an attempt whose stage refused what it was given.
+pub const REFUSED: &str = "refused";
+
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "end", rename_all = "kebab-case")]
@@ -138,8 +141,11 @@ pub enum AttemptEnd {
         failure: Failure,
         /// It took the host process with it (killed, exited, protocol violation); worth another try, counted apart.
         crash: bool,
-        /// The supervisor's word for the end: `failed`, `timed-out`, `stalled`, `killed`, `exited`, …
+        /// The supervisor's word for the end: `failed`, `refused`, `timed-out`, `stalled`, `killed`, `exited`, …
         code: String,
+        /// What shows people why, from a stage that refused what it was given. Kept when the task fails for good.
+        #[serde(default, skip_serializing_if = "Outputs::is_empty")]
+        outputs: Outputs,
     },
     /// Stopped. When nobody asked for it, the task goes back into the queue.
     Cancelled,
@@ -238,13 +244,15 @@ pub struct TaskView {
     pub epoch: Epoch,
     pub failures: u32,
     pub crashes: u32,
+    /// Why earlier results were thrown away and made again with another seed.
+    pub reseeded: Vec<String>,
     /// While it runs.
     pub lease: Option<LeaseView>,
     /// Of the newest attempt.
     pub started_at: Option<Timestamp>,
     /// Of the newest attempt.
     pub ended_at: Option<Timestamp>,
-    /// Once it has succeeded.
+    /// Once it has succeeded; or what a stage that refused shows of it.
     pub outputs: Outputs,
     /// Figures its stage reported.
     pub facts: Map<String, Value>,

@@ -4,6 +4,7 @@ use spotloom_plugin_api::Resource;
 
 use super::catalog::{Catalog, NotFound};
 use super::model::{ForEach, Pipeline, Stage};
+use super::plan::SEED_OFFSET;
 use super::plugins::{Plugin, Plugins, fits};
 use super::references::stage_of;
 use super::template::{Inspection, Language, dotted, is_template, single, unknown_step};
@@ -38,7 +39,7 @@ pub(super) fn with_plugins(
             }
         }
     }
-    if let Some(deliver) = &pipeline.deliver {
+    for deliver in pipeline.deliver.iter().chain(&pipeline.on_failure) {
         check.outputs(&deliver.files);
         deliver.poster.iter().for_each(|poster| check.outputs(poster));
     }
@@ -73,8 +74,22 @@ impl Check<'_> {
         } {
             self.outputs(items);
         }
+        if let Some(reseed) = &stage.reseed {
+            self.reseedable(&reseed.stage, &reseed.node);
+        }
         self.required(stage, plugin, entries);
         self.params(stage, plugin, &params.into(), &templated);
+    }
+
+    /// A stage that is run again with another seed must have one.
+    fn reseedable(&mut self, name: &str, node: &Node) {
+        let Some(uses) = self.pipeline.stage(name).map(|s| &s.uses) else { return };
+        if self.plugins.get(uses).is_some_and(|p| !p.schema.properties().any(|p| p == SEED_OFFSET)) {
+            let message =
+                format!("the stage `{name}` can't be made with another seed: `{uses}` takes no `{SEED_OFFSET}`");
+            self.mistakes
+                .push(node.mistake("not-seeded", message).expected("a stage that generates, like `diffusion`"));
+        }
     }
 
     /// Required ports that nothing is given to.

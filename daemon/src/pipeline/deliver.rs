@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use spotloom_plugin_api::Resource;
 
 use super::catalog::Catalog;
-use super::expand::{Expansion, default_pool, default_retry, default_timeouts, tasks_behind};
+use super::expand::{Expansion, default_pool, default_retry, default_timeouts};
 use super::model::{Deliver, Pipeline};
 use super::plan::{InputRef, PlannedTask, Trigger};
 use super::template::slug;
@@ -107,20 +107,22 @@ impl<'a> Way<'a> {
 /// Adds the tasks of delivery and notification.
 pub(super) fn expand(expansion: &mut Expansion<'_>, pipeline: &Pipeline) {
     let brief = expansion.brief;
-    let over = pipeline.deliver.as_ref().map(|deliver| handed_over(expansion, deliver));
-    if let Some(Some((files, poster))) = &over {
+    let over = pipeline.deliver.as_ref().and_then(|deliver| handed_over(expansion, deliver));
+    if over.as_ref().is_some_and(|(files, _)| files.is_empty()) {
+        let mistake =
+            pipeline.deliver.iter().map(|d| d.files.mistake("missing-input", "there is nothing to hand over"));
+        expansion.mistakes.extend(mistake.map(|m| m.hint("is every stage left out by its `when`?")));
+        return;
+    }
+    let shown = pipeline.on_failure.as_ref().and_then(|shown| handed_over(expansion, shown));
+    if let Some(over) = &over {
         let mut ways: Vec<Way<'_>> = vec![Way::Folder(DELIVERIES)];
         ways.extend(brief.deliver.iter().map(Way::of).filter(|w| !matches!(w, Way::Folder(DELIVERIES))));
         for way in ways {
             let key = TaskKey::new(format!("deliver[{}:{}]", way.plugin(), way.name()));
-            let mut inputs = BTreeMap::from([("files".to_owned(), files.clone())]);
-            if !poster.is_empty() {
-                inputs.insert("poster".into(), poster.clone());
-            }
-            task(expansion, key, "deliver", way, Trigger::Needs, inputs, None);
+            task(expansion, key, "deliver", way, Trigger::Needs, given(over), None);
         }
     }
-    let (files, poster) = over.flatten().unwrap_or_default();
     for notice in &pipeline.notify {
         for person in brief.stakeholders.iter().filter(|p| p.on.contains(notice)) {
             let way = match (&person.email, &person.webhook) {
@@ -134,11 +136,8 @@ pub(super) fn expand(expansion: &mut Expansion<'_>, pipeline: &Pipeline) {
             }
             let (trigger, inputs) = match notice {
                 Notice::Accepted | Notice::Approval => (Trigger::OnAccepted, BTreeMap::new()),
-                Notice::Failed => (Trigger::OnFailed, BTreeMap::new()),
-                Notice::Delivered => {
-                    let given = [("files", &files), ("poster", &poster)].into_iter().filter(|(_, f)| !f.is_empty());
-                    (Trigger::OnDelivered, given.map(|(n, f)| (n.to_owned(), f.clone())).collect())
-                }
+                Notice::Failed => (Trigger::OnFailed, shown.as_ref().map(given).unwrap_or_default()),
+                Notice::Delivered => (Trigger::OnDelivered, over.as_ref().map(given).unwrap_or_default()),
             };
             task(expansion, key, "notify", way, trigger, inputs, Some(*notice));
         }
@@ -202,7 +201,7 @@ fn task(
         uses: plugin.reference(),
         secrets: plugin.secrets(&params),
         params: params.as_object().cloned().unwrap_or_default(),
-        needs: tasks_behind(&inputs).into_iter().collect(),
+        needs: expansion.needs(&inputs).into_iter().collect(),
         inputs,
         trigger,
         retry: default_retry(resources),
@@ -212,6 +211,7 @@ fn task(
         pool: default_pool(resources).into(),
         // Telling people is not part of the work: a full mailbox does not make a finished spot a failed one.
         continue_on_error: stage == "notify",
+        reseed: None,
     });
 }
 
@@ -257,6 +257,12 @@ fn params(expansion: &Expansion<'_>, way: Way<'_>, notice: Option<Notice>) -> Ma
     params
 }
 
+/// Files and poster by port, without those there are none of.
+fn given((files, poster): &(Vec<InputRef>, Vec<InputRef>)) -> BTreeMap<String, Vec<InputRef>> {
+    let ports = [("files", files), ("poster", poster)].into_iter().filter(|(_, f)| !f.is_empty());
+    ports.map(|(name, files)| (name.to_owned(), files.clone())).collect()
+}
+
 /// What is handed over, evaluated.
 fn handed_over(expansion: &mut Expansion<'_>, deliver: &Deliver) -> Option<(Vec<InputRef>, Vec<InputRef>)> {
     let mut files = |node: &Node| {
@@ -271,11 +277,6 @@ fn handed_over(expansion: &mut Expansion<'_>, deliver: &Deliver) -> Option<(Vec<
     };
     let poster = deliver.poster.as_ref().map_or(Some(Vec::new()), &mut files);
     let files = files(&deliver.files);
-    if let Some([]) = files.as_deref() {
-        let mistake = deliver.files.mistake("missing-input", "there is nothing to hand over");
-        expansion.mistakes.push(mistake.hint("is every stage left out by its `when`?"));
-        return None;
-    }
     let mut poster = poster?;
     poster.truncate(1);
     Some((files?, poster))

@@ -15,9 +15,9 @@ use super::check::{self, find, not_found};
 use super::deliver;
 use super::facts::Facts;
 use super::items::{self, Item};
-use super::model::{Pipeline, Stage};
+use super::model::{Pipeline, ReseedStage, Stage};
 use super::origin::At;
-use super::plan::{InputRef, Plan, PlannedTask, Retry, Trigger};
+use super::plan::{InputRef, Plan, PlannedTask, Reseed, Retry, Trigger};
 use super::plugins::{Plugin, Plugins, fits};
 use super::template::Language;
 use super::value::{Evaluated, Reference};
@@ -56,6 +56,7 @@ pub fn expand(pipeline: &Pipeline, brief: &Brief, catalog: &dyn Catalog) -> Resu
         facts: &facts,
         tasks: Vec::new(),
         by_stage: BTreeMap::new(),
+        judges: BTreeMap::new(),
         outputs: Vec::new(),
         mistakes,
     };
@@ -108,6 +109,8 @@ pub(super) struct Expansion<'a> {
     facts: &'a Facts,
     pub tasks: Vec<PlannedTask>,
     by_stage: BTreeMap<String, Vec<TaskKey>>,
+    /// By task that may be made again with another seed: the one that decides it.
+    judges: BTreeMap<TaskKey, TaskKey>,
     /// By stage: what `stages.S` is in expressions.
     outputs: Vec<(String, Value)>,
     pub mistakes: Vec<Diagnostic>,
@@ -186,7 +189,8 @@ impl Expansion<'_> {
                 Some(_) => Value::from(list),
                 None => list.into_iter().next().unwrap_or(Value::from(())),
             };
-            (port.name.clone(), value)
+            // A hyphen would be a minus there.
+            (port.name.replace('-', "_"), value)
         });
         self.outputs.push((stage.name.clone(), Value::from_pairs(ports)));
         self.by_stage.insert(stage.name.clone(), keys);
@@ -238,10 +242,11 @@ impl Expansion<'_> {
             };
             self.mistakes.push(Diagnostic { place: Some(place), ..error.into_diagnostic(&name) });
         }
-        let mut needs: BTreeSet<TaskKey> = tasks_behind(&inputs);
+        let mut needs: BTreeSet<TaskKey> = self.needs(&inputs);
         for name in &stage.needs {
             needs.extend(self.by_stage.get(name).into_iter().flatten().cloned());
         }
+        let reseed = stage.reseed.as_ref().and_then(|r| self.reseed(r, &key, &inputs, context));
         let resources = &plugin.info.description.resources;
         self.tasks.push(PlannedTask {
             key,
@@ -258,7 +263,51 @@ impl Expansion<'_> {
             cache: stage.cache.unwrap_or(plugin.info.description.cacheable),
             pool: stage.pool.clone().unwrap_or_else(|| default_pool(resources).into()),
             continue_on_error: stage.continue_on_error,
+            reseed,
         });
+    }
+
+    /// The tasks behind these files, and those that decide whether they stay.
+    pub(super) fn needs(&self, inputs: &BTreeMap<String, Vec<InputRef>>) -> BTreeSet<TaskKey> {
+        let mut needs = tasks_behind(inputs);
+        let judges: Vec<TaskKey> = needs.iter().filter_map(|key| self.judges.get(key)).cloned().collect();
+        needs.extend(judges);
+        needs
+    }
+
+    /// Which one task this one can have made again; `None` as well when the pipeline says that nothing is tried again.
+    fn reseed(
+        &mut self,
+        reseed: &ReseedStage,
+        judge: &TaskKey,
+        inputs: &BTreeMap<String, Vec<InputRef>>,
+        context: &Value,
+    ) -> Option<Reseed> {
+        let retries = match self.keep(self.language.evaluate(&reseed.retries, context))? {
+            Evaluated::Json(Json::Number(n)) => n.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= 10),
+            _ => None,
+        };
+        let Some(retries) = retries else {
+            let mistake = reseed.retries.mistake("out-of-range", "`retries` is no such number");
+            self.mistakes
+                .push(mistake.expected("a whole number from 0 to 10: how many seeds are tried after the first"));
+            return None;
+        };
+        let made = self.by_stage.get(&reseed.stage).cloned().unwrap_or_default();
+        let judged: Vec<TaskKey> = tasks_behind(inputs).into_iter().filter(|key| made.contains(key)).collect();
+        let [task] = judged.as_slice() else {
+            let message = format!("{judge} judges files of {} tasks of `{}`", judged.len(), reseed.stage);
+            let mistake = reseed.node.mistake("not-one-task", message).expected("files of exactly one");
+            self.mistakes
+                .push(mistake.hint("repeat the stage with the same `for-each`, and choose the file with `pick`"));
+            return None;
+        };
+        if let Some(other) = self.judges.insert(task.clone(), judge.clone()) {
+            let message = format!("{task} is judged by {other} already");
+            self.mistakes
+                .push(reseed.node.mistake("not-one-task", message).expected("one stage that has it made again"));
+        }
+        (retries > 0).then(|| Reseed { task: task.clone(), retries })
     }
 
     /// The files for a port.

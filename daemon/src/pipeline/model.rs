@@ -20,6 +20,8 @@ pub struct Pipeline {
     /// In an order in which every stage comes after those it needs.
     pub stages: Vec<Stage>,
     pub deliver: Option<Deliver>,
+    /// What the notice of a failure carries.
+    pub on_failure: Option<Deliver>,
     /// What stakeholders can be told.
     pub notify: Vec<Notice>,
     pub(super) source: Node,
@@ -106,6 +108,17 @@ pub struct Stage {
     pub(super) cache: Option<bool>,
     pub(super) pool: Option<String>,
     pub(super) continue_on_error: bool,
+    pub(super) reseed: Option<ReseedStage>,
+}
+
+/// `retry-with-new-seed`: the stage whose files this one judges.
+#[derive(Clone, Debug)]
+pub(super) struct ReseedStage {
+    pub(super) stage: String,
+    /// Where its name stands.
+    pub(super) node: Node,
+    /// How many seeds are tried after the first; may hold an expression.
+    pub(super) retries: Node,
 }
 
 /// What a stage is repeated over.

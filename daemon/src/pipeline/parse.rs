@@ -1,7 +1,7 @@
 //! A pipeline file to a [`Pipeline`], with every mistake that the file alone shows.
 
 use super::duration;
-use super::model::{Deliver, ForEach, Input, InputKind, Pipeline, Requirement, Stage};
+use super::model::{Deliver, ForEach, Input, InputKind, Pipeline, Requirement, ReseedStage, Stage};
 use super::plan::Retry;
 use super::references::{Expressions, ordered};
 use super::template::{Language, is_template};
@@ -37,7 +37,8 @@ fn read(mut f: Fields<'_>, m: &mut Mistakes) -> Option<Pipeline> {
     );
     let stages = f.require("stages", "a mapping of stages, like `shots: {uses: diffusion, with: {…}}`");
     let stages = stages.and_then(|n| named(n, "a stage", m, stage));
-    let deliver = f.get("deliver").map(|n| deliver(n, m));
+    let over = f.get("deliver").map(|n| deliver(n, "`deliver`", m));
+    let on_failure = f.get("on-failure").map(|n| deliver(n, "`on-failure`", m));
     let notify = f.get("notify").map_or_else(|| Some(Vec::new()), |n| notify(n, m));
     let source = f.node().clone();
     f.finish(m);
@@ -48,7 +49,8 @@ fn read(mut f: Fields<'_>, m: &mut Mistakes) -> Option<Pipeline> {
         inputs: inputs.unwrap_or_default(),
         requires: requires.unwrap_or_default(),
         stages: stages.unwrap_or_default(),
-        deliver: deliver.flatten(),
+        deliver: over.flatten(),
+        on_failure: on_failure.flatten(),
         notify: notify.unwrap_or_default(),
         source,
     })
@@ -169,6 +171,7 @@ fn stage(name: &str, key: &Node, node: &Node, m: &mut Mistakes) -> Option<Stage>
     let stall = f.get("stall-timeout").map(|n| duration(n, m));
     let cache = f.get("cache").map(|n| m.boolean(n));
     let pool = f.get("pool").map(|n| m.text(n, "the name of a pool: `cpu`, `gpu`, `net` or one of the studio's"));
+    let reseed = f.get("retry-with-new-seed").map(|n| reseed(n, m));
     let continue_on_error = f.get("continue-on-error").map_or(Some(false), |n| m.boolean(n));
     f.finish(m);
     let needs: Vec<(String, Node)> = needs?;
@@ -190,6 +193,7 @@ fn stage(name: &str, key: &Node, node: &Node, m: &mut Mistakes) -> Option<Stage>
         cache: cache.flatten(),
         pool: pool.flatten(),
         continue_on_error: continue_on_error.unwrap_or_default(),
+        reseed: reseed.flatten(),
     })
 }
 
@@ -230,6 +234,19 @@ fn retry(node: &Node, m: &mut Mistakes) -> Option<Retry> {
     Some(Retry { max_attempts: u32::try_from(attempts?).ok()?, backoff_s: backoff? })
 }
 
+fn reseed(node: &Node, m: &mut Mistakes) -> Option<ReseedStage> {
+    const RETRIES: &str = "a whole number from 1 to 10: how many seeds are tried after the first";
+    let mut f = Fields::of(node, "`retry-with-new-seed`", m)?;
+    let stage = f.require("stage", "the stage whose files are judged, like `shots`").cloned();
+    let retries = f.require("retries", RETRIES).cloned();
+    f.finish(m);
+    let (stage, retries) = (stage?, retries?);
+    if !retries.as_text().is_some_and(is_template) {
+        m.integer(&retries, RETRIES, 1..=10)?;
+    }
+    Some(ReseedStage { stage: m.text(&stage, "a stage's name")?, node: stage, retries })
+}
+
 fn duration(node: &Node, m: &mut Mistakes) -> Option<f64> {
     const EXPECTED: &str = "a duration like `90s`, `10m` or `1h30m`, at most `7d`";
     let text = m.text(node, EXPECTED)?;
@@ -248,8 +265,8 @@ fn duration(node: &Node, m: &mut Mistakes) -> Option<f64> {
     }
 }
 
-fn deliver(node: &Node, m: &mut Mistakes) -> Option<Deliver> {
-    let mut f = Fields::of(node, "`deliver`", m)?;
+fn deliver(node: &Node, what: &str, m: &mut Mistakes) -> Option<Deliver> {
+    let mut f = Fields::of(node, what, m)?;
     let files = f.require("files", "the files to hand over, like `{{ stages.masters.masters }}`").cloned();
     let poster = f.get("poster").cloned();
     f.finish(m);

@@ -50,6 +50,20 @@ pub struct PlannedTask {
     pub continue_on_error: bool,
     /// Names of secrets its parameters refer to.
     pub secrets: Vec<String>,
+    /// What is made again with another seed when this task refuses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reseed: Option<Reseed>,
+}
+
+/// The parameter that a task made again with another seed gets: what is added to its seed.
+pub const SEED_OFFSET: &str = "seed-offset";
+
+/// Which task is run again with another seed, and how often at most.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reseed {
+    /// Everything else that needs its files also needs the task that judges it, so nothing has begun with them.
+    pub task: TaskKey,
+    pub retries: u32,
 }
 
 /// A plugin as it was when the plan was made.

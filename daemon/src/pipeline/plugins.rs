@@ -21,8 +21,9 @@ impl Plugin {
         self.info.description.inputs.iter().find(|p| p.name == name)
     }
 
+    /// By its name as expressions write it: `contact_sheet` is the port `contact-sheet`.
     pub(super) fn output(&self, name: &str) -> Option<&OutputPort> {
-        self.info.description.outputs.iter().find(|p| p.name == name)
+        self.info.description.outputs.iter().find(|p| p.name == name || p.name.replace('-', "_") == name)
     }
 
     pub(super) fn reference(&self) -> PluginRef {

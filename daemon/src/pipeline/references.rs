@@ -58,9 +58,10 @@ impl Expressions<'_> {
             let roots: &[&str] = if stage.for_each.is_some() { &ROOTS } else { &outside };
             self.paths(stage.with.iter(), None, roots);
             self.paths(std::iter::empty(), stage.when.as_ref(), roots);
+            self.paths(stage.reseed.iter().map(|r| &r.retries), None, roots);
             self.needs(stage);
         }
-        if let Some(deliver) = &pipeline.deliver {
+        for deliver in pipeline.deliver.iter().chain(&pipeline.on_failure) {
             let roots = ["brief", "inputs", "brand", "presets", "aspects", "stages"];
             self.paths(std::iter::once(&deliver.files).chain(&deliver.poster), None, &roots);
         }
@@ -68,6 +69,10 @@ impl Expressions<'_> {
 
     fn needs(&mut self, stage: &Stage) {
         let names: Vec<&str> = self.pipeline.stages.iter().map(|s| s.name.as_str()).collect();
+        if let Some(reseed) = stage.reseed.as_ref().filter(|r| !names.contains(&r.stage.as_str())) {
+            let mistake = reseed.node.mistake("unknown-stage", format!("there is no stage `{}`", reseed.stage));
+            self.mistakes.push(mistake.suggest(&reseed.stage, names.iter().copied()));
+        }
         let stages = self.pipeline.source.get("stages").and_then(|s| s.get(&stage.name));
         for item in stages.and_then(|s| s.get("needs")).and_then(Node::as_sequence).unwrap_or_default() {
             if let Some(name) = item.as_text().filter(|n| !names.contains(n)) {
@@ -145,6 +150,13 @@ pub(super) fn ordered(mut pipeline: Pipeline, m: &mut Mistakes) -> Option<Pipeli
             None => {}
         }
         stage.depends.extend(found.paths.iter().filter_map(|(path, _)| stage_of(path)).map(str::to_owned));
+    }
+    // Whatever uses files that a stage judges comes after that judgement: they may still be made again.
+    let judges: Vec<(String, String)> =
+        pipeline.stages.iter().filter_map(|s| Some((s.reseed.as_ref()?.stage.clone(), s.name.clone()))).collect();
+    for (judged, judge) in &judges {
+        let users = pipeline.stages.iter_mut().filter(|s| s.name != *judge && s.depends.contains(judged));
+        users.for_each(|s| s.depends.extend([judge.clone()]));
     }
     let depends: BTreeMap<String, BTreeSet<String>> =
         pipeline.stages.iter().map(|s| (s.name.clone(), s.depends.clone())).collect();

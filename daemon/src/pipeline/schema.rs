@@ -34,6 +34,9 @@ struct File {
     /// What is handed over at the end.
     #[schemars(default)]
     deliver: Option<Deliver>,
+    /// What the notice of a failure carries: what a stage that refused shows of it.
+    #[schemars(default)]
+    on_failure: Option<Deliver>,
     /// What stakeholders can be told.
     #[schemars(default)]
     notify: Vec<Event>,
@@ -119,6 +122,19 @@ struct Stage {
     /// Its failure does not fail the job.
     #[schemars(default)]
     continue_on_error: bool,
+    /// When this stage refuses what another one made, that one runs again with the next seed.
+    #[schemars(default)]
+    retry_with_new_seed: Option<RetryWithNewSeed>,
+}
+
+/// What is made again when it is refused.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RetryWithNewSeed {
+    /// The stage whose files are judged, like `shots`.
+    stage: String,
+    /// How many seeds are tried after the first: 1 to 10.
+    retries: Value,
 }
 
 /// How often to try.

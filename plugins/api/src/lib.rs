@@ -13,5 +13,5 @@ pub mod protocol;
 pub use abi::{ABI_VERSION, Bytes, ENTRY_SYMBOL, HostApi, PluginEntry};
 pub use message::{
     Artifact, Description, End, Event, Failure, InputPort, JobContext, Level, Limits, Outcome, Output, OutputPort,
-    PluginMessage, Resource, Resources, RunRequest, Secrets, TaskFailure,
+    PluginMessage, Reseeded, Resource, Resources, RunRequest, Secrets, TaskFailure,
 };

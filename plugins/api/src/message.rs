@@ -195,6 +195,18 @@ pub struct JobContext {
     /// Why the job failed: the cause of the first task that did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<TaskFailure>,
+    /// What was made again with another seed before this run, because a check refused it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reseeded: Vec<Reseeded>,
+}
+
+/// A task that ran again with another seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reseeded {
+    pub task: String,
+    /// Why each earlier result was thrown away, in order: as many as seeds were tried in vain.
+    pub because: Vec<String>,
 }
 
 /// What there is to tell of a job.
@@ -259,6 +271,16 @@ pub enum End {
         facts: Map<String, Value>,
     },
     Failed(Failure),
+    /// It did its work, and the answer is that the job must not go on with what it was given: a failure, and the files
+    /// that show why. They are kept, shown to people, and never the input of an ordinary task.
+    Refused {
+        failure: Failure,
+        /// Files by output port.
+        outputs: BTreeMap<String, Vec<Output>>,
+        /// Figures for the report.
+        #[serde(default)]
+        facts: Map<String, Value>,
+    },
     Cancelled,
 }
 

@@ -154,15 +154,18 @@ impl Done {
     pub fn failure(&self) -> &Failure {
         match &self.end {
             End::Failed(f) => f,
+            End::Refused { failure, .. } => failure,
             other => panic!("expected a failure, got {other:?}"),
         }
     }
 
-    /// The files of a port after success.
+    /// The files of a port after success, or of one that refused.
     #[must_use]
     pub fn outputs(&self, port: &str) -> &[Output] {
         match &self.end {
-            End::Succeeded { outputs, .. } => outputs.get(port).map_or(&[], Vec::as_slice),
+            End::Succeeded { outputs, .. } | End::Refused { outputs, .. } => {
+                outputs.get(port).map_or(&[], Vec::as_slice)
+            }
             other => panic!("expected success, got {other:?}"),
         }
     }

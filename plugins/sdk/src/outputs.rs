@@ -13,6 +13,7 @@ use crate::api::{End, Failure, Output};
 pub struct Outputs {
     files: BTreeMap<String, Vec<Output>>,
     facts: Map<String, Value>,
+    refusal: Option<Failure>,
 }
 
 impl Outputs {
@@ -53,8 +54,19 @@ impl Outputs {
         &self.facts
     }
 
+    /// Ends the run as failed, with these files as what shows why: for a stage that judges. The job does not go on with
+    /// what was refused; people see the files in the report and in the notice of the failure.
+    #[must_use]
+    pub fn refused(mut self, failure: Failure) -> Self {
+        self.refusal = Some(failure);
+        self
+    }
+
     pub(crate) fn into_end(self) -> End {
-        End::Succeeded { outputs: self.files, facts: self.facts }
+        match self.refusal {
+            Some(failure) => End::Refused { failure, outputs: self.files, facts: self.facts },
+            None => End::Succeeded { outputs: self.files, facts: self.facts },
+        }
     }
 }
 

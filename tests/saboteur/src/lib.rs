@@ -60,12 +60,16 @@ unsafe extern "C" fn describe(host: *const HostApi) -> i32 {
         "version": "0.1.0",
         "summary": "Misbehaves on demand",
         "cacheable": false,
+        "outputs": [{"name": "clip", "summary": "what `shot` makes", "media": "video/x-matroska"}],
         "params": {
             "type": "object",
             "properties": {
                 "mode": {"type": "string", "enum": modes::NAMES},
                 "file": {"type": "string", "description": "where some modes write what the test wants to know"},
                 "times": {"type": "integer", "description": "how often `fail-times` fails before it succeeds"},
+                "seed": {"type": "integer", "description": "of `shot`"},
+                "seed-offset": {"type": "integer", "description": "added to the seed of `shot`"},
+                "black": {"type": "array", "items": {"type": "integer"}, "description": "seeds of which `shot` makes nothing but black"},
             },
             "required": ["mode"],
             "additionalProperties": false,

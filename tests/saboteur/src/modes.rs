@@ -47,6 +47,7 @@ pub(crate) const NAMES: &[&str] = &[
     "close-fds",
     "stop-itself",
     "surroundings",
+    "shot",
 ];
 
 const FOREVER: Duration = Duration::from_secs(3600);
@@ -57,6 +58,7 @@ pub(crate) fn run(request: &RunRequest, host: Host) -> i32 {
     match text("mode") {
         "ok" => host.succeed(&json!({"pid": std::process::id()})),
         "surroundings" => host.succeed(&surroundings()),
+        "shot" => shot(request, host),
         "panic" => panic_and_catch(host),
         "abort" => std::process::abort(),
         "segfault" => segfault(),
@@ -145,6 +147,33 @@ pub(crate) fn run(request: &RunRequest, host: Host) -> i32 {
         })),
     }
     STATUS_OK
+}
+
+/// A clip as a model with bad days makes it: black for some seeds. Notes the seed in `file`.
+fn shot(request: &RunRequest, host: Host) {
+    let number = |name: &str| request.params.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let seed = number("seed") + number("seed-offset");
+    let black = request.params.get("black").and_then(Value::as_array).is_some_and(|b| b.contains(&seed.into()));
+    if let Some(file) = request.params.get("file").and_then(Value::as_str) {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(file);
+        // The test counts the lines, and misses this one if it can't be written.
+        let _ = log.and_then(|mut log| writeln!(log, "{seed}"));
+    }
+    let source =
+        if black { "color=black:s=320x180:r=30:d=2" } else { "testsrc2=s=320x180:r=30:d=2,eq=contrast=0.4,gblur=2" };
+    let path = request.scratch.join("clip.mkv");
+    let made = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", source, "-c:v", "ffv1", "-pix_fmt", "yuv420p10le"])
+        .arg(&path)
+        .stdin(std::process::Stdio::null())
+        .status();
+    match made {
+        Ok(status) if status.success() => host.end(&json!({
+            "end": "succeeded", "facts": {"seed": seed},
+            "outputs": {"clip": [{"path": path, "media": "video/x-matroska", "name": format!("shot-{seed}.mkv")}]},
+        })),
+        other => host.end(&json!({"end": "failed", "code": "no-ffmpeg", "message": format!("ffmpeg: {other:?}")})),
+    }
 }
 
 fn fail(host: Host, retryable: bool) {

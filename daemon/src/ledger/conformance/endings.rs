@@ -3,17 +3,19 @@
 use spotloom_plugin_api::{Failure, Outcome, TaskFailure};
 
 use super::super::error::LedgerError;
-use super::super::types::{AttemptEnd, Finished};
+use super::super::types::{AttemptEnd, Finished, REFUSED};
 use super::sample::{Bench, Case, GOES_ON, crashed, done, failed, planned, succeeded, told};
 use crate::ids::TaskKey;
 use crate::job::{Phase, StepError, TaskState};
-use crate::pipeline::plan::{PlannedTask, Retry, Trigger};
+use crate::pipeline::plan::{PlannedTask, Reseed, Retry, SEED_OFFSET, Trigger};
 
 pub(super) const CASES: &[Case] = &[
     ("a job is delivered, then told", a_job_is_delivered_then_told),
     ("a failure is the job's cause, and told", a_failure_is_the_jobs_cause),
     ("tries run out", tries_run_out),
     ("a task that crashes its host is quarantined", crashes_lead_to_quarantine),
+    ("what a check shows of what it refused is kept and told", what_a_check_shows_is_kept),
+    ("what is refused is made again with the next seed", what_is_refused_is_made_again),
     ("an optional failure skips its dependants only", an_optional_failure_skips_its_dependants),
     ("a skipped delivery is no delivery", a_skipped_delivery_is_no_delivery),
     ("a failed notification changes no outcome", a_failed_notification_changes_no_outcome),
@@ -95,6 +97,49 @@ fn crashes_lead_to_quarantine(bench: &Bench) {
         bench.equal(bench.finish(&claim, &crashed()), expected, "a crash");
     }
     bench.equal(bench.states(job), vec!["quarantined"], "after three crashes");
+}
+
+fn refused(port: &str) -> AttemptEnd {
+    let AttemptEnd::Succeeded { outputs, .. } = succeeded(port) else { return AttemptEnd::Cancelled };
+    let failure = Failure::new("check-failed", "It is black.");
+    AttemptEnd::Failed { failure, crash: false, code: REFUSED.into(), outputs }
+}
+
+fn what_a_check_shows_is_kept(bench: &Bench) {
+    let notice = PlannedTask { inputs: planned("", &["check"]).inputs, ..told("notify[failed,a]", Trigger::OnFailed) };
+    let job = bench.submit_tasks(vec![planned("check", &[]), planned("deliver", &["check"]), notice]);
+    bench.finish(&bench.claim_task("check"), &refused("check"));
+    bench.equal(bench.states(job), vec!["failed", "skipped", "ready"], "after the refusal");
+    let tasks = bench.must(bench.ledger.tasks(job));
+    bench.equal(tasks[0].outputs["out"].len(), 1, "files of the failed task");
+    let message = bench.claim_task("notify[failed,a]");
+    bench.equal(message.inputs["in"].len(), 1, "files of the notice");
+    bench.finish(&message, &succeeded("notify"));
+    bench.must(bench.ledger.retry(job, bench.now()));
+    bench.equal(bench.must(bench.ledger.tasks(job))[0].outputs.len(), 0, "files once it is tried again");
+}
+
+fn what_is_refused_is_made_again(bench: &Bench) {
+    let reseed = Some(Reseed { task: TaskKey::new("shots"), retries: 1 });
+    let job = bench.submit_tasks(vec![
+        planned("shots", &[]),
+        PlannedTask { reseed, ..planned("shot_checks", &["shots"]) },
+        planned("deliver", &["shots", "shot_checks"]),
+        told("notify[failed,a]", Trigger::OnFailed),
+    ]);
+    let first = bench.claim_task("shots");
+    bench.equal(first.task.params.get(SEED_OFFSET), None, "the first seed");
+    bench.finish(&first, &succeeded("shots"));
+    bench.finish(&bench.claim_task("shot_checks"), &refused("shot_checks"));
+    bench.equal(bench.states(job), vec!["ready", "waiting", "waiting", "waiting"], "after the refusal");
+    let second = bench.claim_task("shots");
+    bench.equal(second.task.params.get(SEED_OFFSET), Some(&1.into()), "the second seed");
+    bench.equal((second.attempt, second.lease.epoch.0), (1, 2), "a new round of tries");
+    bench.equal(second.context.reseeded[0].because.clone(), vec!["It is black.".to_owned()], "what people are told");
+    bench.finish(&second, &succeeded("shots"));
+    bench.finish(&bench.claim_task("shot_checks"), &refused("shot_checks"));
+    bench.equal(bench.states(job)[..3].to_vec(), vec!["succeeded", "failed", "skipped"], "no seed is left");
+    bench.equal(bench.must(bench.ledger.tasks(job))[0].reseeded.len(), 1, "seeds tried in vain");
 }
 
 fn an_optional_failure_skips_its_dependants(bench: &Bench) {

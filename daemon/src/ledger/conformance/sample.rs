@@ -9,7 +9,7 @@ use spotloom_plugin_api::{Failure, Outcome};
 use super::super::api::Ledger;
 use super::super::error::Result;
 use super::super::types::{
-    Agent, ArtifactRecord, AttemptEnd, Claim, ClaimRequest, Finished, JobView, NewJob, Submitted,
+    Agent, ArtifactRecord, AttemptEnd, Claim, ClaimRequest, Finished, JobView, NewJob, Outputs, Submitted,
 };
 use crate::ids::{JobId, Sha256, TaskKey, Timestamp};
 use crate::job::TaskState;
@@ -39,6 +39,7 @@ pub fn planned(key: &str, needs: &[&str]) -> PlannedTask {
         pool: "cpu".into(),
         continue_on_error: false,
         secrets: Vec::new(),
+        reseed: None,
     }
 }
 
@@ -201,10 +202,10 @@ pub(super) fn file(name: &str) -> ArtifactRecord {
 }
 
 pub(super) fn failed(failure: Failure) -> AttemptEnd {
-    AttemptEnd::Failed { failure, crash: false, code: "failed".into() }
+    AttemptEnd::Failed { failure, crash: false, code: "failed".into(), outputs: Outputs::new() }
 }
 
 pub(super) fn crashed() -> AttemptEnd {
     let failure = Failure::new("host-killed", "the plugin's process was killed by signal 11");
-    AttemptEnd::Failed { failure, crash: true, code: "killed".into() }
+    AttemptEnd::Failed { failure, crash: true, code: "killed".into(), outputs: Outputs::new() }
 }

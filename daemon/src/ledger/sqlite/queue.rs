@@ -4,20 +4,20 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, params};
-use spotloom_plugin_api::{JobContext, Outcome};
+use spotloom_plugin_api::{JobContext, Outcome, Reseeded};
 
 use super::super::error::{LedgerError, Result};
 use super::super::types::{
     Agent, AttemptEnd, AttemptOutcome, CacheEntry, Claim, ClaimRequest, Finished, Heartbeat, Lease, Outputs, Progress,
-    ResolvedInput,
+    REFUSED, ResolvedInput,
 };
 use super::keep::put_cache;
 use super::record::Job;
 use super::store::Write;
 use super::text::{from_json, maybe_json, to_json};
 use crate::ids::{Epoch, JobId, TaskKey, Timestamp};
-use crate::job::{Command, End, Event, LossReason, StepError};
-use crate::pipeline::plan::{InputRef, PlannedTask, Trigger};
+use crate::job::{Command, End, Event, LossReason, StepError, Task};
+use crate::pipeline::plan::{InputRef, PlannedTask, SEED_OFFSET, Trigger};
 
 /// Answered by the index alone, however long the queue is.
 pub(super) const FIRST_OF_POOL: &str = "SELECT priority, share, job, ordinal, key FROM tasks
@@ -49,9 +49,18 @@ pub(super) fn claim(write: &mut Write, request: &ClaimRequest, now: Timestamp) -
         lease_until,
         inputs: resolve_inputs(write, job.id, planned)?,
         context: context(write, &job, planned, attempt)?,
-        task: planned.clone(),
+        task: seeded(planned, &job),
         lease,
     }))
+}
+
+/// The task as it is to run: one that is made again gets to know how far its seed moves on.
+fn seeded(planned: &PlannedTask, job: &Job) -> PlannedTask {
+    let mut task = planned.clone();
+    if let Some(offset) = job.state.tasks.get(&planned.key).map(|t| t.reseeded.len()).filter(|n| *n > 0) {
+        task.params.insert(SEED_OFFSET.into(), offset.into());
+    }
+    task
 }
 
 /// A place in the queue: priority, running tasks of the job, job, place in the plan.
@@ -157,7 +166,12 @@ fn context(write: &Write, job: &Job, planned: &PlannedTask, attempt: u32) -> Res
             Trigger::OnFailed => Outcome::Failed,
         },
         failure: job.state.cause.clone(),
+        reseeded: job.state.tasks.iter().filter(|(_, t)| !t.reseeded.is_empty()).map(reseeded).collect(),
     })
+}
+
+fn reseeded((key, task): (&TaskKey, &Task)) -> Reseeded {
+    Reseeded { task: key.to_string(), because: task.reseeded.clone() }
 }
 
 pub(super) fn heartbeat(
@@ -199,7 +213,7 @@ pub(super) fn finish(write: &mut Write, lease: &Lease, end: &AttemptEnd, now: Ti
     let interrupted = events.iter().any(|e| matches!(e, Event::AttemptLost { .. }));
     let outcome = match end {
         AttemptEnd::Succeeded { from_cache, .. } => AttemptOutcome::Succeeded { from_cache: *from_cache },
-        AttemptEnd::Failed { failure, crash, code } => {
+        AttemptEnd::Failed { failure, crash, code, .. } => {
             AttemptOutcome::Failed { failure: failure.clone(), crash: *crash, code: code.clone() }
         }
         AttemptEnd::Cancelled if interrupted => AttemptOutcome::Lost { reason: LossReason::Interrupted },
@@ -214,6 +228,18 @@ pub(super) fn finish(write: &mut Write, lease: &Lease, end: &AttemptEnd, now: Ti
         if let (Some(key), false) = (cache_key, from_cache) {
             put_cache(write, key, &CacheEntry { outputs: outputs.clone(), facts: facts.clone() }, now)?;
         }
+    }
+    // What a check shows of what it refused: for people, once no other try follows.
+    let for_good = job.state.tasks.get(&lease.task).is_some_and(|t| t.state.failure().is_some());
+    if let AttemptEnd::Failed { outputs, .. } = end
+        && for_good
+        && !outputs.is_empty()
+    {
+        write.tx.prepare_cached("UPDATE tasks SET outputs = ?3 WHERE job = ?1 AND key = ?2")?.execute(params![
+            lease.job.0,
+            lease.task.as_str(),
+            to_json(outputs)?
+        ])?;
     }
     let just_finished = job.state.finished && !was_finished;
     Ok(Finished::Applied { job_finished: just_finished.then(|| job.state.phase.outcome()) })
@@ -234,6 +260,7 @@ fn outcome_of(write: &Write, lease: &Lease) -> Result<Option<AttemptOutcome>> {
 fn bare(end: &AttemptEnd) -> End {
     match end {
         AttemptEnd::Succeeded { from_cache, .. } => End::Succeeded { from_cache: *from_cache },
+        AttemptEnd::Failed { failure, code, .. } if code == REFUSED => End::Refused { failure: failure.clone() },
         AttemptEnd::Failed { failure, crash, .. } => End::Failed { failure: failure.clone(), crash: *crash },
         AttemptEnd::Cancelled => End::Cancelled,
     }

@@ -124,6 +124,7 @@ pub(super) fn tasks(tx: &Transaction, job: JobId, plan: &Plan) -> Result<Vec<Tas
             epoch: task.epoch,
             failures: task.failures,
             crashes: task.crashes,
+            reseeded: task.reseeded,
             lease: until.map(|until| LeaseView { until: Timestamp(until), progress }),
             started_at: row.get::<_, Option<i64>>("started_at")?.map(Timestamp),
             ended_at: row.get::<_, Option<i64>>("ended_at")?.map(Timestamp),
