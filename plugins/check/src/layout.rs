@@ -50,6 +50,12 @@ impl Layout {
         })
     }
 
+    /// Of a shot alone.
+    pub(crate) fn one_scene(seconds: f64) -> Self {
+        let part = Part { kind: "scene".into(), from: 0.0, until: seconds, transition_seconds: 0.0 };
+        Self { seconds, parts: vec![part], texts: Vec::new() }
+    }
+
     /// The same behind a leader of so many seconds.
     pub(crate) fn behind(&self, leader: f64) -> Self {
         let mut later = self.clone();

@@ -19,10 +19,11 @@ pub struct Params {
     /// Whether there is to be sound. Without, a silent master is right.
     #[serde(default = "yes")]
     pub sound: bool,
-    /// What a failed check does: `fail` stops the job before anything is delivered, `warn` is told in the report.
+    /// What a failed check does: `fail` stops the job before anything is delivered, `warn` is told in the report, `report`
+    /// leaves it to the stage `report`, which tells of all masters at once and stops the job then.
     #[serde(default)]
     pub on_fail: OnFail,
-    /// The same for single checks; `off` leaves one out. By default all but `drift` and `flicker` are `fail`.
+    /// The same for single checks; `off` leaves one out. By default all are `fail`, but `drift` and `flicker` of masters.
     #[serde(default)]
     pub severity: BTreeMap<Name, Severity>,
     /// The longest black allowed.
@@ -54,6 +55,7 @@ pub enum OnFail {
     #[default]
     Fail,
     Warn,
+    Report,
 }
 
 /// What a failed check does, by its name.
@@ -99,10 +101,18 @@ impl Params {
         Ok(())
     }
 
-    /// The verdict as the pipeline wants it; none when the check is left out.
-    pub(crate) fn judge(&self, mut check: Check) -> Option<Check> {
+    /// The same for a shot alone. A clip shorter than what may be black or still in a film must not be so for half of it.
+    pub(crate) fn of_shot(&self, seconds: f64) -> Self {
+        let half = |allowed: f64| allowed.min(seconds / 2.0);
+        let (black, frozen) = (half(self.max_black_seconds), half(self.max_frozen_seconds));
+        Self { max_black_seconds: black, max_frozen_seconds: frozen, ..self.clone() }
+    }
+
+    /// The verdict as the pipeline wants it; none when the check is left out. A shot alone can still be made again, so what
+    /// is a matter of taste in a finished film counts there.
+    pub(crate) fn judge(&self, mut check: Check, shot: bool) -> Option<Check> {
         let usual = match check.name {
-            Name::Drift | Name::Flicker => Severity::Warn,
+            Name::Drift | Name::Flicker if !shot => Severity::Warn,
             _ if self.on_fail == OnFail::Warn => Severity::Warn,
             _ => Severity::Fail,
         };

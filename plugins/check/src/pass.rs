@@ -8,7 +8,7 @@ use spotloom_media::{Error, Frame, Pixel};
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::boxes;
-use crate::check::{Check, Verdict, round};
+use crate::check::{Check, Name, Verdict, round};
 use crate::file::{self, Facts};
 use crate::layout::Layout;
 use crate::params::Params;
@@ -27,7 +27,12 @@ pub(crate) struct Held<'a> {
     pub params: &'a Params,
     pub preset: Option<&'a Preset>,
     pub layout: Option<&'a Layout>,
+    /// It is no master but a shot fresh from its model: one scene from end to end, held against nothing but itself.
+    pub shot: bool,
 }
+
+/// What is checked of a shot alone.
+const OF_SHOTS: [Name; 5] = [Name::Decode, Name::Black, Name::Frozen, Name::Flicker, Name::Drift];
 
 impl Held<'_> {
     /// Seconds of slate and black before the ad.
@@ -79,8 +84,10 @@ pub(crate) fn check(
         None
     };
     let leader = held.leader();
-    let later = held.layout.map(|l| l.behind(leader));
-    let held = &Held { layout: later.as_ref(), ..*held };
+    let seconds = header.info.video.as_ref().and_then(|v| v.seconds).or(header.info.seconds).unwrap_or_default();
+    let later = if held.shot { Some(Layout::one_scene(seconds)) } else { held.layout.map(|l| l.behind(leader)) };
+    let params = if held.shot { held.params.of_shot(seconds) } else { held.params.clone() };
+    let held = &Held { layout: later.as_ref(), params: &params, ..*held };
     let facts = Facts { path, header: &header, boxes, preset: held.preset };
     let seen = match pass(path, &header, held, run, tell) {
         Ok(seen) => seen,
@@ -101,7 +108,9 @@ pub(crate) fn check(
         checks.extend(held.preset.and_then(|p| text::safe_zone(layout, p.safe_zone)));
         checks.extend(legibility.finish(layout, held.params));
     }
-    let mut checks: Vec<Check> = checks.into_iter().filter_map(|c| held.params.judge(c)).collect();
+    let wanted = |c: &Check| !held.shot || OF_SHOTS.contains(&c.name);
+    let mut checks: Vec<Check> =
+        checks.into_iter().filter(wanted).filter_map(|c| held.params.judge(c, held.shot)).collect();
 
     let stem = Path::new(name).file_stem().map_or_else(|| name.to_owned(), |s| s.to_string_lossy().into_owned());
     let mut made = Vec::new();
@@ -117,8 +126,8 @@ pub(crate) fn check(
 }
 
 fn unreadable(error: &Error, held: &Held<'_>) -> Checked {
-    let check = Check::fail(crate::check::Name::Decode, format!("It can't be read: {error}."));
-    let checks = held.params.judge(check.figures("not readable", "every frame")).into_iter().collect();
+    let check = Check::fail(Name::Decode, format!("It can't be read: {error}."));
+    let checks = held.params.judge(check.figures("not readable", "every frame"), held.shot).into_iter().collect();
     Checked { checks, facts: Map::new(), sound: Value::Null, pictures: Vec::new(), sheet: None }
 }
 

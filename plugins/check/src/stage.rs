@@ -6,7 +6,7 @@ use spotloom_plugin_sdk::prelude::*;
 
 use crate::check::{Check, Verdict};
 use crate::layout::Layout;
-use crate::params::Params;
+use crate::params::{OnFail, Params};
 use crate::pass::{self, Held};
 use crate::preset::Preset;
 
@@ -21,9 +21,10 @@ impl Stage for CheckStage {
     type Params = Params;
 
     fn about() -> About {
-        About::new("check", env!("CARGO_PKG_VERSION"), "Checks finished masters before anything is delivered")
+        About::new("check", env!("CARGO_PKG_VERSION"), "Checks finished masters before anything is delivered, or shots")
             .cpu(0)
-            .input(input("masters", "The files to check").required().many().media("video/*").media("image/*"))
+            .input(input("masters", "The files to check").many().media("video/*").media("image/*"))
+            .input(input("clips", "Generated shots to check instead, each as one scene").many().media("video/*"))
             .input(input("presets", "What they were made for").many().resource(Resource::Preset))
             .input(input("layout", "Where texts stand, as compose says").media("application/json"))
             .output("checks", "What was checked, measured and allowed", "application/json")
@@ -36,16 +37,21 @@ impl Stage for CheckStage {
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
         params.check()?;
-        run.require("masters")?;
+        let shot = !run.inputs("clips").is_empty();
+        if shot != run.inputs("masters").is_empty() {
+            return Err(Failure::new("missing-input", "there is nothing to check, or masters and shots at once")
+                .hint("give either `masters` or `clips` under this stage's `with:` in the pipeline"));
+        }
         let presets = run.inputs("presets").iter().map(Preset::read).collect::<Result<Vec<_>, _>>()?;
         let layout = run.input("layout").map(|a| Layout::read(&a.path)).transpose()?;
-        let masters: Vec<&Artifact> = run.inputs("masters").iter().filter(|a| a.media.starts_with("video/")).collect();
+        let files = run.inputs(if shot { "clips" } else { "masters" });
+        let masters: Vec<&Artifact> = files.iter().filter(|a| a.media.starts_with("video/")).collect();
         let total = masters.len() as u64 * 1000;
         let (mut documents, mut outputs, mut wrong) = (Vec::new(), Outputs::new(), Vec::new());
         for (i, master) in masters.iter().enumerate() {
             run.check_cancelled()?;
             let preset = preset_of(master, &presets);
-            let held = Held { params: &params, preset, layout: layout.as_ref() };
+            let held = Held { params: &params, preset, layout: layout.as_ref(), shot };
             let seconds = master.facts.get("seconds").and_then(Value::as_f64).unwrap_or(15.0).max(0.1);
             let tell = |at: f64| {
                 let done = i as u64 * 1000 + ((at / seconds).clamp(0.0, 1.0) * 1000.0) as u64;
@@ -79,9 +85,6 @@ impl Stage for CheckStage {
                 "loudness": result.sound, "checks": result.checks,
             }));
         }
-        if !wrong.is_empty() {
-            return Err(failed(&wrong));
-        }
         let count = |verdict: Verdict| -> usize {
             let named = serde_json::to_value(verdict).unwrap_or_default();
             let all = documents.iter().filter_map(|d| d["checks"].as_array()).flatten();
@@ -89,12 +92,15 @@ impl Stage for CheckStage {
         };
         let (passed, warned) = (count(Verdict::Pass), count(Verdict::Warn));
         let path = run.scratch().join("checks.json");
-        let text = format!("{:#}\n", json!({"spotloom-checks": 1, "masters": documents}));
+        let text = format!("{:#}\n", json!({"spotloom-checks": 1, if shot { "clips" } else { "masters" }: documents}));
         std::fs::write(&path, text).map_err(|e| io_failure("write", &path, &e))?;
-        Ok(outputs
+        let outputs = outputs
             .output("checks", Output { path, media: "application/json".into(), name: String::new(), facts: Map::new() })
             .fact("passed", passed)
-            .fact("warnings", warned))
+            .fact("warnings", warned)
+            .fact("failed", wrong.len());
+        let stops = !wrong.is_empty() && params.on_fail != OnFail::Report;
+        Ok(if stops { outputs.refused(failed(&wrong, shot)) } else { outputs })
     }
 }
 
@@ -106,7 +112,7 @@ fn preset_of<'a>(master: &Artifact, presets: &'a [Preset]) -> Option<&'a Preset>
     }
 }
 
-fn failed(wrong: &[(String, Check)]) -> Failure {
+fn failed(wrong: &[(String, Check)], shot: bool) -> Failure {
     let mut message = match wrong.len() {
         1 => "a check failed".to_owned(),
         n => format!("{n} checks failed"),
@@ -123,8 +129,11 @@ fn failed(wrong: &[(String, Check)]) -> Failure {
     if wrong.len() > MOST_SENTENCES {
         message.push_str(&format!(" And {} more.", wrong.len() - MOST_SENTENCES));
     }
-    Failure::new("check-failed", message).hint(
+    Failure::new("check-failed", message).hint(if shot {
+        "the model made this of the scene's words and seed. Change the words or the seed and drop the brief again; to go on \
+         in spite of it, say `with: {failed_checks: warn}` in the brief"
+    } else {
         "nothing was delivered. Mend what is named in the brief, the look or the preset and drop the brief again; to \
-         deliver in spite of a check, set it to `warn` under `severity` of the stage `check` in the pipeline",
-    )
+         deliver in spite of a check, set it to `warn` under `severity` of the stage `check` in the pipeline"
+    })
 }

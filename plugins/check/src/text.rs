@@ -60,9 +60,8 @@ pub(crate) fn safe_zone(layout: &Layout, zone: SafeZone) -> Option<Check> {
     let measured = if over > 0.0 { format!("{:.1} % outside", over * 100.0) } else { "all inside".into() };
     let check = if over > OVER {
         let sentence = format!(
-            "The {} \u{201c}{}\u{201d} reaches {:.1} % of the picture over the {side} edge of the safe zone.",
-            text.name,
-            short(&text.text),
+            "{} reaches {:.1} % of the picture over the {side} edge of the safe zone.",
+            called(text),
             over * 100.0
         );
         Check::fail(Name::SafeZone, sentence).at(text.from, text.until)
@@ -106,16 +105,14 @@ impl Legibility {
         let needed = needed(text, params);
         let check = if share < 1.0 {
             let sentence = format!(
-                "The {} \u{201c}{}\u{201d} has a contrast of {contrast:.1}:1 against what is behind it at {at:.1} s; {needed}:1 is needed to read it.",
-                text.name,
-                short(&text.text)
+                "{} has a contrast of {contrast:.1}:1 against what is behind it at {at:.1} s; {needed}:1 is needed to read it.",
+                called(text)
             );
             Check::fail(Name::Legible, sentence).at(at, at)
         } else if let Some(small) = small.filter(|t| t.size < SMALLEST) {
             let sentence = format!(
-                "The {} \u{201c}{}\u{201d} is set in {:.1} % of the picture's short side: too small for a telephone.",
-                small.name,
-                short(&small.text),
+                "{} is set in {:.1} % of the picture's short side: too small for a telephone.",
+                called(small),
                 small.size * 100.0
             );
             Check::warn(Name::Legible, sentence).at(small.from, small.until)
@@ -181,6 +178,15 @@ fn colour(text: &str) -> Option<[f64; 3]> {
 }
 
 /// The first words of a text.
+/// `The headline “Taste the sun”`; a text that counts up has no words to quote.
+fn called(text: &Text) -> String {
+    let name = &text.name;
+    if text.text.trim().is_empty() {
+        return format!("The {name}");
+    }
+    format!("The {name} \u{201c}{}\u{201d}", short(&text.text))
+}
+
 fn short(text: &str) -> String {
     let mut out: String = text.chars().take(40).collect();
     if out.len() < text.len() {

@@ -265,6 +265,38 @@ fn a_failed_check_fails_the_stage_unless_the_pipeline_says_so() {
     assert!(wrong.failure().message.contains("loudnes"), "{}", wrong.failure());
 }
 
+/// Shots fresh from a model, each as one scene: what they may be made again for, and nothing else.
+#[test]
+fn defects_of_shots_are_refused_with_their_places() {
+    let folder = TempDir::new().unwrap();
+    let clip = folder.path().join("clip.mkv");
+    let run = |filter: &str, params: Value| {
+        let source = format!("testsrc2=s=320x180:r=30:d=2,eq=brightness=0.02:contrast=0.35,gblur=2{filter}");
+        ffmpeg(&["-f", "lavfi", "-i", &source, "-c:v", "ffv1", "-pix_fmt", "yuv420p10le", clip.to_str().unwrap()]);
+        Harness::<CheckStage>::new().input("clips", &clip, "video/x-matroska").params(params).run()
+    };
+    let check = |filter: &str, expected: &str| {
+        let done = run(filter, json!({}));
+        let failure = done.failure();
+        assert_eq!(failure.code, "check-failed", "{expected}");
+        assert!(failure.message.contains(expected), "{expected}: {}", failure.message);
+        assert!(failure.hint.as_deref().unwrap().contains("seed"), "{:?}", failure.hint);
+        let document: Value = serde_json::from_str(&done.text("checks")).unwrap();
+        let checks = document["clips"][0]["checks"].as_array().unwrap();
+        let wrong: Vec<_> = checks.iter().filter(|c| c["verdict"] != "pass").collect();
+        assert!(wrong.len() == 1 && checks.len() == 5, "{expected}: {wrong:#?}");
+        let name = wrong[0]["picture"].as_str().unwrap();
+        assert!(done.outputs("pictures").iter().any(|o| o.name == name), "{expected}: no picture");
+    };
+    check(",drawbox=color=black:t=fill", "black");
+    check(",loop=loop=60:size=1:start=0,trim=end_frame=60,setpts=N/30/TB", "frozen");
+    check(",lutyuv=y=val*0.9:enable='eq(mod(n,2),0)'", "flickers");
+    check(",eq=brightness='0.4*t/2':eval=frame", "drifts");
+    assert_eq!(run("", json!({})).facts()["failed"], 0);
+    let neither = Harness::<CheckStage>::new().params(json!({})).run();
+    assert_eq!(neither.failure().code, "missing-input");
+}
+
 fn text_of(command: &mut Command) -> Option<String> {
     let out = command.output().ok()?;
     Some(format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)))

@@ -50,6 +50,9 @@ pub struct Params {
     pub seconds: Option<f64>,
     /// Seed of the noise, instead of the shot's. The same seed gives the same clip.
     pub seed: Option<u64>,
+    /// Added to the seed. This is what a pipeline's `retry-with-new-seed` sets when a check refused the clip.
+    #[serde(default)]
+    pub seed_offset: u32,
     /// Denoising steps per clip, instead of the model's. More is slower and finer.
     #[schemars(range(min = 1, max = 200))]
     pub steps: Option<usize>,

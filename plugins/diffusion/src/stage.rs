@@ -93,7 +93,7 @@ impl Diffusion {
         let mut shot = Shot {
             prompt: file.prompt,
             negative_prompt: file.negative_prompt,
-            seed: params.seed.or(file.seed).unwrap_or(0),
+            seed: params.seed.or(file.seed).unwrap_or(0).wrapping_add(u64::from(params.seed_offset)),
             mode: layout.mode,
             width: size.0,
             height: size.1,
