@@ -33,6 +33,7 @@ pub(crate) fn document(params: &Params, run: &Run) -> Result<Value, Failure> {
         "pipeline": params.pipeline,
         "brief": params.brief,
         "generated": !shots.is_empty(),
+        "reseeded": job.reseeded,
         "shots": shots,
         "recipes": recipes,
         "masters": masters,

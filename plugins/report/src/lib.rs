@@ -1,7 +1,9 @@
 //! What was made from what, and what was checked: `manifest.json` for machines and `report.html` for people.
 //!
 //! Purpose: [`gather`] joins brief, recipes, masters, checks and checklists into one document; [`page`] makes the page of
-//! it, [`plot`] its drawings, [`picture`] its pictures. The template lies in `templates/report/`.
+//! it, [`plot`] its drawings, [`picture`] its pictures, [`verdict`] what follows of failed checks. The template lies in `templates/report/`.
+//!
+//! A report in which a check failed is a refusal: it is made and kept like any other, and nothing is delivered.
 //!
 //! Invariants: the page is one file that loads nothing (a master beside it plays when it is there) and runs no script;
 //! whatever comes from a brief is escaped; the same inputs and version give the same bytes: no clock, no attempt, no
@@ -12,6 +14,7 @@ mod gather;
 mod page;
 mod picture;
 mod plot;
+mod verdict;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -47,6 +50,8 @@ impl Stage for Report {
             .input(input("presets", "What the masters were made for").many().resource(Resource::Preset))
             .output("report", "A page for people, complete in itself", "text/html")
             .output("manifest", "The same for machines", "application/json")
+            .outputs("plots", "Loudness of each master over time", "image/svg+xml")
+            .outputs("evidence", "The places that stop the job, when a check failed", "image/png")
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
@@ -69,9 +74,15 @@ impl Stage for Report {
             name: name.into(),
             facts: facts.clone(),
         };
-        Ok(Outputs::new()
+        let outputs = Outputs::new()
             .output("report", output(report, "report.html", "text/html"))
-            .output("manifest", output(manifest, "manifest.json", "application/json")))
+            .output("manifest", output(manifest, "manifest.json", "application/json"));
+        let outputs = page::plots(&document, run, outputs)?;
+        let wrong = verdict::failed(&document);
+        if wrong.is_empty() {
+            return Ok(outputs);
+        }
+        Ok(verdict::evidence(&wrong, run, outputs)?.refused(verdict::failure(&wrong)))
     }
 }
 

@@ -4,11 +4,13 @@ use base64::Engine as _;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use spotloom_plugin_sdk::api::Output;
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::{picture, plot};
 
 const PAGE: &str = include_str!("../../../templates/report/report.html");
+const PLOT: &str = include_str!("../../../templates/report/loudness.svg");
 const STYLE: &str = include_str!("../../../templates/report/report.css");
 
 /// The page of a document.
@@ -29,6 +31,29 @@ pub(crate) fn render(document: &Value, run: &Run) -> Result<String, Failure> {
     };
     let context =
         json!({"d": document, "pictures": pictures, "posters": posters, "plots": plots, "style": style_hash()});
+    fill("report.html", &page(), &context)
+}
+
+/// Adds a drawing of the loudness of each master that has sound, as a file of its own.
+///
+/// # Errors
+/// When one can't be written, or a defect of the template.
+pub(crate) fn plots(document: &Value, run: &Run, mut outputs: Outputs) -> Result<Outputs, Failure> {
+    for (i, master) in document["masters"].as_array().into_iter().flatten().enumerate() {
+        let Some(plot) = plot::loudness(&master["loudness"]) else { continue };
+        let svg = fill("loudness.svg", PLOT, &json!({"m": master, "plot": plot}))?;
+        let path = run.scratch().join(format!("loudness-{i}.svg"));
+        std::fs::write(&path, svg).map_err(|e| io_failure("write", &path, &e))?;
+        // Named like the master, which has its version already.
+        let name = master["file"].as_str().and_then(|f| f.rsplit_once('.')).map_or("master", |(stem, _)| stem);
+        let facts = json!({"fixed-name": true}).as_object().cloned().unwrap_or_default();
+        let name = format!("{name}.loudness.svg");
+        outputs = outputs.output("plots", Output { path, media: "image/svg+xml".into(), name, facts });
+    }
+    Ok(outputs)
+}
+
+fn fill(name: &str, template: &str, context: &Value) -> Result<String, Failure> {
     let mut env = Environment::new();
     env.set_auto_escape_callback(|_| AutoEscape::Html);
     // Whatever a brief says is escaped, and no template can ask otherwise; the style is ours and goes in by include.
@@ -36,9 +61,8 @@ pub(crate) fn render(document: &Value, run: &Run) -> Result<String, Failure> {
     env.set_undefined_behavior(UndefinedBehavior::Chainable);
     env.add_filter("size", size);
     env.add_filter("words", |text: String| text.replace('-', " "));
-    let defect = |e: minijinja::Error| Failure::new("bad-template", format!("templates/report/report.html: {e:#}"));
-    env.render_named_str("report.html", &page(), minijinja::Value::from(minijinja::value::Serde(&context)))
-        .map_err(defect)
+    let defect = |e: minijinja::Error| Failure::new("bad-template", format!("templates/report/{name}: {e:#}"));
+    env.render_named_str(name, template, minijinja::Value::from(minijinja::value::Serde(context))).map_err(defect)
 }
 
 /// The template with the style in its place. The style has no expressions, so it may stand raw.
