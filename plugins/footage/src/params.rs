@@ -37,6 +37,36 @@ pub struct Params {
     /// What is behind a picture with transparent parts: a colour like `#F28C0F`.
     #[serde(default = "default_ground")]
     pub ground: String,
+    /// What a picture with transparent parts leaves free around the thing it shows, for words and logo. Left out, the
+    /// thing stands in the middle.
+    #[serde(default)]
+    pub room: Option<Room>,
+}
+
+/// Free margins as fractions of the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Room {
+    #[schemars(range(min = 0.0, max = 0.8))]
+    pub top: f64,
+    #[schemars(range(min = 0.0, max = 0.8))]
+    pub right: f64,
+    #[schemars(range(min = 0.0, max = 0.8))]
+    pub bottom: f64,
+    #[schemars(range(min = 0.0, max = 0.8))]
+    pub left: f64,
+}
+
+/// Where a thing stands when nothing is said: a little above the middle.
+const MIDDLE: Room = Room { top: 0.163, right: 0.14, bottom: 0.177, left: 0.14 };
+
+impl Room {
+    /// Left, top, width and height of what is not left free, as fractions; at least a tenth each way.
+    #[must_use]
+    pub fn field(room: Option<Self>) -> [f64; 4] {
+        let room = room.unwrap_or(MIDDLE);
+        [room.left, room.top, (1.0 - room.left - room.right).max(0.1), (1.0 - room.top - room.bottom).max(0.1)]
+    }
 }
 
 /// A camera move.

@@ -8,8 +8,8 @@ use spotloom_plugin_sdk::prelude::*;
 
 use crate::camera::{self, Path, Window};
 use crate::film::{Film, PIXEL, Picture};
-use crate::params::{Params, Reframe};
-use crate::still;
+use crate::params::{Params, Reframe, Room};
+use crate::still::{self, Ground};
 
 /// Makes clips of footage and pictures.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ impl Stage for Footage {
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
         let fps = rate(params.fps);
-        let ground = colour(&params.ground)?;
+        let ground = Ground { colour: colour(&params.ground)?, field: Room::field(params.room) };
         for (name, side) in [("width", params.width), ("height", params.height)] {
             if side % 2 != 0 {
                 return Err(Failure::new("bad-params", format!("`{name}` is {side}; expected an even number")));
@@ -127,7 +127,7 @@ fn still_clip(
     source: &FilePath,
     path: &FilePath,
     fps: (u32, u32),
-    ground: [u8; 3],
+    ground: Ground,
     run: &Run,
 ) -> Result<Written, Failure> {
     let rate = f64::from(fps.0) / f64::from(fps.1);

@@ -1,7 +1,7 @@
 //! A picture made ready for the camera: large enough for its closest moment, and on a ground where it is transparent.
 //!
-//! A product cut out of its background stands in the middle of a softly lit ground in the colour given, with a shadow
-//! under it, and is whole in every shape.
+//! A product cut out of its background stands on a softly lit ground in the colour given, with a shadow under it, and is
+//! whole in every shape: in the middle, or where the words leave room for it.
 
 use std::path::Path;
 
@@ -9,8 +9,6 @@ use spotloom_media::{Error, FilterChain, Frame, FrameFormat, Pixel, ReadOptions,
 
 use crate::film::PIXEL;
 
-/// The share of the ground that a product takes at most, across and down.
-const PRODUCT: [f64; 2] = [0.72, 0.66];
 /// Pictures are kept this much larger than their closest moment needs.
 const SPARE: f64 = 1.0;
 
@@ -21,8 +19,15 @@ pub struct Still {
     pub focus: [f64; 2],
 }
 
+/// What a cut-out product stands on, and where: left, top, width and height as fractions of the picture.
+#[derive(Clone, Copy)]
+pub struct Ground {
+    pub colour: [u8; 3],
+    pub field: [f64; 4],
+}
+
 /// Reads a picture for a clip of `size`, in which the camera comes `closest` times as near.
-pub fn read(path: &Path, size: (u32, u32), closest: f64, ground: [u8; 3], threads: usize) -> Result<Still, Error> {
+pub fn read(path: &Path, size: (u32, u32), closest: f64, ground: Ground, threads: usize) -> Result<Still, Error> {
     let mut reader = Reader::open(path, ReadOptions::new(Pixel::Rgba).threads(threads))?;
     let frame = reader.next().ok_or_else(|| Error::NoVideo { path: path.into() })??;
     let cut_out = frame.plane(0).chunks_exact(4).any(|p| p[3] < 250);
@@ -55,10 +60,11 @@ fn convert(frame: &Frame, filter: &str, to: Pixel) -> Result<Frame, Error> {
 }
 
 /// A cut-out product on a lit ground.
-fn on_ground(product: &Frame, [width, height]: [u32; 2], ground: [u8; 3]) -> Result<Frame, Error> {
+fn on_ground(product: &Frame, [width, height]: [u32; 2], ground: Ground) -> Result<Frame, Error> {
     let (left, top, right, bottom) = bounds(product);
     let (bw, bh) = ((right - left).max(1), (bottom - top).max(1));
-    let room = [f64::from(width) * PRODUCT[0], f64::from(height) * PRODUCT[1]];
+    let [left_free, top_free, across, down] = ground.field;
+    let room = [f64::from(width) * across, f64::from(height) * down];
     let factor = (room[0] / f64::from(bw)).min(room[1] / f64::from(bh));
     let (w, h) = ((f64::from(bw) * factor).round().max(1.0) as u32, (f64::from(bh) * factor).round().max(1.0) as u32);
     // Alpha first into the colours, or transparent black bleeds into the edges.
@@ -74,9 +80,12 @@ fn on_ground(product: &Frame, [width, height]: [u32; 2], ground: [u8; 3]) -> Res
     }
     let scaled = convert(&cut, &format!("scale=w={w}:h={h}:flags=lanczos+accurate_rnd+bitexact"), Pixel::Rgba)?;
     let mut canvas = Frame::new(FrameFormat::new(width, height, Pixel::Rgb48));
-    let (x0, y0) = ((width - w) / 2, ((f64::from(height) - f64::from(h)) * 0.48) as u32);
+    let start = |side: u32, free: f64, room: f64, of: u32| {
+        (f64::from(side) * free + (room - f64::from(of)) / 2.0).clamp(0.0, f64::from(side - of.min(side))) as u32
+    };
+    let (x0, y0) = (start(width, left_free, room[0], w), start(height, top_free, room[1], h));
     let shadow = Shadow {
-        middle: [f64::from(width) / 2.0, f64::from(y0 + h)],
+        middle: [f64::from(x0) + f64::from(w) / 2.0, f64::from(y0 + h)],
         half: [f64::from(w) * 0.56, f64::from(w) * 0.075],
     };
     let (cx, cy, reach) = (f64::from(width) * 0.5, f64::from(height) * 0.4, f64::from(width.max(height)) * 0.75);
@@ -92,7 +101,7 @@ fn on_ground(product: &Frame, [width, height]: [u32; 2], ground: [u8; 3]) -> Res
                 &scaled.plane(0)[i..i + 4]
             });
             for (c, out) in pixel.chunks_exact_mut(2).enumerate() {
-                let below = (f64::from(ground[c]) * 257.0 * light * dark).min(65_535.0);
+                let below = (f64::from(ground.colour[c]) * 257.0 * light * dark).min(65_535.0);
                 let value = over.map_or(below, |o| f64::from(o[c]) * 257.0 + below * (1.0 - f64::from(o[3]) / 255.0));
                 out.copy_from_slice(&(value.clamp(0.0, 65_535.0) as u16).to_le_bytes());
             }
