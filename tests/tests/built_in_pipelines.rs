@@ -1,0 +1,116 @@
+//! The built-in pipelines from brief to report, small and short: what each hands over, and what a failed check does to it.
+
+#![expect(clippy::unwrap_used, reason = "tests report by panicking")]
+
+use std::process::Command;
+
+use serde_json::Value;
+use spotloom_tests::TestStudio;
+
+/// Instagram's square at half its size: the studio's own preset comes before the built-in one.
+const SMALL: &str = "summary: Small square
+platform: Instagram
+aspect: '1:1'
+width: 540
+height: 540
+fps: 30
+max-fps: 30
+container: mp4
+video: {codec: h264, profile: high, crf: 20, max-kbps: 8000, buffer-kbps: 8000, gop-seconds: 0.5}
+audio: {codec: aac, kbps: 128, loudness-lufs: -14, true-peak-db: -1}
+limits: {min-seconds: 1, max-seconds: 60}
+safe-zone: {top: 0.05, right: 0.05, bottom: 0.05, left: 0.05}
+dated: 2026-11-25
+sources: [a test]
+";
+
+const CAN: &str = "image: assets/zest-can.png, move: in, seconds: 1.5";
+
+fn studio() -> TestStudio {
+    let studio = TestStudio::example();
+    studio.write("pipelines/presets/instagram-square.yaml", SMALL);
+    studio
+}
+
+/// Runs a brief; gives the exit code, what the command reports, and the names of what was delivered.
+fn run(studio: &TestStudio, pipeline: &str, locales: &str, more: &str) -> (i32, Value, Vec<String>) {
+    let text = format!(
+        "campaign: Test\ntitle: {pipeline}\npipeline: {pipeline}\nbrand: zest\nlocales: [{locales}]\n\
+         product: {{name: Zest, image: assets/zest-can.png, price: 1.29}}\noutputs: [instagram-square]\n{more}"
+    );
+    studio.write("examples/small.yaml", &text);
+    let done = studio.run(&["run", studio.path("examples/small.yaml").to_str().unwrap(), "--json"]);
+    let names = studio.list(&format!("deliveries/test/{pipeline}-v1"));
+    (done.code, done.json(), names)
+}
+
+/// What is delivered, with what every pipeline hands over counted and the rest by name.
+fn delivered(studio: &TestStudio, pipeline: &str, locales: &str, more: &str) -> String {
+    let (code, report, names) = run(studio, pipeline, locales, more);
+    assert_eq!(code, 0, "{pipeline}: {report:#}");
+    let manifest: Value =
+        serde_json::from_str(&studio.read(&format!("deliveries/test/{pipeline}-v1/manifest.json"))).unwrap();
+    assert_eq!(manifest["pipeline"], pipeline);
+    assert_eq!(manifest["verdicts"]["fail"], 0, "{pipeline}");
+    let checks = manifest["masters"][0]["checks"].as_array().unwrap().len();
+    assert!(checks >= 18, "{pipeline}: {checks} checks");
+    let count = |ending: &str| names.iter().filter(|n| n.ends_with(ending)).count();
+    let endings = [".mp4", ".srt", ".vtt", "loudness.svg", "report.html", "manifest.json"];
+    let told = endings.map(|e| format!("{e} {}", count(e))).join(", ");
+    let rest = names.iter().filter(|n| !endings.iter().any(|e| n.ends_with(e))).count();
+    format!("{told}, pictures and chapters {rest}")
+}
+
+#[test]
+fn each_hands_over_its_masters_checked_with_a_report() {
+    let studio = studio();
+    let music = "audio: {music: assets/music/sunny-side.m4a}\n";
+    let copy = "copy: {headline: {en: Zest, ar: زيست}, cta: {en: Try it, ar: جربه}}\nwith: {end_card: 1}\n";
+    let plain = format!("scenes: [{{{CAN}}}]\n{copy}{music}");
+    // One contact sheet for each language, and the poster.
+    assert_eq!(
+        delivered(&studio, "product-demo", "en, ar", &plain),
+        ".mp4 2, .srt 0, .vtt 0, loudness.svg 2, report.html 1, manifest.json 1, pictures and chapters 3"
+    );
+    let steps = format!(
+        "scenes: [{{{CAN}, headline: {{en: Chill, ar: برّد}}, say: {{en: Chill it well., ar: برّدها جيدًا.}}}}]\n{copy}"
+    );
+    assert_eq!(
+        delivered(&studio, "training-video", "en, ar", &steps),
+        ".mp4 2, .srt 2, .vtt 4, loudness.svg 2, report.html 1, manifest.json 1, pictures and chapters 3"
+    );
+    let spot = studio.path("assets/spot.mp4");
+    let source = ["-v", "error", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=2,eq=contrast=0.35,gblur=4"];
+    assert!(Command::new("ffmpeg").args(source).args(["-c:v", "libx264"]).arg(&spot).status().unwrap().success());
+    let localised = format!("scenes: [{{footage: assets/spot.mp4, seconds: 1.5}}]\n{copy}{music}");
+    assert_eq!(
+        delivered(&studio, "localise", "en, ar", &localised),
+        ".mp4 2, .srt 0, .vtt 0, loudness.svg 2, report.html 1, manifest.json 1, pictures and chapters 3"
+    );
+}
+
+#[test]
+fn a_failed_check_stops_the_delivery_and_shows_itself_or_stands_in_the_report() {
+    let studio = studio();
+    // A platform that wants more than there is.
+    studio.write(
+        "pipelines/presets/instagram-square.yaml",
+        &SMALL.replace("max-seconds: 60", "max-seconds: 60, min-kbps: 7900"),
+    );
+    let scenes =
+        format!("scenes: [{{{CAN}}}]\ncopy: {{headline: Zest}}\naudio: {{music: assets/music/sunny-side.m4a}}\n");
+    let (code, report, names) = run(&studio, "product-demo", "en", &format!("{scenes}with: {{end_card: 1}}\n"));
+    assert_eq!((code, &report["failure"]["task"], names.len()), (3, &"report".into(), 0), "{report:#}");
+    let failure = &report["failure"]["failure"];
+    assert!(failure["code"] == "check-failed" && failure["message"].as_str().unwrap().contains("kb/s"), "{failure}");
+    assert!(failure["hint"].as_str().unwrap().contains("failed_checks: warn"), "{failure}");
+    let page = std::fs::read_to_string(report["shown"][0].as_str().unwrap()).unwrap();
+    assert!(page.contains("nothing was delivered") && page.contains("All 1"), "the page does not say so");
+
+    let (code, report, names) =
+        run(&studio, "product-demo", "en", &format!("{scenes}with: {{end_card: 1, failed_checks: warn}}\n"));
+    assert_eq!(code, 0, "{report:#}");
+    assert!(names.iter().any(|n| n.ends_with(".mp4")) && report["shown"].as_array().unwrap().is_empty());
+    let page = studio.read("deliveries/test/product-demo-v1/report.html");
+    assert!(page.contains("to look at") && !page.contains("nothing was delivered"), "the page does not say so");
+}
