@@ -84,8 +84,9 @@ fn plate(studio: &TestStudio) {
         ppm.extend([0, 0, 0].repeat(w / 2));
     }
     fs::write(studio.path("assets/plate.ppm"), ppm).unwrap();
-    let made = Command::new("ffmpeg").args(["-v", "error", "-y", "-i"]).arg(studio.path("assets/plate.ppm"));
-    assert!(made.arg(studio.path("assets/plate.png")).status().unwrap().success());
+    let (from, to) = (studio.path("assets/plate.ppm"), studio.path("assets/plate.png"));
+    let made = Command::new("ffmpeg").args(["-v", "error", "-y", "-i"]).arg(from).arg(to).status().unwrap();
+    assert!(made.success());
 }
 
 /// The pixels of a part of the middle frame, decoded by FFmpeg with the tags it finds.

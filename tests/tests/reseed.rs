@@ -29,7 +29,7 @@ stages:
     with: {clips: "{{ stages.shots.clip | pick(index=each.index) }}"}
   check:
     uses: check
-    with: {masters: "{{ stages.shots.clip }}", sound: false, on-fail: report, severity: {letterbox: off, decode: off}}
+    with: {masters: "{{ stages.shots.clip }}", sound: false, on-fail: report, severity: {letterbox: off, container: off, colour-tags: off}}
   report:
     uses: report
     cache: false
