@@ -3,15 +3,20 @@
 //! Invariant: a frame depends on its number and the inputs only, never on the number of threads.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use spotloom_media::{Error as MediaError, Frame, Subject};
 
 use crate::look::layer::Layer;
 use crate::params::{EndCardBackground, TransitionKind};
-use crate::picture::blend::{self, Band, Placement};
+use crate::picture::blend::{Band, Drawing, Placement};
 use crate::picture::footage::{Footage, Picture};
 use crate::picture::mix::{self, Base, Grain, Shot};
 use crate::timeline::{PartKind, Showing, Timeline};
+
+/// Bands for each thread, and how many rows one has at least.
+const BANDS: usize = 4;
+const LEAST_ROWS: usize = 32;
 
 /// Everything that is decided before the first frame.
 pub struct Setup {
@@ -92,33 +97,37 @@ impl Composer {
         };
         let (width, height) = (self.setup.width, self.setup.height);
         let grain = &self.grain;
+        let drawings: Vec<Drawing<'_>> =
+            visible.iter().map(|(layer, placement)| Drawing::new(&layer.sprite, *placement, (width, height))).collect();
         let work = |band: &mut Band<'_>| {
             if let Some(base) = &base {
                 mix::paint(base, band, grain, number);
             }
-            for (layer, placement) in &visible {
-                blend::draw(band, &layer.sprite, placement);
+            for drawing in &drawings {
+                drawing.draw(band);
             }
         };
+        // Graphics lie where they lie, so bands cost differently: each thread takes the next one that is left. A small
+        // one stays in the processor's cache while layer after layer is drawn into it.
         let count = self.setup.threads.clamp(1, height / 2);
-        let rows = (height / 2).div_ceil(count) * 2;
+        let rows = (height / (count * BANDS)).max(LEAST_ROWS).next_multiple_of(2);
         let mut planes = frame.planes_mut();
         let (Some(y), Some(u), Some(v)) = (planes.next(), planes.next(), planes.next()) else { return Ok(()) };
         let chroma = rows / 2 * (width / 2);
         let parts = y.chunks_mut(rows * width).zip(u.chunks_mut(chroma)).zip(v.chunks_mut(chroma)).enumerate();
-        let mut bands = parts.map(|(i, ((y, u), v))| {
+        let bands = Mutex::new(parts.map(|(i, ((y, u), v))| {
             let top = i * rows;
             Band { width, top, rows: rows.min(height - top), planes: [y, u, v] }
-        });
-        std::thread::scope(|scope| {
-            let first = bands.next();
-            for mut band in bands {
-                let work = &work;
-                scope.spawn(move || work(&mut band));
-            }
-            if let Some(mut band) = first {
+        }));
+        let next = || bands.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let all = || {
+            while let Some(mut band) = next() {
                 work(&mut band);
             }
+        };
+        std::thread::scope(|scope| {
+            (1..count).for_each(|_| drop(scope.spawn(all)));
+            all();
         });
         Ok(())
     }

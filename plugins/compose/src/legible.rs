@@ -15,7 +15,7 @@ use crate::look::layer::Layer;
 use crate::look::motion::{Animation, Ease, Effect, Motion};
 use crate::look::raster;
 use crate::look::svg::TextMark;
-use crate::picture::blend::{self, Band};
+use crate::picture::blend::{Band, Drawing};
 use crate::timeline::Timeline;
 
 /// What every text must have.
@@ -236,11 +236,12 @@ impl Patch {
         for (i, layer) in layers[..=check.last].iter().enumerate() {
             let Some(placement) = layer.placement(t) else { continue };
             let inside = i >= check.first && !layer.texts.is_empty();
-            match (inside, &layer.ground) {
-                (false, _) => blend::draw(&mut band, &layer.sprite, &placement),
-                (true, Some(ground)) => blend::draw(&mut band, ground, &placement),
-                (true, None) => {}
-            }
+            let sprite = match (inside, &layer.ground) {
+                (false, _) => &layer.sprite,
+                (true, Some(ground)) => ground,
+                (true, None) => continue,
+            };
+            Drawing::new(sprite, placement, (self.width, self.top + self.rows)).draw(&mut band);
         }
     }
 

@@ -3,6 +3,26 @@
 
 use std::ops::Range;
 
+use fearless_simd::{Level, Simd, dispatch};
+
+/// A sample of the source.
+pub trait Sample: Copy {
+    /// In 14 bit: as 10-bit video times 16.
+    fn level(self) -> u16;
+}
+
+impl Sample for u8 {
+    fn level(self) -> u16 {
+        u16::from(self) << 6
+    }
+}
+
+impl Sample for u16 {
+    fn level(self) -> u16 {
+        self
+    }
+}
+
 /// Which samples make one of the result, and how much of each, along one direction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
@@ -10,6 +30,8 @@ pub struct Axis {
     starts: Vec<u32>,
     /// `taps` weights for each result.
     weights: Vec<f32>,
+    /// Where the results are a part of the source as it is: where that part begins.
+    shift: Option<usize>,
 }
 
 impl Axis {
@@ -40,7 +62,15 @@ impl Axis {
             }
             starts.push(start as u32);
         }
-        Self { taps, starts, weights }
+        let whole = step == 1.0 && first >= 0.0 && first.fract() == 0.0;
+        let shift = (whole && first as usize + results <= count).then_some(first as usize);
+        Self { taps, starts, weights, shift }
+    }
+
+    /// Where in the source the results begin, when they are a part of it as it is.
+    #[must_use]
+    pub fn shift(&self) -> Option<usize> {
+        self.shift
     }
 }
 
@@ -55,9 +85,23 @@ fn catmull_rom(x: f64) -> f64 {
     }
 }
 
-/// Scales the rows `rows` of the result. Each goes to `finish` with its number, still in floating point.
-pub fn rows(
-    source: &[u16],
+/// Scales the rows `rows` of the result. Each goes to `finish` with its number, still in floating point, in 14 bit.
+pub fn rows<T: Sample>(
+    source: &[T],
+    width: usize,
+    x: &Axis,
+    y: &Axis,
+    rows: Range<usize>,
+    finish: impl FnMut(usize, &[f32]),
+) {
+    // Compiled for several kinds of processor; none of them changes what comes out.
+    dispatch!(Level::new(), simd => rows_with(simd, source, width, x, y, rows, finish));
+}
+
+#[inline(always)]
+fn rows_with<S: Simd, T: Sample>(
+    _: S,
+    source: &[T],
     width: usize,
     x: &Axis,
     y: &Axis,
@@ -65,9 +109,29 @@ pub fn rows(
     mut finish: impl FnMut(usize, &[f32]),
 ) {
     let results = x.starts.len();
+    let first = x.starts.first().map_or(0, |s| *s as usize);
+    let end = x.starts.last().map_or(0, |s| *s as usize + x.taps);
+    let mut wide = vec![0.0_f32; width];
+    let mut scale_across = |row: usize, out: &mut [f32]| {
+        let row = &source[row * width..(row + 1) * width];
+        match x.shift {
+            Some(shift) => widen(&row[shift..shift + results], out),
+            None => {
+                widen(&row[first..end], &mut wide[first..end]);
+                scale_row(&wide, x, out);
+            }
+        }
+    };
+    if let Some(shift) = y.shift {
+        let mut line = vec![0.0_f32; results];
+        for row in rows {
+            scale_across(row + shift, &mut line);
+            finish(row, &line);
+        }
+        return;
+    }
     // Source rows scaled across, each used for several rows of the result.
     let mut ring: Vec<(usize, Vec<f32>)> = vec![(usize::MAX, vec![0.0; results]); y.taps];
-    let mut wide = vec![0.0_f32; width];
     let mut sum = vec![0.0_f32; results];
     for row in rows {
         let start = y.starts[row] as usize;
@@ -75,25 +139,30 @@ pub fn rows(
             let (held, across) = &mut ring[r % y.taps];
             if *held != r {
                 *held = r;
-                for (w, &s) in wide.iter_mut().zip(&source[r * width..(r + 1) * width]) {
-                    *w = f32::from(s);
-                }
-                scale_row(&wide, x, across);
+                scale_across(r, across);
             }
         }
         let weights = &y.weights[row * y.taps..(row + 1) * y.taps];
-        for (k, &w) in weights.iter().enumerate() {
-            let across = &ring[(start + k) % y.taps].1;
-            if k == 0 {
-                sum.iter_mut().zip(across).for_each(|(s, a)| *s = a * w);
-            } else {
-                sum.iter_mut().zip(across).for_each(|(s, a)| *s += a * w);
+        let line = |k: usize| ring[(start + k) % y.taps].1.as_slice();
+        if let &[wa, wb, wc, wd] = weights {
+            let lines = line(0).iter().zip(line(1)).zip(line(2).iter().zip(line(3)));
+            sum.iter_mut().zip(lines).for_each(|(s, ((a, b), (c, d)))| *s = a * wa + b * wb + c * wc + d * wd);
+        } else {
+            sum.fill(0.0);
+            for (k, &w) in weights.iter().enumerate() {
+                sum.iter_mut().zip(line(k)).for_each(|(s, a)| *s += a * w);
             }
         }
         finish(row, &sum);
     }
 }
 
+#[inline(always)]
+fn widen<T: Sample>(row: &[T], out: &mut [f32]) {
+    out.iter_mut().zip(row).for_each(|(w, s)| *w = f32::from(s.level()));
+}
+
+#[inline(always)]
 fn scale_row(wide: &[f32], x: &Axis, out: &mut [f32]) {
     if x.taps == 4 {
         for ((o, &start), w) in out.iter_mut().zip(&x.starts).zip(x.weights.chunks_exact(4)) {
@@ -164,6 +233,7 @@ mod tests {
     fn one_to_one_is_a_copy_and_edges_repeat() {
         let source = [10, 500, 20, 900, 40, 16_000];
         assert_eq!(scaled(&source, 0.0, 1.0, 6), source.map(f32::from));
+        assert_eq!(scaled(&source, 2.0, 1.0, 3), [20.0, 900.0, 40.0]);
         assert_eq!(scaled(&source, -3.0, 1.0, 2), [10.0, 10.0]);
     }
 

@@ -1,5 +1,10 @@
-//! Draws sprites over rows of a frame. Sums wrap on purpose: their ranges are known, and checks would cost the speed.
+//! Draws sprites over rows of a frame.
 
+use fearless_simd::{Level, Simd, dispatch};
+
+use crate::picture::axis::{Axis, BLOCK, Extent};
+use crate::picture::kernel::{self, Ink};
+use crate::picture::runs::Run;
 use crate::picture::sprite::{Plane, Sprite};
 
 /// Where a sprite goes.
@@ -19,7 +24,11 @@ impl Placement {
     /// Whether it is where it was drawn, sample on sample.
     #[must_use]
     pub fn at_rest(&self) -> bool {
-        self.offset.0.abs() < 0.02 && self.offset.1.abs() < 0.02 && (self.scale - 1.0).abs() < 1e-5
+        self.offset.0.abs() < 0.02 && self.offset.1.abs() < 0.02 && !self.scaled()
+    }
+
+    fn scaled(&self) -> bool {
+        (self.scale - 1.0).abs() >= 1e-5
     }
 }
 
@@ -41,37 +50,71 @@ struct Window {
     y: (i32, i32),
 }
 
-/// Draws a sprite into a band.
-pub fn draw(band: &mut Band<'_>, sprite: &Sprite, placement: &Placement) {
-    for (i, plane) in sprite.planes.iter().enumerate() {
-        let step = if i == 0 { 1 } else { 2 };
-        let mut window = Window {
-            x: (0, (band.width / step) as i32),
-            y: ((band.top / step) as i32, ((band.top + band.rows) / step) as i32),
-        };
-        if let Some([left, top, right, bottom]) = placement.clip {
-            // On even pixels, so that luma and chroma end together.
-            let even = |v: f32| (v / 2.0).round() as i32 * 2 / step as i32;
-            window.x = (window.x.0.max(even(left)), window.x.1.min(even(right)));
-            window.y = (window.y.0.max(even(top)), window.y.1.min(even(bottom)));
-        }
-        let target = Target { samples: &mut *band.planes[i], width: band.width / step, top: (band.top / step) as i32 };
-        let offset = (placement.offset.0 / step as f32, placement.offset.1 / step as f32);
-        if !placement.at_rest() && (placement.scale - 1.0).abs() < 1e-5 {
-            let corner = (sprite.left / step as i32, sprite.top / step as i32);
-            shifted(target, plane, corner, offset, window, placement.opacity);
-        } else if placement.at_rest() {
-            still(target, plane, (sprite.left / step as i32, sprite.top / step as i32), window, placement.opacity);
-        } else {
-            let phase_y = if i == 0 { 0.5 } else { 1.0 };
-            let axis = |origin: i32, size: usize, count: usize, offset: f32, phase: f32, range: (i32, i32)| {
-                Axis::new(origin, size, count, offset, placement.scale, step as f32, phase, range)
-            };
-            let x = axis(sprite.left, sprite.width, plane.width, placement.offset.0, 0.5, window.x);
-            let y = axis(sprite.top, sprite.height, plane.height, placement.offset.1, phase_y, window.y);
-            moved(target, plane, &x, &y, placement.opacity);
+/// A sprite that is about to be drawn into the bands of a frame.
+pub struct Drawing<'a> {
+    sprite: &'a Sprite,
+    placement: Placement,
+    /// Across and down, for luma and for chroma; where it is enlarged or reduced.
+    axes: Option<[(Axis, Axis); 2]>,
+}
+
+impl<'a> Drawing<'a> {
+    /// In a frame of `width` x `height`.
+    #[must_use]
+    pub fn new(sprite: &'a Sprite, placement: Placement, (width, height): (usize, usize)) -> Self {
+        let axes = placement.scaled().then(|| {
+            [0, 1].map(|i| {
+                let (plane, step) = (&sprite.planes[i], if i == 0 { 1 } else { 2 });
+                let window = window(&placement, (width, 0, height), step);
+                let (scale, step) = (placement.scale, step as f32);
+                let (left, top) = (sprite.left, sprite.top);
+                let extent =
+                    |origin, size, count, offset, phase| Extent { origin, size, count, step, phase, offset, scale };
+                let x = extent(left, sprite.width, plane.width, placement.offset.0, 0.5);
+                let down = if i == 0 { 0.5 } else { 1.0 };
+                let y = extent(top, sprite.height, plane.height, placement.offset.1, down);
+                (Axis::new(&x, window.x), Axis::new(&y, window.y))
+            })
+        });
+        Self { sprite, placement, axes }
+    }
+
+    /// Draws what of it lies in a band.
+    pub fn draw(&self, band: &mut Band<'_>) {
+        dispatch!(Level::new(), simd => self.draw_with(simd, band));
+    }
+
+    #[inline(always)]
+    fn draw_with<S: Simd>(&self, _: S, band: &mut Band<'_>) {
+        let placement = &self.placement;
+        for (i, plane) in self.sprite.planes.iter().enumerate() {
+            let step = if i == 0 { 1 } else { 2 };
+            let window = window(placement, (band.width, band.top, band.rows), step);
+            let mut target =
+                Target { samples: &mut *band.planes[i], width: band.width / step, top: (band.top / step) as i32 };
+            let corner = (self.sprite.left / step as i32, self.sprite.top / step as i32);
+            if let Some(axes) = &self.axes {
+                scaled(&mut target, plane, &axes[i.min(1)], window, placement.opacity);
+            } else if placement.at_rest() {
+                still(&mut target, plane, corner, window, placement.opacity);
+            } else {
+                let offset = (placement.offset.0 / step as f32, placement.offset.1 / step as f32);
+                shifted(&mut target, plane, corner, offset, window, placement.opacity);
+            }
         }
     }
+}
+
+/// What may be drawn of a plane: the columns of a frame and `rows` of its rows from `top` on, less what is clipped.
+fn window(placement: &Placement, (width, top, rows): (usize, usize, usize), step: usize) -> Window {
+    let mut window = Window { x: (0, (width / step) as i32), y: ((top / step) as i32, ((top + rows) / step) as i32) };
+    if let Some([left, top, right, bottom]) = placement.clip {
+        // On even pixels, so that luma and chroma end together.
+        let even = |v: f32| (v / 2.0).round() as i32 * 2 / step as i32;
+        window.x = (window.x.0.max(even(left)), window.x.1.min(even(right)));
+        window.y = (window.y.0.max(even(top)), window.y.1.min(even(bottom)));
+    }
+    window
 }
 
 /// The rows of one plane of a band.
@@ -83,33 +126,36 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
+    #[inline(always)]
     fn row(&mut self, y: i32, from: i32, to: i32) -> &mut [u8] {
         let start = (y - self.top) as usize * self.width;
         &mut self.samples[start + from as usize..start + to as usize]
     }
 }
 
-fn still(mut target: Target<'_>, plane: &Plane, (left, top): (i32, i32), window: Window, opacity: u16) {
+/// The columns of a run that can be seen when the plane's left edge is at `left`: in the plane, and in the picture.
+#[inline(always)]
+fn seen(run: &Run, left: i32, window: Window) -> Option<(std::ops::Range<usize>, (i32, i32))> {
+    let (x0, x1) = ((left + run.from as i32).max(window.x.0), (left + run.to as i32).min(window.x.1));
+    (x0 < x1).then(|| ((x0 - left) as usize..(x1 - left) as usize, (x0, x1)))
+}
+
+#[inline(always)]
+fn still(target: &mut Target<'_>, plane: &Plane, (left, top): (i32, i32), window: Window, opacity: u16) {
     let from = window.y.0.max(top);
     let to = window.y.1.min(top + plane.height as i32);
     for y in from..to {
         let row = (y - top) as usize;
-        let (first, last) = plane.spans[row];
-        let (x0, x1) = ((left + first as i32).max(window.x.0), (left + last as i32).min(window.x.1));
-        if x0 >= x1 {
-            continue;
-        }
-        let start = row * plane.width;
-        let range = start + (x0 - left) as usize..start + (x1 - left) as usize;
-        let (samples, alpha) = (&plane.samples[range.clone()], &plane.alpha[range]);
-        let out = target.row(y, x0, x1);
-        if opacity == 256 {
-            for ((d, &s), &a) in out.iter_mut().zip(samples).zip(alpha) {
-                *d = over(*d, s, a);
-            }
-        } else {
-            for ((d, &s), &a) in out.iter_mut().zip(samples).zip(alpha) {
-                *d = over(*d, part(s, opacity), part(a, opacity));
+        let ink = plane.row(row);
+        for run in plane.still.row(row) {
+            let Some((columns, (x0, x1))) = seen(run, left, window) else { continue };
+            let out = target.row(y, x0, x1);
+            if run.flat {
+                kernel::fill(out, ink.at(columns.start), opacity);
+            } else if run.opaque && opacity == 256 {
+                out.copy_from_slice(&ink.samples[columns]);
+            } else {
+                kernel::draw(out, ink.part(columns), opacity);
             }
         }
     }
@@ -121,9 +167,10 @@ fn whole(shift: f32) -> (i32, u16) {
     if fraction < 256 { (shift.floor() as i32, fraction) } else { (shift.floor() as i32 + 1, 0) }
 }
 
-/// Draws a plane that is moved but not enlarged: all its samples are mixed in the same way, a row at a time.
+/// Draws a plane that is moved but not enlarged: all its samples are mixed in the same way.
+#[inline(always)]
 fn shifted(
-    mut target: Target<'_>,
+    target: &mut Target<'_>,
     plane: &Plane,
     (left, top): (i32, i32),
     (dx, dy): (f32, f32),
@@ -132,140 +179,101 @@ fn shifted(
 ) {
     let ((ix, fx), (iy, fy)) = (whole(dx), whole(dy));
     let (left, top) = (left + ix, top + iy);
-    let (width, height) = (plane.width, plane.height as i32);
-    // One sample more on the left, so that each has one before it.
-    let mut lines = [vec![0_u8; width + 1], vec![0_u8; width + 1]];
     let from = window.y.0.max(top);
-    let to = window.y.1.min(top + height);
+    let to = window.y.1.min(top + plane.height as i32);
+    let mut lines = [vec![0_u8; plane.width], vec![0_u8; plane.width]];
     for y in from..to {
-        let row = |r: i32| r.clamp(0, height - 1) as usize;
-        let (above, here) = (row(y - top - 1), row(y - top));
-        let (a, b) = (plane.spans[above], plane.spans[here]);
-        let (first, last) = match (fy > 0 && a.0 < a.1, b.0 < b.1) {
-            (true, true) => (a.0.min(b.0), a.1.max(b.1)),
-            (true, false) => a,
-            (false, true) => b,
-            (false, false) => continue,
-        };
-        let (first, last) = (first as usize, (last as usize + usize::from(fx > 0)).min(width));
-        let (x0, x1) = ((left + first as i32).max(window.x.0), (left + last as i32).min(window.x.1));
-        if x0 >= x1 {
-            continue;
-        }
-        let (start, end) = ((x0 - left) as usize, (x1 - left) as usize);
-        let before = start.saturating_sub(1);
-        for (line, samples) in lines.iter_mut().zip([&plane.samples, &plane.alpha]) {
-            let (above, here) = (above * width, here * width);
-            let line = &mut line[before + 1..=end];
-            rows_between(samples, here + before..here + end, above + before..above + end, fy, line);
-        }
-        if start == 0 {
-            lines.iter_mut().for_each(|line| line[0] = line[1]);
-        }
-        let out = target.row(y, x0, x1);
-        let [samples, alpha] = &lines;
-        if fx == 0 && opacity == 256 {
-            for ((d, &s), &a) in out.iter_mut().zip(&samples[start + 1..=end]).zip(&alpha[start + 1..=end]) {
-                *d = over(*d, s, a);
+        let row = (y - top) as usize;
+        let (here, above) = (plane.row(row), plane.row(row.saturating_sub(1)));
+        for run in plane.moving.row(row) {
+            let Some((columns, (x0, x1))) = seen(run, left, window) else { continue };
+            let out = target.row(y, x0, x1);
+            let opaque = run.opaque && opacity == 256;
+            if run.flat {
+                kernel::fill(out, here.mixed_at(columns.start, above, fy), opacity);
+                continue;
             }
-            continue;
-        }
-        let pairs = samples[start + 1..=end].iter().zip(&samples[start..end]);
-        let pairs = pairs.zip(alpha[start + 1..=end].iter().zip(&alpha[start..end]));
-        for (d, ((&s, &s0), (&a, &a0))) in out.iter_mut().zip(pairs) {
-            *d = over(*d, part(between(s, s0, fx), opacity), part(between(a, a0, fx), opacity));
-        }
-    }
-}
-
-/// Which two samples of a sprite make one of the picture, along one direction.
-struct Axis {
-    /// First sample of the picture.
-    start: i32,
-    /// First of the two, and how much of the second (0 to 256).
-    pairs: Vec<(u32, u16)>,
-}
-
-impl Axis {
-    #[expect(clippy::too_many_arguments, reason = "two coordinate systems meet here; a struct would name them twice")]
-    fn new(
-        origin: i32,
-        size: usize,
-        count: usize,
-        offset: f32,
-        scale: f32,
-        step: f32,
-        phase: f32,
-        range: (i32, i32),
-    ) -> Self {
-        let half = size as f32 / 2.0;
-        let middle = origin as f32 + half + offset;
-        // Sample k of a plane lies at step * k + phase, in pixels.
-        let source = |k: i32| ((step * k as f32 + phase - middle) / scale + half - phase) / step;
-        let reach = half * scale;
-        let low = range.0.max(((middle - reach - phase) / step).floor() as i32);
-        let high = range.1.min(((middle + reach - phase) / step).ceil() as i32 + 1);
-        let inside = |k: &i32| (-0.5..=count as f32 - 0.5).contains(&source(*k));
-        let Some(start) = (low..high).find(|k| inside(k)) else { return Self { start: 0, pairs: Vec::new() } };
-        let last = count as f32 - 1.0;
-        let pairs = (start..high).take_while(inside).map(|k| {
-            let at = source(k).clamp(0.0, last);
-            let first = at.floor().min((last - 1.0).max(0.0));
-            (first as u32, ((at - first) * 256.0).round() as u16)
-        });
-        Self { start, pairs: pairs.collect() }
-    }
-}
-
-fn moved(mut target: Target<'_>, plane: &Plane, x: &Axis, y: &Axis, opacity: u16) {
-    let (Some(first), Some(last)) = (x.pairs.first(), x.pairs.last()) else { return };
-    let from = first.0 as usize;
-    let to = (last.0 as usize + 2).min(plane.width);
-    let mut samples = vec![0_u8; to - from + 1];
-    let mut alpha = vec![0_u8; to - from + 1];
-    for (i, &(row, fraction)) in y.pairs.iter().enumerate() {
-        let above = row as usize * plane.width;
-        let below = (row as usize + 1).min(plane.height - 1) * plane.width;
-        rows_between(&plane.samples, above + from..above + to, below + from..below + to, fraction, &mut samples);
-        rows_between(&plane.alpha, above + from..above + to, below + from..below + to, fraction, &mut alpha);
-        let out = target.row(y.start + i as i32, x.start, x.start + x.pairs.len() as i32);
-        for (d, &(column, fraction)) in out.iter_mut().zip(&x.pairs) {
-            let c = column as usize - from;
-            let a = between(alpha[c], alpha[c + 1], fraction);
-            if a != 0 {
-                let s = between(samples[c], samples[c + 1], fraction);
-                *d = over(*d, part(s, opacity), part(a, opacity));
+            if fx == 0 {
+                match (opaque, fy) {
+                    (true, 0) => out.copy_from_slice(&here.samples[columns]),
+                    (true, _) => kernel::mix(out, &here.samples[columns.clone()], &above.samples[columns], fy),
+                    (false, 0) => kernel::draw(out, here.part(columns), opacity),
+                    (false, _) => {
+                        kernel::draw_between(out, here.part(columns.clone()), above.part(columns), fy, opacity);
+                    }
+                }
+                continue;
+            }
+            // The sample before the first is needed as well; at the edge the first stands for it.
+            let before = columns.start.saturating_sub(1);
+            let line = |line: &'_ mut Vec<u8>, here: &[u8], above: &[u8]| {
+                kernel::mix(
+                    &mut line[before..columns.end],
+                    &here[before..columns.end],
+                    &above[before..columns.end],
+                    fy,
+                );
+            };
+            let [samples, alpha] = &mut lines;
+            line(samples, here.samples, above.samples);
+            if !opaque {
+                line(alpha, here.alpha, above.alpha);
+            }
+            let ink = Ink { samples, alpha };
+            let skip = usize::from(before == columns.start);
+            if skip > 0 {
+                kernel::draw(&mut out[..1], ink.part(before..before + 1), opacity);
+            }
+            let (out, own, earlier) = (&mut out[skip..], columns.start + skip..columns.end, before..columns.end - 1);
+            if opaque {
+                kernel::mix(out, &ink.samples[own], &ink.samples[earlier], fx);
+            } else {
+                kernel::draw_between(out, ink.part(own), ink.part(earlier), fx, opacity);
             }
         }
     }
 }
 
-fn rows_between(
-    plane: &[u8],
-    above: std::ops::Range<usize>,
-    below: std::ops::Range<usize>,
-    fraction: u16,
-    out: &mut [u8],
-) {
-    for ((o, &a), &b) in out.iter_mut().zip(&plane[above]).zip(&plane[below]) {
-        *o = between(a, b, fraction);
+/// Draws a plane that is enlarged or reduced.
+#[inline(always)]
+fn scaled(target: &mut Target<'_>, plane: &Plane, (x, y): &(Axis, Axis), window: Window, opacity: u16) {
+    // Rows of the sprite mixed, and then mixed across; room for whole blocks.
+    let line = |samples: usize| [vec![0_u8; samples + BLOCK + 1], vec![0_u8; samples + BLOCK + 1]];
+    let (mut lines, mut across) = (line(plane.width), line(x.firsts.len()));
+    let rows = y.firsts.iter().zip(&y.fractions).zip(y.start..);
+    for ((&row, &fraction), at) in rows.filter(|(_, at)| (window.y.0..window.y.1).contains(at)) {
+        let below = (row + 1).min(plane.height - 1);
+        let (upper, lower) = (plane.row(row), plane.row(below));
+        for run in plane.moving.row(below) {
+            // A run's columns are the second ones of their pairs. A plane of one column has but that.
+            let to = if run.to == plane.width { run.to } else { run.to - 1 };
+            let (from, to) = x.results(run.from.saturating_sub(1), to);
+            if from >= to {
+                continue;
+            }
+            let out = target.row(at, x.start + from as i32, x.start + to as i32);
+            let (first, end) = (x.firsts[from], (x.firsts[to - 1] + 2).min(plane.width));
+            if run.flat {
+                kernel::fill(out, upper.mixed_at(first, lower, fraction), opacity);
+                continue;
+            }
+            let opaque = run.opaque && opacity == 256;
+            let sources = [(upper.samples, lower.samples), (upper.alpha, lower.alpha)];
+            let planes = lines.iter_mut().zip(&mut across).zip(sources).take(if opaque { 1 } else { 2 });
+            for ((line, across), (upper, lower)) in planes {
+                kernel::mix(&mut line[first..end], &upper[first..end], &lower[first..end], fraction);
+                for part in x.segments(from, to) {
+                    let column = part.from.wrapping_add_signed(part.shift);
+                    let (out, count) = (&mut across[part.from - from..], part.to - part.from);
+                    kernel::mix_neighbours(out, &line[column..], &x.fractions[part.from..], count);
+                }
+            }
+            let [samples, alpha] = &across;
+            if opaque {
+                out.copy_from_slice(&samples[..to - from]);
+            } else {
+                kernel::draw(out, Ink { samples, alpha }.part(0..to - from), opacity);
+            }
+        }
     }
-}
-
-fn between(a: u8, b: u8, fraction: u16) -> u8 {
-    let keep = 256_u16.wrapping_sub(fraction);
-    let sum = u16::from(a).wrapping_mul(keep).wrapping_add(u16::from(b).wrapping_mul(fraction));
-    // 255 * 256 + 128 still fits 16 bits.
-    (sum.wrapping_add(128) >> 8) as u8
-}
-
-fn part(v: u8, opacity: u16) -> u8 {
-    (u16::from(v).wrapping_mul(opacity).wrapping_add(128) >> 8) as u8
-}
-
-/// Source-over with a premultiplied source.
-fn over(under: u8, sample: u8, alpha: u8) -> u8 {
-    let x = u16::from(under).wrapping_mul(u16::from(255 - alpha)).wrapping_add(128);
-    let kept = (x.wrapping_add(x >> 8) >> 8) as u8;
-    kept.saturating_add(sample)
 }

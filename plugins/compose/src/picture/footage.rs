@@ -2,23 +2,49 @@
 
 use std::path::{Path, PathBuf};
 
-use spotloom_media::{Error, Frame, Pixel, ReadOptions, Reader};
+use spotloom_media::scale::Sample;
+use spotloom_media::{Error, Frame, Pixel, ReadOptions, Reader, VideoInfo};
 
-/// A frame of footage with more precision than video has: 14 bit, limited range (10-bit values times 16).
+/// The samples of one plane.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Samples {
+    /// As they were read.
+    Eight(Vec<u8>),
+    /// More precision than video has: 10-bit values times 16.
+    Fourteen(Vec<u16>),
+}
+
+impl Samples {
+    fn levels(&self) -> Box<dyn Iterator<Item = u16> + '_> {
+        match self {
+            Self::Eight(samples) => Box::new(samples.iter().map(|s| s.level())),
+            Self::Fourteen(samples) => Box::new(samples.iter().copied()),
+        }
+    }
+}
+
+/// A frame of footage, limited range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
     pub width: usize,
     pub height: usize,
     /// Y, U, V; chroma halved both ways.
-    pub planes: [Vec<u16>; 3],
+    pub planes: [Samples; 3],
 }
 
 impl Picture {
-    fn from_frame(frame: &Frame) -> Self {
-        let plane = |i: usize| -> Vec<u16> {
-            frame.plane(i).chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]) << 4).collect()
+    fn from_frame(frame: Frame) -> Self {
+        let (width, height) = (frame.width() as usize, frame.height() as usize);
+        let eight = frame.format().pixel == Pixel::Yuv420p;
+        let mut planes = frame.into_planes().into_iter();
+        let mut plane = || {
+            let bytes = planes.next().unwrap_or_default();
+            if eight {
+                return Samples::Eight(bytes);
+            }
+            Samples::Fourteen(bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]) << 4).collect())
         };
-        Self { width: frame.width() as usize, height: frame.height() as usize, planes: [plane(0), plane(1), plane(2)] }
+        Self { width, height, planes: [plane(), plane(), plane()] }
     }
 
     /// Columns and rows of a plane.
@@ -28,9 +54,9 @@ impl Picture {
     }
 
     fn between(&self, other: &Self, t: f32) -> Self {
-        let plane = |i: usize| -> Vec<u16> {
-            let pairs = self.planes[i].iter().zip(&other.planes[i]);
-            pairs.map(|(&a, &b)| (f32::from(a) + (f32::from(b) - f32::from(a)) * t) as u16).collect()
+        let plane = |i: usize| {
+            let pairs = self.planes[i].levels().zip(other.planes[i].levels());
+            Samples::Fourteen(pairs.map(|(a, b)| (f32::from(a) + (f32::from(b) - f32::from(a)) * t) as u16).collect())
         };
         Self { width: self.width, height: self.height, planes: [plane(0), plane(1), plane(2)] }
     }
@@ -41,9 +67,9 @@ impl Picture {
         let small = |from: usize| (from / 32).max(4) & !1;
         let (width, height) = (small(self.width), small(self.height));
         let plane = |i: usize| {
-            let (w, h) = self.size(i);
             let (tw, th) = if i == 0 { (width, height) } else { (width / 2, height / 2) };
-            soften(&shrink(&self.planes[i], (w, h), (tw, th)), (tw, th))
+            let levels: Vec<u16> = self.planes[i].levels().collect();
+            Samples::Fourteen(soften(&shrink(&levels, self.size(i), (tw, th)), (tw, th)))
         };
         Self { width, height, planes: [plane(0), plane(1), plane(2)] }
     }
@@ -98,7 +124,8 @@ pub struct Footage {
     current: Picture,
     following: Option<Picture>,
     index: u64,
-    shown: Picture,
+    /// What is shown when it is neither of them.
+    made_up: Option<Picture>,
     ended: bool,
 }
 
@@ -108,10 +135,14 @@ impl Footage {
     /// # Errors
     /// The file can't be read.
     pub fn open(path: &Path, seconds: f64, output_fps: f64, threads: usize) -> Result<Self, Error> {
-        let mut reader = Reader::open(path, ReadOptions::new(Pixel::Yuv420p10).threads(threads))?;
+        let open = |pixel| Reader::open(path, ReadOptions::new(pixel).threads(threads));
+        let mut reader = open(Pixel::Yuv420p10)?;
+        if is_plain(reader.video()) {
+            reader = open(Pixel::Yuv420p)?;
+        }
         let (fps, length) = timing(&reader);
         let first = match reader.next() {
-            Some(frame) => Picture::from_frame(&frame?),
+            Some(frame) => Picture::from_frame(frame?),
             None => return Err(Error::NoVideo { path: path.into() }),
         };
         // The last frame is reached at the end rather than one frame later.
@@ -124,7 +155,7 @@ impl Footage {
             fps,
             pace,
             smooth,
-            shown: first.clone(),
+            made_up: None,
             current: first,
             following: None,
             index: 0,
@@ -139,22 +170,16 @@ impl Footage {
     pub fn advance(&mut self, t: f64) -> Result<(), Error> {
         let at = (t * self.pace).max(0.0) + 1e-4;
         let wanted = if self.smooth { at.floor() } else { (at + 0.25).floor() } as u64;
-        let mut moved = self.index == 0;
         while self.index < wanted && !self.ended {
-            moved |= self.step()?;
+            self.step()?;
         }
+        self.made_up = None;
         let part = (at - wanted as f64) as f32;
         if self.smooth && part > 0.002 && self.index == wanted && !self.ended {
             if self.following.is_none() {
                 self.following = self.read()?;
             }
-            if let Some(next) = &self.following {
-                self.shown = self.current.between(next, part);
-                return Ok(());
-            }
-        }
-        if moved || self.smooth {
-            self.shown.clone_from(&self.current);
+            self.made_up = self.following.as_ref().map(|next| self.current.between(next, part));
         }
         Ok(())
     }
@@ -162,27 +187,24 @@ impl Footage {
     /// What it shows now.
     #[must_use]
     pub fn picture(&self) -> &Picture {
-        &self.shown
+        self.made_up.as_ref().unwrap_or(&self.current)
     }
 
-    fn step(&mut self) -> Result<bool, Error> {
+    fn step(&mut self) -> Result<(), Error> {
         let next = match self.following.take() {
             Some(next) => Some(next),
             None => self.read()?,
         };
-        match next {
-            Some(next) => {
-                self.current = next;
-                self.index += 1;
-                Ok(true)
-            }
-            None => Ok(false),
+        if let Some(next) = next {
+            self.current = next;
+            self.index += 1;
         }
+        Ok(())
     }
 
     fn read(&mut self) -> Result<Option<Picture>, Error> {
         match self.reader.next() {
-            Some(frame) => Ok(Some(Picture::from_frame(&frame?))),
+            Some(frame) => Ok(Some(Picture::from_frame(frame?))),
             None => {
                 self.ended = true;
                 tracing::debug!(path = %self.path.display(), frames = self.index + 1, fps = self.fps, "clip ended");
@@ -190,6 +212,17 @@ impl Footage {
             }
         }
     }
+}
+
+/// Whether nothing would be gained by reading it with more than 8 bit: it has no more, and nothing has to be done to it.
+fn is_plain(video: &VideoInfo) -> bool {
+    video.pixel == "yuv420p"
+        && video.color.matrix == "bt709"
+        && video.color.range != "pc"
+        && ["bt709", "unknown"].contains(&video.color.primaries.as_str())
+        && ["bt709", "unknown"].contains(&video.color.transfer.as_str())
+        && video.rotation == 0
+        && video.sample_aspect.0 == video.sample_aspect.1
 }
 
 /// Frames per second and length in seconds of an open clip.

@@ -1,9 +1,9 @@
 //! Paints the footage under the graphics: one scene, or two in a transition, with grain.
 
-use spotloom_media::scale::{self, Axis, Crop};
+use spotloom_media::scale::{self, Axis, Crop, Sample};
 
 use crate::picture::blend::Band;
-use crate::picture::footage::Picture;
+use crate::picture::footage::{Picture, Samples};
 
 /// A picture with the window of it that is shown.
 pub struct Shot<'a> {
@@ -123,19 +123,54 @@ fn lerp(a: u8, b: u8, weight: u16) -> u8 {
 }
 
 fn paint_shot(shot: &Shot<'_>, band: &mut Band<'_>, grain: &Grain, frame: u64) {
-    for (i, out) in band.planes.iter_mut().enumerate() {
-        let step = if i == 0 { 1 } else { 2 };
-        let (width, first) = (band.width / step, band.top / step);
-        let (x, y) = &shot.axes[i.min(1)];
-        let height = grain.height(i);
-        let (low, high) = if i == 0 { (16.0, 235.0) } else { (16.0, 240.0) };
-        let rows = first..(band.top + band.rows) / step;
-        scale::rows(&shot.picture.planes[i], shot.picture.size(i).0, x, y, rows, |row, values| {
-            let start = (row - first) * width;
-            let noise = grain.row(frame, i, row, width);
-            for ((d, &v), &n) in out[start..start + width].iter_mut().zip(values).zip(noise) {
-                *d = (v * (1.0 / 64.0) + n * height + 0.5).clamp(low, high) as u8;
-            }
-        });
+    for i in 0..3 {
+        match &shot.picture.planes[i] {
+            Samples::Eight(samples) if copy(shot, samples, band, grain, i) => {}
+            Samples::Eight(samples) => paint_plane(shot, samples, band, grain, (frame, i)),
+            Samples::Fourteen(samples) => paint_plane(shot, samples, band, grain, (frame, i)),
+        }
     }
+}
+
+/// Lowest and highest value of a plane.
+fn limits(plane: usize) -> (u8, u8) {
+    if plane == 0 { (16, 235) } else { (16, 240) }
+}
+
+/// Copies a plane that is seen as it is: what has 8 bit needs no dither. False when it is not.
+fn copy(shot: &Shot<'_>, samples: &[u8], band: &mut Band<'_>, grain: &Grain, i: usize) -> bool {
+    let (x, y) = &shot.axes[i.min(1)];
+    let (Some(left), Some(top), true) = (x.shift(), y.shift(), grain.amount == 0.0) else { return false };
+    let step = if i == 0 { 1 } else { 2 };
+    let (width, first) = (band.width / step, band.top / step + top);
+    let (low, high) = limits(i);
+    let rows = samples.chunks_exact(shot.picture.size(i).0).skip(first);
+    for (out, row) in band.planes[i].chunks_exact_mut(width).zip(rows) {
+        out.iter_mut().zip(&row[left..left + width]).for_each(|(d, &s)| *d = s.clamp(low, high));
+    }
+    true
+}
+
+fn paint_plane<T: Sample>(
+    shot: &Shot<'_>,
+    samples: &[T],
+    band: &mut Band<'_>,
+    grain: &Grain,
+    (frame, i): (u64, usize),
+) {
+    let out = &mut *band.planes[i];
+    let step = if i == 0 { 1 } else { 2 };
+    let (width, first) = (band.width / step, band.top / step);
+    let (x, y) = &shot.axes[i.min(1)];
+    let height = grain.height(i);
+    let (low, high) = limits(i);
+    let (low, high) = (f32::from(low), f32::from(high));
+    let rows = first..(band.top + band.rows) / step;
+    scale::rows(samples, shot.picture.size(i).0, x, y, rows, |row, values| {
+        let start = (row - first) * width;
+        let noise = grain.row(frame, i, row, width);
+        for ((d, &v), &n) in out[start..start + width].iter_mut().zip(values).zip(noise) {
+            *d = (v * (1.0 / 64.0) + n * height + 0.5).clamp(low, high) as u8;
+        }
+    });
 }

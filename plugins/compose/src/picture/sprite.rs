@@ -4,8 +4,10 @@
 //! it: on the even columns, between two rows.
 
 use crate::colour::yuv709;
+use crate::picture::kernel::Ink;
+use crate::picture::runs::Runs;
 
-/// One plane with its alpha, and the stretch of each row that is not empty.
+/// One plane with its alpha, and the stretches of each row that are not empty.
 #[derive(Clone, Debug)]
 pub struct Plane {
     pub width: usize,
@@ -13,8 +15,9 @@ pub struct Plane {
     /// Samples premultiplied with alpha, the offset (16 or 128) included.
     pub samples: Vec<u8>,
     pub alpha: Vec<u8>,
-    /// First and one past last column with any alpha, per row.
-    pub spans: Vec<(u32, u32)>,
+    /// Where it rests, and where its samples are mixed with their neighbours.
+    pub still: Runs,
+    pub moving: Runs,
 }
 
 /// Pre-drawn graphics at a place in the picture.
@@ -65,14 +68,14 @@ impl Sprite {
             }
         }
         let mut planes = [luma, blue, red];
-        planes.iter_mut().for_each(Plane::find_spans);
+        planes.iter_mut().for_each(Plane::find_runs);
         Self { left, top, width, height, planes }
     }
 
     /// Whether no pixel has any alpha.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.planes.iter().all(|p| p.spans.iter().all(|(from, to)| from == to))
+        self.planes.iter().all(|p| p.still.is_empty())
     }
 
     /// Whether it hides a picture of that size altogether.
@@ -94,18 +97,19 @@ impl Sprite {
 impl Plane {
     fn empty(width: usize, height: usize) -> Self {
         let (samples, alpha) = (vec![0; width * height], vec![0; width * height]);
-        Self { width, height, samples, alpha, spans: vec![(0, 0); height] }
+        Self { width, height, samples, alpha, still: Runs::default(), moving: Runs::default() }
     }
 
-    fn find_spans(&mut self) {
-        for (row, span) in self.alpha.chunks_exact(self.width).zip(&mut self.spans) {
-            let first = row.iter().position(|&a| a != 0);
-            let last = row.iter().rposition(|&a| a != 0);
-            *span = match (first, last) {
-                (Some(first), Some(last)) => (first as u32, last as u32 + 1),
-                _ => (0, 0),
-            };
-        }
+    fn find_runs(&mut self) {
+        self.still = Runs::still(&self.samples, &self.alpha, self.width);
+        self.moving = Runs::moving(&self.samples, &self.alpha, self.width);
+    }
+
+    /// A whole row.
+    #[must_use]
+    pub fn row(&self, y: usize) -> Ink<'_> {
+        let range = y * self.width..(y + 1) * self.width;
+        Ink { samples: &self.samples[range.clone()], alpha: &self.alpha[range] }
     }
 }
 
