@@ -1,7 +1,7 @@
 # make demo   installs what is missing, builds, makes three finished ads from the example brief
 # make test   everything CI runs: format, lints, unit, end-to-end, schemas, docs
 # make check  the quick version for the edit loop
-# make bench  what the machinery costs; ARGS="--jobs 1000 --json"; ARGS=--diffusion times the denoising loop against Python
+# make bench  what the machinery costs; ARGS="--jobs 1000 --json", --diffusion (denoising against Python), --compose, --masters (against FFmpeg)
 # make install PREFIX=/usr/local
 
 SHELL := /bin/bash

@@ -1,5 +1,6 @@
 //! What the machinery costs: `make bench`, or with `ARGS="--jobs 1000 --json"`. `ARGS=--diffusion` times the denoising
-//! loop against Python instead, `ARGS=--masters` the reference ad against one FFmpeg graph.
+//! loop against Python instead, `ARGS=--masters` the reference ad against one FFmpeg graph and MoviePy (`--rounds 1` for
+//! a first look), and what a changed headline costs.
 //!
 //! Stages that do nothing are run through the installed daemon, so that all that is left is the daemon, the host
 //! processes and the disk. Costs are CPU time, user and system, of the daemon and all its hosts, from the kernel's own
@@ -15,6 +16,7 @@
     reason = "a program for developers: it prints figures, and panics when it can't"
 )]
 
+mod again;
 mod compose;
 mod diffusion;
 mod masters;
@@ -30,10 +32,11 @@ use report::{Report, quantile};
 use site::{SETTLE, Site, at, millis};
 use spotloom_tests::build;
 
-const USAGE: &str = "usage: bench [--jobs N | --diffusion | --compose | --masters] [--json]";
+const USAGE: &str = "usage: bench [--jobs N | --diffusion | --compose | --masters [--rounds N]] [--json]";
 
 struct Options {
     jobs: usize,
+    rounds: usize,
     diffusion: bool,
     compose: bool,
     masters: bool,
@@ -51,7 +54,8 @@ fn main() -> ExitCode {
     } else if options.compose {
         compose::overlay(&mut report);
     } else if options.masters {
-        masters::measure(&mut report);
+        masters::measure(&mut report, options.rounds);
+        again::measure(&mut report);
     } else {
         machinery(&mut report, options.jobs);
     }
@@ -83,7 +87,7 @@ fn machinery(report: &mut Report, jobs: usize) {
 }
 
 fn options() -> Option<Options> {
-    let mut options = Options { jobs: 200, diffusion: false, compose: false, masters: false, json: false };
+    let mut options = Options { jobs: 200, rounds: 3, diffusion: false, compose: false, masters: false, json: false };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -91,6 +95,7 @@ fn options() -> Option<Options> {
             "--compose" => options.compose = true,
             "--diffusion" => options.diffusion = true,
             "--masters" => options.masters = true,
+            "--rounds" => options.rounds = args.next()?.parse().ok().filter(|n| *n > 0)?,
             "--jobs" => options.jobs = args.next()?.parse().ok().filter(|n| *n > 0)?,
             _ => return None,
         }

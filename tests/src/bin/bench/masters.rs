@@ -1,36 +1,40 @@
-//! The reference ad against one hand-tuned FFmpeg graph: 15 s of 1080p30, a logo that fades in, a lower third that
-//! slides, an end card that cross-fades, music to -14 LUFS; three masters (16:9, 9:16, 1:1), x264 medium at CRF 20.
+//! The reference ad against one hand-tuned FFmpeg graph and against MoviePy: 15 s of 1080p30, a logo that fades in, a
+//! lower third that slides, an end card that cross-fades, music to -14 LUFS; three masters (16:9, 9:16, 1:1), x264 medium
+//! at CRF 20.
 //!
-//! Both do the same work on the same source in the same run, in turns. Ours goes the way of a brief: `spotloom run`
-//! with the installed plugins, so starting hosts, hashing, the mezzanine and the delivery are in its figures. The other
-//! decodes once, splits and encodes three times; its graphics are pictures that lie ready.
+//! All work on the same source in the same run, in turns. Ours goes the way of a brief: `spotloom run` with the installed
+//! plugins, so starting hosts, hashing, the mezzanine and the delivery are in its figures. The other decodes once, splits
+//! and encodes three times; its graphics are pictures that lie ready, and it crops before it scales. x264 is told the same
+//! in both. The pictures are not the same: ours has a look with text and shades, so the sizes are shown as well.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use spotloom_tests::TestStudio;
+use spotloom_tests::{TestStudio, build};
 
 use crate::proc;
 use crate::report::{Report, quantile};
 
-const ROUNDS: usize = 3;
 /// Name, width, height.
 const SHAPES: [(&str, u32, u32); 3] = [("wide", 1920, 1080), ("tall", 1080, 1920), ("square", 1080, 1080)];
 const ASPECTS: [&str; 3] = ["16:9", "9:16", "1:1"];
 
-pub fn measure(report: &mut Report) {
+pub fn measure(report: &mut Report, rounds: usize) {
     let studio = studio();
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for round in 1..=ROUNDS {
-        eprintln!("bench: masters, round {round} of {ROUNDS}");
+    let (mut ours, mut theirs, mut sizes) = (Vec::new(), Vec::new(), [0.0; 2]);
+    for round in 1..=rounds {
+        eprintln!("bench: masters, round {round} of {rounds}");
         // Another headline each time: everything is composed and encoded anew, as after a change.
         studio.write("ad.yaml", &brief(round));
         let mut run = spotloom_tests::command();
         run.args(["run", "ad.yaml"]).current_dir(studio.path(""));
         ours.push(cost(&mut run));
         theirs.push(cost(&mut graph(&studio.path("assets"))));
+        let folder = studio.path(&format!("deliveries/bench/reference-ad-v{round}"));
+        let assets = studio.path("assets");
+        sizes = [megabytes(&folder, |_| true), megabytes(&assets, |n| SHAPES.iter().any(|(s, ..)| n.starts_with(s)))];
     }
     let median = |costs: &[Cost], of: fn(&Cost) -> f64| quantile(&costs.iter().map(of).collect::<Vec<_>>(), 0.5);
     for (name, ratio, unit, goal, of) in [
@@ -39,19 +43,54 @@ pub fn measure(report: &mut Report) {
         ("reference ad, peak memory", "the same / FFmpeg's graph, memory", "MB", 0.5, |c| c.memory),
     ] {
         let (own, other) = (median(&ours, of), median(&theirs, of));
-        report.add(name, own, unit, format!("median of {ROUNDS}; `spotloom run`, three masters, delivery included"));
+        report.add(name, own, unit, format!("median of {rounds}; `spotloom run`, three masters, delivery included"));
         report.judge(ratio, own / other, "times", goal + 1e-9, format!("{other:.1} {unit} there"));
+    }
+    report.add("the three masters together", sizes[0], "MB", format!("{:.1} MB out of FFmpeg's graph", sizes[1]));
+    match moviepy(&studio.path("assets")) {
+        Some(mut command) => {
+            eprintln!("bench: masters, MoviePy");
+            let other = cost(&mut command);
+            let own = median(&ours, |c| c.cpu);
+            let how =
+                format!("{:.1} s CPU, {:.1} s wall, {:.0} MB there; one round", other.cpu, other.wall, other.memory);
+            report.add("reference ad / MoviePy, CPU", own / other.cpu, "times", how);
+            report.add("MoviePy / FFmpeg's graph, CPU", other.cpu / median(&theirs, |c| c.cpu), "times", "");
+        }
+        None => eprintln!("bench: MoviePy is left out: `.ci/setup bench-moviepy` fetches it"),
     }
 }
 
-struct Cost {
-    cpu: f64,
-    wall: f64,
-    /// The most that the program and its children had at once, shared pages counted once.
-    memory: f64,
+/// Of the MP4 files in a folder.
+fn megabytes(folder: &Path, wanted: impl Fn(&str) -> bool) -> f64 {
+    let files = std::fs::read_dir(folder).unwrap().flatten();
+    let masters = files.filter(|f| {
+        let name = f.file_name().to_string_lossy().into_owned();
+        name.ends_with(".mp4") && wanted(&name)
+    });
+    masters.map(|f| f.metadata().unwrap().len() as f64 / 1e6).sum()
 }
 
-fn cost(command: &mut Command) -> Cost {
+/// The same ad in MoviePy, on the FFmpeg that is installed. `None` where it is not.
+fn moviepy(assets: &Path) -> Option<Command> {
+    let own = build::root().join(".deps/moviepy/bin/python");
+    let python = std::env::var_os("BENCH_MOVIEPY").map_or(own, PathBuf::from);
+    let script = build::root().join("tests/src/bin/bench/moviepy/ad.py");
+    let mut command = Command::new(&python);
+    command.arg(script).current_dir(assets).env("IMAGEIO_FFMPEG_EXE", "ffmpeg");
+    python.exists().then_some(command)
+}
+
+/// What a program and its children took.
+pub struct Cost {
+    /// Seconds, user and system.
+    pub cpu: f64,
+    pub wall: f64,
+    /// The most that the program and its children had at once, shared pages counted once.
+    pub memory: f64,
+}
+
+pub fn cost(command: &mut Command) -> Cost {
     let me = std::process::id();
     let (cpu, start) = (proc::cpu(me), Instant::now());
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -78,9 +117,9 @@ fn cost(command: &mut Command) -> Cost {
     Cost { cpu: (proc::cpu(me) - cpu) / 1000.0, wall, memory }
 }
 
-fn studio() -> TestStudio {
+/// A studio with the presets of the bench.
+pub fn presets() -> TestStudio {
     let studio = TestStudio::example();
-    studio.write("pipelines/bench-masters.yaml", PIPELINE);
     for ((name, width, height), aspect) in SHAPES.into_iter().zip(ASPECTS) {
         let text = format!(
             "summary: Bench\nplatform: Bench\naspect: \"{aspect}\"\nwidth: {width}\nheight: {height}\nfps: 30\n\
@@ -90,10 +129,16 @@ fn studio() -> TestStudio {
         );
         studio.write(&format!("pipelines/presets/bench-{name}.yaml"), &text);
     }
+    studio
+}
+
+fn studio() -> TestStudio {
+    let studio = presets();
+    studio.write("pipelines/bench-masters.yaml", PIPELINE);
     let assets = studio.path("assets");
-    // Moving shapes and a little noise, so that the encoder has work as with footage.
+    // Moving shapes and a little noise, so that the encoder has work as with footage, at a camera's rate: about 23 Mb/s.
     let source = "testsrc2=size=1920x1080:rate=30:duration=12,noise=alls=3:allf=t,format=yuv420p";
-    make(&assets, &["-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "veryfast", "-crf", "12", "source.mp4"]);
+    make(&assets, &["-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "source.mp4"]);
     let music = "sine=frequency=220:duration=20,tremolo=f=2:d=0.8,volume=-12dB";
     make(&assets, &["-f", "lavfi", "-i", music, "music.m4a"]);
     for (name, picture) in [
@@ -139,6 +184,7 @@ stages:
       end-card: {seconds: 3}
       push: 0
       grain: 0
+      reframe: centre     # as the other does
   masters:
     uses: transcode
     for-each: {aspect: "{{ aspects }}"}
@@ -150,21 +196,25 @@ stages:
 deliver: {files: "{{ stages.masters.masters }}"}
 "#;
 
-/// One decode, one graph, three encoders.
+/// One decode, one graph, three encoders. What stands still is decoded and converted once.
 fn graph(assets: &Path) -> Command {
-    let mut filters = "[0:v]split=3[v0][v1][v2];[1:v]format=rgba,fade=in:st=0.5:d=0.6:alpha=1,split=3[l0][l1][l2];\
-                       [2:v]split=3[t0][t1][t2];[3:v]split=3[c0][c1][c2];"
-        .to_owned();
+    let still = "loop=-1:1,setpts=N/30/TB";
+    let mut filters = format!(
+        "[0:v]split=3[v0][v1][v2];\
+         [1:v]format=yuva420p,{still},trim=duration=15.5,fade=in:st=0.5:d=0.6:alpha=1,split=3[l0][l1][l2];\
+         [2:v]format=yuva420p,{still},trim=duration=15.5,split=3[t0][t1][t2];[3:v]split=3[c0][c1][c2];"
+    );
     for (i, (_, w, h)) in SHAPES.into_iter().enumerate() {
         let (x, y) = (w / 20, h / 20);
+        let part = (1080 * w / h).min(1920) / 2 * 2;
+        let scale = if part == w { String::new() } else { format!("scale={w}:{h}:flags=bicubic,") };
         filters += &format!(
-            "[v{i}]scale={w}:{h}:force_original_aspect_ratio=increase:flags=bicubic,crop={w}:{h},setsar=1,fps=30[s{i}];\
+            "[v{i}]crop={part}:1080,{scale}setsar=1,fps=30[s{i}];\
              [s{i}][l{i}]overlay=x={x}:y={y}:shortest=1[a{i}];\
              [a{i}][t{i}]overlay=x='min({x},-860+(t-1)*1800)':y={}:enable='gte(t,1)':shortest=1[b{i}];\
-             [c{i}]scale={w}:{h}:force_original_aspect_ratio=increase,crop={w}:{h},setsar=1,fps=30,format=yuv420p,\
-             trim=duration=3.5[e{i}];\
+             [c{i}]crop={w}:{h},format=yuv420p,setsar=1,{still},fps=30,trim=duration=3.5[e{i}];\
              [b{i}]format=yuv420p,tpad=stop_mode=clone:stop_duration=0.5[p{i}];\
-             [p{i}][e{i}]xfade=transition=fade:duration=0.5:offset=11.5[o{i}];",
+             [p{i}][e{i}]xfade=transition=fade:duration=0.5:offset=11.5,format=yuv420p[o{i}];",
             h - h / 20 - 170
         );
     }
@@ -172,12 +222,27 @@ fn graph(assets: &Path) -> Command {
     let mut command = Command::new("ffmpeg");
     command.args(["-v", "error", "-y", "-i", "source.mp4"]).current_dir(assets);
     for picture in ["logo.png", "lower.png", "card.png"] {
-        command.args(["-loop", "1", "-framerate", "30", "-t", "15.5", "-i", picture]);
+        command.args(["-i", picture]);
     }
     command.args(["-i", "music.m4a", "-filter_complex", &filters]);
     for (i, (name, ..)) in SHAPES.into_iter().enumerate() {
         command.args(["-map", &format!("[o{i}]"), "-map", &format!("[m{i}]"), "-t", "15"]);
-        command.args(["-c:v", "libx264", "-preset", "medium", "-crf", "20", "-g", "60", "-c:a", "aac", "-b:a", "192k"]);
+        // What the preset of the bench asks for.
+        command.args([
+            "-c:v",
+            "libx264",
+            "-preset",
+            "medium",
+            "-crf",
+            "20",
+            "-g",
+            "60",
+            "-bf",
+            "2",
+            "-profile:v",
+            "high",
+        ]);
+        command.args(["-maxrate", "100000k", "-bufsize", "150000k", "-c:a", "aac", "-b:a", "192k"]);
         command.args(["-movflags", "+faststart", &format!("{name}.mp4")]);
     }
     command
