@@ -11,13 +11,14 @@ use serde_json::Value;
 use spotloom_tests::TestStudio;
 
 const LOCALES: [&str; 3] = ["en", "de", "ar"];
-const OUTPUTS: &str = "[youtube, web-vp9, instagram-reel, instagram-square, instagram-feed-4x5]";
+const OUTPUTS: &str = "[youtube, instagram-reel, instagram-square, instagram-feed-4x5]";
 
-/// The example as it is, but short, and for one platform of each shape and a second codec.
+/// The example as it is, but short, with fewer words, and for one platform of each shape.
 fn brief(studio: &TestStudio) -> PathBuf {
     let text = studio.read("examples/everywhere.yaml");
     let outputs = text.lines().find(|l| l.starts_with("outputs:")).unwrap();
     let short = text.replace("seconds: 4", "seconds: 1").replace(outputs, &format!("outputs: {OUTPUTS}"));
+    let short: String = short.lines().filter(|l| !l.contains("comes back")).map(|l| format!("{l}\n")).collect();
     studio.write("examples/short.yaml", &format!("{short}with: {{end_card: 1}}\n"));
     studio.path("examples/short.yaml")
 }
@@ -177,7 +178,7 @@ fn three_languages_and_four_shapes_in_one_run() {
     let manifest: Value =
         serde_json::from_str(&studio.read("deliveries/summer-splash/zest-everywhere-v1/manifest.json")).unwrap();
     let masters = manifest["masters"].as_array().unwrap();
-    assert_eq!(masters.len(), 15, "three languages for five platforms");
+    assert_eq!(masters.len(), 12, "three languages for four platforms");
     assert_eq!((&manifest["verdicts"]["fail"], masters.iter().all(|m| m["checks"].is_array())), (&0.into(), true));
     let mut wrong = Vec::new();
     let mut shapes = BTreeSet::new();
