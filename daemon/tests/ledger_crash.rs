@@ -6,14 +6,14 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 
 use serde_json::Map;
-use spotloom::ids::{JobId, Sha256, Timestamp};
+use spotloom::ids::{JobId, Sha256, TaskKey, Timestamp};
 use spotloom::job::{Event, Phase};
 use spotloom::ledger::conformance::{Bench, planned};
 use spotloom::ledger::{
     Agent, AttemptEnd, AttemptOutcome, CacheEntry, Claim, ClaimRequest, FAILPOINT_VARIABLE, IntakeRecord, IntakeState,
-    Ledger, LogLine, NewJob, Outputs, SqliteLedger,
+    Ledger, LogLine, NewJob, Outputs, REFUSED, SqliteLedger,
 };
-use spotloom::pipeline::plan::{PlannedTask, Trigger};
+use spotloom::pipeline::plan::{PlannedTask, Reseed, Trigger};
 use spotloom_plugin_api::{Failure, Level};
 
 const FOLDER: &str = "SPOTLOOM_TEST_LEDGER";
@@ -72,7 +72,11 @@ fn dies_and_recovers(name: &str, number: usize, side: &str) {
                 *successes.entry(attempt.task).or_insert(0) += 1;
             }
         }
-        assert!(successes.values().all(|n| *n == 1), "{case}: {successes:?}");
+        let made = |task: &TaskKey| {
+            let tasks = ledger.tasks(JobId(number)).expect("tasks");
+            1 + tasks.iter().find(|t| t.key == *task).map_or(0, |t| t.reseeded.len())
+        };
+        assert!(successes.iter().all(|(task, n)| *n == made(task)), "{case}: {successes:?}");
     }
     let intake = ledger.intake("intake-1").expect("the intake");
     assert_eq!(intake.map(|i| i.state), Some(IntakeState::Settled), "{case}");
@@ -164,6 +168,12 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// How many were tried in vain.
+    fn seeds(&self, claim: &Claim) -> usize {
+        let tasks = self.ledger.tasks(claim.lease.job).expect("tasks");
+        tasks.iter().map(|t| t.reseeded.len()).sum()
+    }
+
     fn attempt(&mut self, claim: &Claim) {
         let retried = || {
             let events = self.ledger.job_events(claim.lease.job).expect("events");
@@ -186,6 +196,12 @@ impl<'a> Worker<'a> {
                 failure: Failure::new("bad-media", "no frames"),
                 crash: false,
                 code: "failed".into(),
+                outputs: Outputs::new(),
+            },
+            ("shot-check", _) if self.seeds(claim) < 2 => AttemptEnd::Failed {
+                failure: Failure::new("check-failed", "It is black."),
+                crash: false,
+                code: REFUSED.into(),
                 outputs: Outputs::new(),
             },
             ("slow", _) if claim.lease.epoch.0 == 1 => {
@@ -225,6 +241,7 @@ fn succeeded(claim: &Claim) -> AttemptEnd {
 fn jobs(ledger: &dyn Ledger) -> [NewJob; 3] {
     let bench = Bench::new(ledger, "crash");
     let told = |key: &str, trigger| PlannedTask { trigger, ..planned(key, &[]) };
+    let reseed = Some(Reseed { task: TaskKey::new("shot"), retries: 2 });
     let optional = |key: &str| PlannedTask { continue_on_error: true, ..planned(key, &[]) };
     [
         bench.new_job(
@@ -234,6 +251,8 @@ fn jobs(ledger: &dyn Ledger) -> [NewJob; 3] {
                 planned("talks", &[]),
                 planned("flaky", &["talks"]),
                 planned("slow", &["talks"]),
+                planned("shot", &[]),
+                PlannedTask { reseed, ..planned("shot-check", &["shot"]) },
                 optional("optional"),
                 planned("extra", &["optional"]),
                 told("notify[delivered]", Trigger::OnDelivered),

@@ -19,7 +19,10 @@ const FULL: f32 = 0.9995;
 #[derive(Default)]
 pub(crate) struct Sounds {
     heard: bool,
-    integrated: Option<f64>,
+    /// By the end of the newest two blocks.
+    integrated: [Option<(f64, f64)>; 2],
+    /// Where the sound ends; what is padded behind it is no part of it.
+    ends: f64,
     range: f64,
     peak: f64,
     peak_at: f64,
@@ -40,7 +43,9 @@ impl Sounds {
         if let (Some(m), Some(s)) = (number("lavfi.r128.M"), number("lavfi.r128.S")) {
             self.curve.push((end, m, s));
         }
-        self.integrated = number("lavfi.r128.I").or(self.integrated);
+        if let Some(i) = number("lavfi.r128.I") {
+            self.integrated = [self.integrated[1], Some((end, i))];
+        }
         self.range = number("lavfi.r128.LRA").unwrap_or(self.range);
         for key in ["lavfi.r128.true_peaks_ch0", "lavfi.r128.true_peaks_ch1"] {
             if let Some(peak) = number(key).filter(|p| *p > self.peak) {
@@ -67,8 +72,11 @@ impl Sounds {
         }
     }
 
+    /// Of whole blocks only, as BS.1770 has it and other meters do: one that is filled up with silence counts not.
     fn integrated(&self) -> Option<f64> {
-        self.integrated.filter(|i| *i > -70.0)
+        let [before, last] = self.integrated;
+        let (_, i) = last.filter(|(end, _)| *end <= self.ends + 1e-3).or(before).or(last)?;
+        Some(i).filter(|i| *i > -70.0)
     }
 
     fn peak_db(&self) -> f64 {
@@ -81,6 +89,7 @@ impl Sounds {
 
     /// The checks. `end` is when the sound ends; a leader is silent.
     pub(crate) fn finish(&mut self, end: f64, leader: f64, params: &Params, preset: Option<&Preset>) -> Vec<Check> {
+        self.ends = end;
         if let Some(from) = self.silent_since.take() {
             self.silent.push(Stretch { from, until: end });
         }
