@@ -154,7 +154,8 @@ fn a_brief_is_normalised() {
         "campaign": "2026", "title": "T", "pipeline": "social-ad", "brand": "zest", "locales": ["de-AT"],
         "product": {"name": null, "image": null}, "copy": {},
         "scenes": [{
-            "prompt": null, "image": "assets/caf\u{e9}.png", "footage": null, "from": 0.0, "move": null, "seconds": 4.0,
+            "prompt": null, "image": "assets/caf\u{e9}.png", "last_image": null, "clip": null, "clip_after": null, "mode": null,
+            "retake": {"from": null, "to": null}, "strength": null, "seed": null, "variations": null, "footage": null, "from": 0.0, "move": null, "seconds": 4.0,
             "transition": "fade", "headline": null, "say": null, "source": "picture",
         }],
         "audio": {"music": null, "bpm": null, "voiceover": null, "recording": null, "cues": []},

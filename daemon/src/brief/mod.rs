@@ -10,6 +10,7 @@ mod model;
 mod people;
 mod scene;
 mod schema;
+mod shot;
 pub mod text;
 mod words;
 
@@ -18,5 +19,6 @@ pub use captions::Captions;
 pub use model::{AiDisclosure, Brief, Delivery, Notice, Product, Rights, Role, Stakeholder};
 pub use scene::{Move, Pan, Scene, Source, Transition, Zoom};
 pub use schema::schema;
+pub use shot::{Mode, Retake};
 pub use text::{Locale, Text};
 pub use words::forbidden;

@@ -244,8 +244,15 @@ impl Brief {
         let mut assets = Vec::new();
         assets.extend(self.product.image.as_deref().map(|a| (path(&["product", "image"]), a)));
         for (i, scene) in self.scenes.iter().enumerate() {
-            for (field, asset) in [("image", &scene.image), ("footage", &scene.footage)] {
-                assets.extend(asset.as_deref().map(|a| (path(&["scenes", &i.to_string(), field]), a)));
+            let named = [
+                ("image", &scene.image),
+                ("last_image", &scene.last_image),
+                ("clip", &scene.clip),
+                ("clip_after", &scene.clip_after),
+                ("footage", &scene.footage),
+            ];
+            for (field, file) in named {
+                assets.extend(file.as_deref().map(|a| (path(&["scenes", &i.to_string(), field]), a)));
             }
         }
         for (field, files) in [("audio", self.audio.assets()), ("captions", self.captions.assets())] {

@@ -1,9 +1,10 @@
-//! One shot: generated, own footage, or a picture with a camera move.
+//! One scene: generated, own footage, or a picture with a camera move.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::check::{Known, asset, default_seconds, non_empty, settled, text};
+use super::shot::{Mode, Retake, Shot, retake_schema, shot};
 use super::text::Text;
 use crate::yaml::{Fields, Mistakes, Node};
 
@@ -15,8 +16,8 @@ const MOST_SCENES: usize = 100;
 /// Where footage may be entered: ten hours.
 const LATEST_FROM: f64 = 36_000.0;
 
-/// One shot: a `prompt` (and maybe the `image` it starts from) is generated; `footage` is used as it was filmed; an
-/// `image` alone is shown with a camera move. Nothing is generated without a prompt.
+/// One shot: a `prompt` is generated, with the pictures and clips that it is made from; `footage` is used as it was
+/// filmed; an `image` alone is shown with a camera move. Nothing is generated without a prompt.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scene {
@@ -26,6 +27,30 @@ pub struct Scene {
     /// A picture: with a `prompt` the one the shot starts from, alone the one that is shown. A file of the studio.
     #[schemars(default)]
     pub image: Option<String>,
+    /// A picture the generated shot ends with: a file of the studio.
+    #[schemars(default)]
+    pub last_image: Option<String>,
+    /// A clip to go on from, to make again, or to close to a loop: a file of the studio.
+    #[schemars(default)]
+    pub clip: Option<String>,
+    /// A clip that the generated shot leads into: a file of the studio.
+    #[schemars(default)]
+    pub clip_after: Option<String>,
+    /// How the shot is generated, where that does not follow from the files: `extend` or `edit` a clip, or make a `loop`.
+    #[schemars(default)]
+    pub mode: Option<Mode>,
+    /// The part of the `clip` that is made again, `{from: 1, to: 2.5}` in seconds; the rest of it stays.
+    #[schemars(default, schema_with = "retake_schema")]
+    pub retake: Retake,
+    /// How far the shot may leave what is given: near 0 it stays as it is, at 1 only the prompt counts.
+    #[schemars(default, range(min = 0.05, max = 1.0))]
+    pub strength: Option<f64>,
+    /// A seed of its own, in place of the one that follows from the brief's: for a variation that was liked.
+    #[schemars(default)]
+    pub seed: Option<u32>,
+    /// How many clips to make of it, from as many seeds: the first is in the spot, the others are delivered beside it.
+    #[schemars(default, range(min = 2, max = 16))]
+    pub variations: Option<u32>,
     /// Own footage: a video file of the studio.
     #[schemars(default)]
     pub footage: Option<String>,
@@ -177,6 +202,7 @@ fn scene(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Scene> {
     });
     let headline = f.get("headline").map(|n| text(n, known, "words to show", m));
     let say = f.get("say").map(|n| text(n, known, "words to be spoken", m));
+    let made = shot(&mut f, m);
     let mut right = true;
     if let (Some(own), Some(_)) = (footage_node, prompt_node.or(image_node)) {
         let other = if prompt_node.is_some() { "prompt" } else { "image" };
@@ -186,7 +212,9 @@ fn scene(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Scene> {
     }
     if let (Some(at), None) = (from_node, footage_node) {
         let mistake = at.mistake("bad-value", "`from` says where footage is entered, and the scene has no `footage`");
-        m.push(mistake.hint("add `footage: assets/…`, or take `from` away"));
+        m.push(mistake.hint(
+            "add `footage: assets/…`, or take `from` away; the part of a clip to make again is `retake: {from, to}`",
+        ));
         right = false;
     }
     if let (Some(at), Some(_), None) = (move_node, prompt_node, footage_node) {
@@ -197,8 +225,8 @@ fn scene(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Scene> {
         right = false;
     }
     let empty = prompt.is_none() && image.is_none() && footage.is_none();
-    // With a misspelt field in it, that is what is wrong.
-    if empty && f.rest().next().is_none() {
+    // With a misspelt field in it, or one for generating, that is what is wrong.
+    if empty && made.is_some() && f.rest().next().is_none() {
         let mistake = node.mistake("missing-field", "a scene needs something to show");
         m.push(mistake.expected("`prompt`, `image` or `footage`"));
     }
@@ -211,9 +239,18 @@ fn scene(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Scene> {
         (Some(_), None) => Source::Generated,
         (None, None) => Source::Picture,
     };
+    let Shot { mode, last_image, clip, clip_after, retake, strength, seed, variations } = made?;
     Some(Scene {
         prompt: settled(prompt)?,
         image: settled(image)?,
+        last_image,
+        clip,
+        clip_after,
+        mode,
+        retake,
+        strength,
+        seed,
+        variations,
         footage: settled(footage)?,
         from: from?,
         camera: settled(camera)?,

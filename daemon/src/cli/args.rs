@@ -49,11 +49,12 @@ pub enum Command {
         /// The folder to make; it must be empty or not there yet
         dir: PathBuf,
     },
-    /// Run one brief from start to finish
+    /// Run one brief from start to finish, or make one clip again from its recipe
     #[command(after_help = "Uses the same ledger, agent and plugin hosts as `serve`, in this process.\n\
-        Stages whose inputs have not changed come from the cache.")]
+        Stages whose inputs have not changed come from the cache.\n\
+        A recipe (JSON) is made anew, put beside its file, and its hash is held against the recipe's.")]
     Run {
-        /// The brief, a YAML file
+        /// The brief, a YAML file, or the recipe of a clip, JSON
         brief: PathBuf,
         /// Also copy the delivered files into this folder
         #[arg(long, value_name = "DIR")]
@@ -159,8 +160,13 @@ pub enum PluginsAction {
 pub enum ModelsAction {
     /// All models
     List,
-    /// Check a model's files against the hashes in its model.yaml
-    Check { name: String },
+    /// Load a model and check its files against its model.yaml, or show what a folder of diffusers tells in its place
+    Check {
+        name: String,
+        /// Write what the folder tells as its model.yaml
+        #[arg(long)]
+        write: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -12,6 +12,7 @@ mod models;
 mod plan;
 mod plugins;
 mod progress;
+mod recipe;
 mod run;
 mod schema;
 mod serve;

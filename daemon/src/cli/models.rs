@@ -1,22 +1,30 @@
 //! `spotloom models`: what can generate.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use serde_json::Value;
-use spotloom_plugin_api::Resource;
+use serde_json::{Map, Value, json};
+use spotloom_plugin_api::{Artifact, JobContext, Limits, Resource, RunRequest, Secrets};
+use tokio::sync::{mpsc, watch};
 
 use crate::artifacts::{disk, hash_file};
+use crate::engine;
 use crate::error::{Diagnostic, Diagnostics, nearest};
+use crate::host::{EndKind, HostOptions, HostPool, RunLimits};
 use crate::studio::{Studio, catalog, planning, resources};
 
 use super::args::ModelsAction;
 use super::exit::{Done, Exit};
 use super::term::{Term, table};
 
-pub(super) fn models(studio: &Studio, action: Option<ModelsAction>, term: Term) -> Done {
+/// The stage that loads models.
+const PLUGIN: &str = "diffusion";
+
+pub(super) async fn models(studio: &Studio, action: Option<ModelsAction>, term: Term) -> Done {
     match action.unwrap_or(ModelsAction::List) {
         ModelsAction::List => list(studio, term),
-        ModelsAction::Check { name } => check(studio, &name, term),
+        ModelsAction::Check { name, write } => check(studio, &name, write, term).await,
     }
 }
 
@@ -31,6 +39,11 @@ fn list(studio: &Studio, term: Term) -> Done {
     let mut all = Vec::new();
     for name in planning::names(studio, Resource::Model) {
         let Some(folder) = folder(studio, &name) else { continue };
+        if !folder.join("model.yaml").is_file() {
+            rows.push(vec![name.clone(), "diffusers".into(), "?".into(), "?".into(), folder.display().to_string()]);
+            all.push(json!({ "name": name, "folder": folder, "contract": null }));
+            continue;
+        }
         let contract = catalog::read_checked(studio, &folder.join("model.yaml"), "model");
         let text = |at: &str| match &contract {
             Ok(map) => Value::Object(map.clone()).pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned(),
@@ -47,14 +60,14 @@ fn list(studio: &Studio, term: Term) -> Done {
             folder.display().to_string(),
         ]);
         let mistakes = contract.as_ref().err();
-        all.push(serde_json::json!({ "name": name, "folder": folder, "bytes": bytes, "contract": contract.as_ref().ok(), "mistakes": mistakes }));
+        all.push(json!({ "name": name, "folder": folder, "bytes": bytes, "contract": contract.as_ref().ok(), "mistakes": mistakes }));
     }
     term.give(&all);
     term.say(table(&rows).trim_end());
     Ok(Exit::Done)
 }
 
-fn check(studio: &Studio, name: &str, term: Term) -> Done {
+async fn check(studio: &Studio, name: &str, write: bool, term: Term) -> Done {
     let Some(folder) = folder(studio, name) else {
         let names = planning::names(studio, Resource::Model);
         let mut problem = Diagnostic::new("unknown-model", format!("there is no model `{name}`"))
@@ -64,7 +77,12 @@ fn check(studio: &Studio, name: &str, term: Term) -> Done {
         }
         return Err(problem.into());
     };
-    let contract = catalog::read_checked(studio, &folder.join("model.yaml"), "model")?;
+    let file = folder.join("model.yaml");
+    if !file.is_file() {
+        let contract = loaded(studio, name, &folder).await?;
+        return derived(name, &file, &contract, write, term);
+    }
+    let contract = catalog::read_checked(studio, &file, "model")?;
     let mut problems = Diagnostics::new();
     let mut checked = 0;
     for (file, expected) in hashes(&Value::Object(contract)) {
@@ -82,9 +100,93 @@ fn check(studio: &Studio, name: &str, term: Term) -> Done {
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    term.give(&serde_json::json!({ "name": name, "files": checked, "ok": true }));
-    term.say(format!("{name}: {checked} files, all as model.yaml says"));
+    loaded(studio, name, &folder).await?;
+    term.give(&json!({ "name": name, "files": checked, "ok": true }));
+    term.say(format!("{name}: {checked} files, all as model.yaml says; its parts load, and fit"));
     Ok(Exit::Done)
+}
+
+/// Shows what stands for a model.yaml that is not there, and writes one if that is wanted.
+fn derived(name: &str, file: &Path, contract: &Value, write: bool, term: Term) -> Done {
+    let checked = hashes(contract).len();
+    if write {
+        let text =
+            format!("# Put together from the files of this folder by `spotloom models check`.\n{}", yaml(contract));
+        std::fs::write(file, text)
+            .map_err(|e| Diagnostic::new("not-writable", format!("{} can't be written: {e}", file.display())))?;
+    }
+    term.give(&json!({ "name": name, "files": checked, "ok": true, "contract": contract, "written": write }));
+    if write {
+        term.say(format!(
+            "{name}: {checked} files, whose parts load, and fit; what they tell is now {}",
+            file.display()
+        ));
+    } else {
+        term.say(format!(
+            "{name}: {checked} files, whose parts load, and fit. There is no model.yaml; they tell this:\n"
+        ));
+        term.say(yaml(contract));
+        term.say("`--write` makes a model.yaml of it, to correct, and so that a changed file is noticed");
+    }
+    Ok(Exit::Done)
+}
+
+/// Has the stage load every part of a model and hold it against the contract, and gives the contract that it put
+/// together when no model.yaml has one.
+async fn loaded(studio: &Studio, name: &str, folder: &Path) -> Result<Value, Diagnostics> {
+    let hosts = HostPool::new(HostOptions::default());
+    let registry = engine::open_registry(studio, &hosts).await?;
+    let Some(plugin) = registry.get(PLUGIN) else {
+        let mistake = Diagnostic::new("unknown-plugin", format!("there is no plugin `{PLUGIN}`, which loads models"));
+        return Err(vec![mistake.hint("`spotloom doctor` says what is missing")]);
+    };
+    let io = |e: std::io::Error| vec![Diagnostic::new("io", format!("the model could not be tried: {e}"))];
+    let scratch = tempfile::tempdir().map_err(io)?;
+    let model = Artifact {
+        path: folder.canonicalize().map_err(io)?,
+        sha256: String::new(),
+        media: "inode/directory".into(),
+        name: name.to_owned(),
+        facts: Map::new(),
+    };
+    let params = json!({"check-model": true});
+    let request = RunRequest {
+        run: "check-model".into(),
+        params: params.as_object().cloned().unwrap_or_default(),
+        inputs: BTreeMap::from([("model".to_owned(), vec![model])]),
+        scratch: scratch.path().to_path_buf(),
+        limits: Limits { threads: 1 },
+        secrets: Secrets::default(),
+        job: JobContext::default(),
+    };
+    let (events, _seen) = mpsc::unbounded_channel();
+    let (_keep, cancel) = watch::channel(false);
+    // Large files are hashed and loaded without a sign of life.
+    let limits = RunLimits { stall_timeout: Duration::from_secs(3600), ..RunLimits::default() };
+    let end = hosts.run(&plugin.file(), request, limits, events, cancel).await;
+    hosts.shutdown().await;
+    match &end.kind {
+        EndKind::Succeeded { facts, .. } => Ok(facts.get("contract").cloned().unwrap_or_default()),
+        _ => {
+            let failure = end.failure();
+            Err(vec![Diagnostic { hint: failure.hint, ..Diagnostic::new(&failure.code, failure.message) }])
+        }
+    }
+}
+
+/// A contract as YAML: what is short on a line of its own, in the braces that YAML shares with JSON.
+fn yaml(contract: &Value) -> String {
+    let mut text = String::new();
+    for (name, value) in contract.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(map) if value.to_string().len() > 100 => {
+                text.push_str(&format!("{name}:\n"));
+                map.iter().for_each(|(name, value)| text.push_str(&format!("  {name}: {value}\n")));
+            }
+            short => text.push_str(&format!("{name}: {short}\n")),
+        }
+    }
+    text
 }
 
 /// Every `file:` with a `sha256:` beside it, wherever in the contract it stands.

@@ -16,8 +16,8 @@ use crate::ledger::{JobView, TaskView};
 use crate::studio::{Studio, files, planning};
 
 use super::exit::{Done, Exit, Problem};
-use super::progress;
 use super::term::{Term, table};
+use super::{progress, recipe};
 
 /// What `run` made.
 #[derive(Serialize)]
@@ -34,8 +34,14 @@ struct Report {
 }
 
 pub(super) async fn run(studio: Studio, brief: &Path, out: Option<&Path>, term: Term) -> Done {
-    let bytes = files::read(brief)?;
+    let bytes = match brief.extension().is_some_and(|e| e == "json") {
+        true => files::read_within(brief, recipe::MAX_BYTES)?,
+        false => files::read(brief)?,
+    };
     room(&studio)?;
+    if let Some(recipes) = recipe::recognise(&bytes) {
+        return recipe::run(studio, brief, &recipes, out, term).await;
+    }
     let engine = Engine::start(&studio).await?;
     let done = run_in(&engine, &studio, brief, &bytes, out, term).await;
     engine.stop(Duration::ZERO).await;

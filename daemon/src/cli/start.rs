@@ -65,7 +65,7 @@ fn dispatch(cli: Cli, term: Term) -> Done {
         }
         Command::Jobs { action } => jobs::jobs(&open(&global, None)?, action, term),
         Command::Plugins { action } => wait(plugins::plugins(open(&global, None)?, action, term)),
-        Command::Models { action } => models::models(&open(&global, None)?, action, term),
+        Command::Models { action } => wait(models::models(&open(&global, None)?, action, term)),
         Command::Doctor => wait(doctor::doctor(open(&global, None), term)),
         // Answered in `main` before anything else starts.
         Command::PluginHost { .. } => Ok(Exit::Usage),

@@ -23,6 +23,16 @@ pub trait Catalog {
     /// There is none, or it can't be used.
     fn resource(&self, kind: Resource, name: &str) -> Result<ResourceFile, NotFound>;
 
+    /// What a thing's own file lists under `field` (`modes` of a model); `None` when it lists nothing there.
+    fn offered(&self, _kind: Resource, _name: &str, _field: &str) -> Option<Vec<String>> {
+        None
+    }
+
+    /// The names of things of a kind.
+    fn names(&self, _kind: Resource) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A file of the studio by its path inside it, in NFC.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use super::deliver;
 use super::facts::Facts;
 use super::items::{self, Item};
 use super::model::{Pipeline, ReseedStage, Stage};
+use super::offers;
 use super::origin::At;
 use super::plan::{InputRef, Plan, PlannedTask, Reseed, Retry, Trigger};
 use super::plugins::{Plugin, Plugins, fits};
@@ -241,6 +242,16 @@ impl Expansion<'_> {
                 path => format!("`{}` of {key}", yaml::dotted(path)),
             };
             self.mistakes.push(Diagnostic { place: Some(place), ..error.into_diagnostic(&name) });
+        }
+        if let Some(map) = params.as_object() {
+            let schema = &plugin.info.description.params;
+            for (name, mistake) in offers::mistakes(schema, map, &inputs, self.catalog) {
+                let mistake = mistake.at(at.asked(&name));
+                // What is repeated for each shape is wrong once.
+                if !self.mistakes.contains(&mistake) {
+                    self.mistakes.push(mistake);
+                }
+            }
         }
         let mut needs: BTreeSet<TaskKey> = self.needs(&inputs);
         for name in &stage.needs {

@@ -12,6 +12,7 @@ mod expand;
 mod facts;
 mod items;
 mod model;
+mod offers;
 mod origin;
 mod parse;
 pub mod plan;

@@ -38,6 +38,17 @@ impl At<'_> {
         })
     }
 
+    /// The place of what the brief asks for with a parameter, written or following from what is around it.
+    pub(super) fn asked(&self, name: &str) -> Place {
+        let (node, led) = match &self.stage.with {
+            Some(with) => with.follow([name]),
+            None => (&self.stage.node, false),
+        };
+        let source = node.as_text().filter(|_| led).and_then(|text| self.source(text));
+        source
+            .map_or_else(|| node.place(), |path| self.brief.place(&path.iter().map(String::as_str).collect::<Vec<_>>()))
+    }
+
     pub(super) fn origin(&self, node: &Node) -> Place {
         let written = node.as_text().and_then(|text| self.source(text)).and_then(|path| {
             let steps: Vec<&str> = path.iter().map(String::as_str).collect();

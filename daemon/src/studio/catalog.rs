@@ -121,6 +121,19 @@ impl Catalog for StudioCatalog<'_> {
         self.file(&self.find(kind, name)?)
     }
 
+    fn offered(&self, kind: Resource, name: &str, field: &str) -> Option<Vec<String>> {
+        let path = self.find(kind, name).ok()?.join(resources::marker(kind)?);
+        let bytes = files::read(&path).ok()?;
+        let data = yaml::parse(&path.display().to_string(), &bytes).ok()?.to_json();
+        let list = data.get(field)?.as_array()?;
+        Some(list.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
+    }
+
+    fn names(&self, kind: Resource) -> Vec<String> {
+        let roots = self.studio.roots();
+        resources::names(&roots.iter().map(PathBuf::as_path).collect::<Vec<_>>(), kind)
+    }
+
     fn asset(&self, path: &str) -> Result<ResourceFile, NotFound> {
         let real = assets::resolve(&self.studio.root, path).map_err(|refused| match refused {
             Refused::Missing { nearest } => NotFound { known: nearest.into_iter().collect(), message: String::new() },

@@ -12,6 +12,14 @@ use crate::yaml;
 /// # Errors
 /// When it is missing, too large or unreadable.
 pub fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {
+    read_within(path, yaml::MAX_BYTES)
+}
+
+/// Reads a file of at most so many bytes.
+///
+/// # Errors
+/// When it is missing, too large or unreadable.
+pub fn read_within(path: &Path, most: u64) -> Result<Vec<u8>, Diagnostic> {
     let shown = path.display().to_string();
     let unreadable = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::NotFound => Diagnostic::new("missing-file", format!("there is no file {shown}")),
@@ -21,12 +29,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Diagnostic> {
     if !meta.is_file() {
         return Err(Diagnostic::new("not-a-file", format!("{shown} is not a plain file")).expected("a YAML file"));
     }
-    if meta.len() > yaml::MAX_BYTES {
+    if meta.len() > most {
         return Err(yaml::too_large(&shown, meta.len()));
     }
     let mut bytes = Vec::new();
     // It may grow while it is read.
-    let read = File::open(path).and_then(|f| f.take(yaml::MAX_BYTES + 1).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|f| f.take(most + 1).read_to_end(&mut bytes));
     read.map_err(unreadable)?;
     Ok(bytes)
 }

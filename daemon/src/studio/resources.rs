@@ -11,21 +11,35 @@ struct Shape {
     folder: &'static str,
     /// Appended to the name of a single file; empty for folders.
     suffix: &'static str,
-    /// What must be in the folder.
-    marker: &'static str,
+    /// What must be in the folder: one of these.
+    markers: &'static [&'static str],
+}
+
+impl Shape {
+    /// Whether a folder is one of these things.
+    fn is_in(&self, folder: &Path) -> bool {
+        self.markers.iter().any(|marker| folder.join(marker).is_file())
+    }
 }
 
 fn shape(kind: Resource) -> Option<Shape> {
-    let (folder, suffix, marker) = match kind {
-        Resource::Model => ("models", "", "model.yaml"),
-        Resource::Brand => ("brands", "", "brand.yaml"),
-        Resource::Look => ("templates/overlays", ".svg", ""),
-        Resource::PromptTemplate => ("templates/prompts", ".yaml", ""),
-        Resource::NotificationTemplate => ("templates/notifications", "", "subject.txt"),
-        Resource::Preset => ("pipelines/presets", ".yaml", ""),
+    let (folder, suffix, markers): (_, _, &[&str]) = match kind {
+        // Without a contract of ours, a folder of diffusers may tell what would stand in it.
+        Resource::Model => ("models", "", &["model.yaml", "model_index.json"]),
+        Resource::Brand => ("brands", "", &["brand.yaml"]),
+        Resource::Look => ("templates/overlays", ".svg", &[]),
+        Resource::PromptTemplate => ("templates/prompts", ".yaml", &[]),
+        Resource::NotificationTemplate => ("templates/notifications", "", &["subject.txt"]),
+        Resource::Preset => ("pipelines/presets", ".yaml", &[]),
         Resource::Asset => return None,
     };
-    Some(Shape { folder, suffix, marker })
+    Some(Shape { folder, suffix, markers })
+}
+
+/// The file that describes a thing which is a folder.
+#[must_use]
+pub fn marker(kind: Resource) -> Option<&'static str> {
+    shape(kind)?.markers.first().copied()
 }
 
 /// Whether a name can be one: it becomes a file name, never a path.
@@ -43,7 +57,7 @@ pub fn find(roots: &[&Path], kind: Resource, name: &str) -> Option<PathBuf> {
     roots
         .iter()
         .map(|root| root.join(shape.folder).join(format!("{name}{}", shape.suffix)))
-        .find(|path| if shape.suffix.is_empty() { path.join(shape.marker).is_file() } else { path.is_file() })
+        .find(|path| if shape.suffix.is_empty() { shape.is_in(path) } else { path.is_file() })
 }
 
 /// All names of a kind in these roots, sorted.
@@ -56,7 +70,7 @@ pub fn names(roots: &[&Path], kind: Resource) -> Vec<String> {
         for entry in entries.flatten() {
             let file = entry.file_name().to_string_lossy().into_owned();
             let name = match file.strip_suffix(shape.suffix) {
-                Some(name) if shape.suffix.is_empty() => entry.path().join(shape.marker).is_file().then_some(name),
+                Some(name) if shape.suffix.is_empty() => shape.is_in(&entry.path()).then_some(name),
                 other => other,
             };
             if let Some(name) = name.filter(|n| is_name(n)) {

@@ -30,6 +30,8 @@ const PLUGINS: [&str; 12] = [
     include_str!("webhook.json"),
 ];
 
+const MODELS: [&str; 3] = ["ambient-v0", "ambient-v1", "text-only"];
+
 impl Studio {
     pub fn new() -> Self {
         let plugins = PLUGINS.iter().map(|text| {
@@ -95,7 +97,7 @@ impl Catalog for Studio {
 
     fn resource(&self, kind: Resource, name: &str) -> Result<ResourceFile, NotFound> {
         let (folder, media, known): (&str, &str, &[&str]) = match kind {
-            Resource::Model => ("models", "inode/directory", &["ambient-v0", "ambient-v1"]),
+            Resource::Model => ("models", "inode/directory", &MODELS),
             Resource::Brand => ("brands", "inode/directory", &["zest"]),
             Resource::Look => ("looks", "image/svg+xml", &["clean", "bold", "price-burst", "steps"]),
             Resource::PromptTemplate => ("prompts", "application/yaml", &["ad-shot", "storyboard-shot"]),
@@ -115,6 +117,21 @@ impl Catalog for Studio {
             true => Ok(file(format!("/studio/{folder}/{name}"), media)),
             false => Err(unknown(known.iter().copied())),
         }
+    }
+
+    fn offered(&self, kind: Resource, name: &str, field: &str) -> Option<Vec<String>> {
+        let modes: &[&str] = match (kind, name, field) {
+            (Resource::Model, "ambient-v0" | "ambient-v1", "modes") => {
+                &["text-to-video", "image-to-video", "first-last", "loop"]
+            }
+            (Resource::Model, "text-only", "modes") => &["text-to-video"],
+            _ => return None,
+        };
+        Some(modes.iter().map(|m| (*m).to_owned()).collect())
+    }
+
+    fn names(&self, kind: Resource) -> Vec<String> {
+        if kind == Resource::Model { MODELS.map(str::to_owned).to_vec() } else { Vec::new() }
     }
 
     fn asset(&self, path: &str) -> Result<ResourceFile, NotFound> {

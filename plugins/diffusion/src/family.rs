@@ -90,6 +90,12 @@ pub trait Family: Send {
     /// `inference-failed`, `non-finite`.
     fn begin<'a>(&'a mut self, shot: &Shot) -> Result<Box<dyn Frames + 'a>, Error>;
 
+    /// Loads every component once, so that what its files declare is held against the contract.
+    ///
+    /// # Errors
+    /// `model-port-mismatch`, `model-unreadable` and their kin.
+    fn try_out(&mut self) -> Result<(), Error>;
+
     /// Whether a shot may begin with a draft (`Shot::edit`).
     fn takes_drafts(&self) -> bool {
         false

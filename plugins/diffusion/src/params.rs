@@ -25,7 +25,15 @@ pub struct Params {
     pub fps: f64,
     /// What is to be done. Left out, it follows from the files: `image` begins the shot, `last-image` ends it; `clip` and
     /// `clip-after` are joined; with `from` and `to` that part of `clip` is made again.
-    #[schemars(extend("x-offered-by" = {"input": "model", "field": "modes"}))]
+    #[schemars(extend("x-offered-by" = {"input": "model", "field": "modes", "when-absent": [
+        {"given": ["clip", "clip-after"], "value": "bridge"},
+        {"given": ["clip", "from"], "value": "retake"},
+        {"given": ["clip"]},
+        {"given": ["clip-after"], "value": "extend"},
+        {"given": ["last-image"], "value": "first-last"},
+        {"given": ["image"], "value": "image-to-video"},
+        {"given": [], "value": "text-to-video"},
+    ]}))]
     pub mode: Option<Mode>,
     /// How far the result may leave what is given: near 0 it stays as it is, at 1 only the prompt counts. By default 0.8
     /// for `edit` and `retake`, 0.75 after a picture or clip, 0.55 between two.
@@ -41,6 +49,10 @@ pub struct Params {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 16))]
     pub variations: u32,
+    /// What the clip's file is called, without its ending; the further ones have their seed behind it.
+    #[serde(default = "stem")]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"), length(max = 100))]
+    pub name: String,
     /// A quick look: half the steps, a third of the width and height. The same seed without it gives the same
     /// composition, finished.
     #[serde(default)]
@@ -73,6 +85,10 @@ pub struct Params {
     /// Where the clip will be shown, by ISO 3166 codes or `EU`: a model whose licence forbids one of them is refused.
     #[serde(default)]
     pub territory: Vec<String>,
+    /// Reads and loads the model, holds every part of it against its contract, and makes no clip: the fact `contract` is
+    /// what stands for a `model.yaml` that is not there. For `spotloom models check`.
+    #[serde(default)]
+    pub check_model: bool,
     /// Film grain on luma, as a standard deviation in 8-bit steps; 0 leaves only the dither that prevents banding.
     #[serde(default = "grain")]
     #[schemars(range(min = 0, max = 16))]
@@ -89,6 +105,10 @@ fn height() -> u32 {
 
 fn fps() -> f64 {
     30.0
+}
+
+fn stem() -> String {
+    "clip".into()
 }
 
 fn one() -> u32 {
@@ -153,6 +173,11 @@ impl Params {
                     expected: "expected an even number of pixels from 64 to 4096".into(),
                 });
             }
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if self.name.is_empty() || self.name.starts_with(['.', '-', '_']) || !self.name.chars().all(plain) {
+            let expected = "expected letters, digits, `.`, `_` and `-`, a letter or digit first".into();
+            return Err(Error::Param { name: "name", value: self.name.clone(), expected });
         }
         let ranges: [(_, Option<f64>, _); 10] = [
             ("strength", self.strength, 0.05..=1.0),

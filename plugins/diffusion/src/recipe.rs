@@ -60,6 +60,7 @@ pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
     let given = |port: &str| -> Vec<Value> {
         run.inputs(port).iter().map(|a| json!({"name": a.name, "sha256": a.sha256, "media": a.media})).collect()
     };
+    let folder = run.require("model")?.name.clone();
     let sha256 = hash(made.clip).map_err(|e| io_failure("read", made.clip, &e))?;
     let ports = ["image", "last-image", "clip", "clip-after"];
     let inputs: BTreeMap<_, _> =
@@ -93,7 +94,7 @@ pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
             "seed": shot.seed,
         },
         "inputs": inputs,
-        "model": {"name": contract.name, "sha256": model.sha256, "components": components},
+        "model": {"name": contract.name, "folder": folder, "sha256": model.sha256, "components": components},
         "runtime": {"onnxruntime": engine.runtime.version, "provider": engine.provider.to_string(), "threads": engine.threads},
         "clip": {"sha256": sha256, "frames": made.written.frames, "seconds": made.written.seconds},
     }))

@@ -57,10 +57,13 @@ impl Stage for Diffusion {
         .output("clip", "The shot: FFV1, 4:2:0, 10 bit, BT.709", "video/x-matroska")
         .output("recipe", "Everything the clip was made of, to make it again", "application/json")
         .outputs("variations", "The other clips, when several are asked for", "video/x-matroska")
-        .outputs("variation-recipes", "Their recipes, in the same order", "application/json")
+        .outputs("recipes", "The recipes of the variations, in the same order", "application/json")
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
+        if params.check_model {
+            return Ok(self.check_model(&params, run)?);
+        }
         Ok(self.make(&params, run)?)
     }
 }
@@ -128,7 +131,7 @@ impl Diffusion {
             let shot = Shot { seed: shot.seed.wrapping_add(u64::from(k)), ..shot.clone() };
             let mut source = family.begin(&shot)?;
             let (clip, recipe) = take.shoot(&shot, k == 0, source.as_mut(), &mut work)?;
-            let ports = if k == 0 { ["clip", "recipe"] } else { ["variations", "variation-recipes"] };
+            let ports = if k == 0 { ["clip", "recipe"] } else { ["variations", "recipes"] };
             outputs = outputs.output(ports[0], clip).output(ports[1], recipe);
             if k == 0 {
                 warnings.extend_from_slice(source.warnings());
@@ -152,6 +155,17 @@ impl Diffusion {
             .fact("licence", contract.licence.spdx.as_str())
             .fact("understood", understood)
             .fact("warnings", warnings))
+    }
+
+    /// Loads every part of the model once, and tells the contract where no `model.yaml` does.
+    fn check_model(&mut self, params: &Params, run: &Run) -> Result<Outputs, Error> {
+        let settings = params.check()?;
+        let model = Model::open(&run.require("model")?.path)?;
+        let engine = Engine { runtime: runtime()?, threads: run.threads(), provider: settings.provider };
+        self.family(&model, &engine)?.try_out()?;
+        // What was put together is written as JSON.
+        let contract = model.derived.then(|| serde_json::from_str(&model.text).unwrap_or(Value::Null));
+        Ok(Outputs::new().fact("contract", contract.unwrap_or_default()))
     }
 
     /// The model, loaded now unless it is the one of the last run.
@@ -180,7 +194,8 @@ impl Take<'_> {
         work: &mut Work<'_>,
     ) -> Result<(Output, Output), Error> {
         let (settings, run) = (self.settings, work.run);
-        let stem = if first { "clip".into() } else { format!("clip-seed-{}", shot.seed) };
+        let name = &self.params.name;
+        let stem = if first { name.clone() } else { format!("{name}_seed-{}", shot.seed) };
         let path = run.scratch().join(format!("{stem}.mkv"));
         let (width, height) = (shot.width, shot.height);
         let film = Film::new((width, height), settings.width, settings.height, shot.seed, settings.grain);

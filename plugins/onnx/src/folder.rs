@@ -31,6 +31,24 @@ pub trait Described: DeserializeOwned {
 
     /// Everything that is wrong with its figures, one sentence each.
     fn mistakes(&self) -> Vec<String>;
+
+    /// The contract of a folder without a `model.yaml`, where other files of it tell what would stand there; `None` when
+    /// there are none that could.
+    ///
+    /// # Errors
+    /// `model-contract-invalid`: what those files do not tell.
+    fn derive(_folder: &Path) -> Result<Option<Derived>, Error> {
+        Ok(None)
+    }
+}
+
+/// A contract that was put together from other files.
+#[derive(Clone, Debug)]
+pub struct Derived {
+    /// The file that told the most, for messages.
+    pub source: PathBuf,
+    /// As it would stand in `model.yaml`.
+    pub text: String,
 }
 
 /// A model folder whose contract has been read and checked.
@@ -39,7 +57,12 @@ pub struct Model<C> {
     pub contract: C,
     /// Over `model.yaml`, which names the hash of every file: stands for the whole model.
     pub sha256: String,
+    /// The contract as it was read.
+    pub text: String,
+    /// Whether the contract was put together from other files, because there is no `model.yaml`.
+    pub derived: bool,
     folder: PathBuf,
+    source: PathBuf,
 }
 
 /// A graph's bytes, and where its weights lie.
@@ -74,21 +97,23 @@ impl Stamp {
 }
 
 impl<C: Described> Model<C> {
-    /// Reads `model.yaml` of a folder.
+    /// Reads `model.yaml` of a folder, or what stands for it.
     ///
     /// # Errors
     /// `model-contract-missing`, `model-contract-invalid`.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        let file = folder.join("model.yaml");
-        let invalid = |reason: String| Error::ContractInvalid { file: file.clone(), reason };
-        let Ok(opened) = File::open(&file) else {
-            return Err(Error::ContractMissing { folder: folder.into() });
+        let yaml = folder.join("model.yaml");
+        let (file, text, derived) = match File::open(&yaml) {
+            Ok(opened) => {
+                let text = read(opened).map_err(|reason| Error::ContractInvalid { file: yaml.clone(), reason })?;
+                (yaml, text, false)
+            }
+            Err(_) => match C::derive(folder)? {
+                Some(Derived { source, text }) => (source, text, true),
+                None => return Err(Error::ContractMissing { folder: folder.into() }),
+            },
         };
-        let mut text = String::new();
-        opened.take(MAX_CONTRACT + 1).read_to_string(&mut text).map_err(|e| invalid(e.to_string()))?;
-        if text.len() as u64 > MAX_CONTRACT {
-            return Err(invalid(format!("it is longer than {} KiB", MAX_CONTRACT / 1024)));
-        }
+        let invalid = |reason: String| Error::ContractInvalid { file: file.clone(), reason };
         let contract: C = serde_saphyr::from_str(&text).map_err(|e| {
             let (line, column) = e.location().map_or((1, 1), |p| (p.line(), p.column()));
             let reason = reason(&e.without_snippet().to_string(), &text, line);
@@ -98,7 +123,8 @@ impl<C: Described> Model<C> {
         if !mistakes.is_empty() {
             return Err(invalid(mistakes.join("; ")));
         }
-        Ok(Self { contract, folder: folder.into(), sha256: hex(&Sha256::digest(text.as_bytes())) })
+        let sha256 = hex(&Sha256::digest(text.as_bytes()));
+        Ok(Self { contract, sha256, text, derived, folder: folder.into(), source: file })
     }
 
     /// The entry of a component.
@@ -107,7 +133,7 @@ impl<C: Described> Model<C> {
     /// `model-contract-invalid` when there is none.
     pub fn component(&self, role: &str) -> Result<&Component, Error> {
         self.contract.components().get(role).ok_or_else(|| Error::ContractInvalid {
-            file: self.folder.join("model.yaml"),
+            file: self.source.clone(),
             reason: format!("`components` has no `{role}`, which this family needs"),
         })
     }
@@ -182,16 +208,11 @@ impl<C: Described> Model<C> {
     fn confined(&self, role: &str, file: &str) -> Result<PathBuf, Error> {
         let outside =
             || Error::FileOutside { model: self.contract.name().into(), component: role.into(), file: file.into() };
-        let plain = |part| matches!(part, PathPart::Normal(_) | PathPart::CurDir);
-        if file.is_empty() || !Path::new(file).components().all(plain) {
-            return Err(outside());
+        match confined(&self.folder, file) {
+            Ok(path) => Ok(path),
+            Err(Refused::Outside) => Err(outside()),
+            Err(Refused::Missing) => Err(self.missing(role, file)),
         }
-        let root = self.folder.canonicalize().map_err(|_| self.missing(role, file))?;
-        let path = root.join(file).canonicalize().map_err(|_| self.missing(role, file))?;
-        if !path.starts_with(&root) {
-            return Err(outside());
-        }
-        if path.is_file() { Ok(path) } else { Err(self.missing(role, file)) }
     }
 
     fn missing(&self, role: &str, file: &str) -> Error {
@@ -209,6 +230,50 @@ impl<C: Described> Model<C> {
             found,
         })
     }
+}
+
+/// Why a file of a folder can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It is not there, or no plain file.
+    Missing,
+    /// It lies outside the folder, by its name or by a link.
+    Outside,
+}
+
+/// The real path of a plain file inside a folder.
+///
+/// # Errors
+/// Why it is refused; the file is not opened.
+pub fn confined(folder: &Path, file: &str) -> Result<PathBuf, Refused> {
+    let plain = |part| matches!(part, PathPart::Normal(_) | PathPart::CurDir);
+    if file.is_empty() || !Path::new(file).components().all(plain) {
+        return Err(Refused::Outside);
+    }
+    let root = folder.canonicalize().map_err(|_| Refused::Missing)?;
+    let path = root.join(file).canonicalize().map_err(|_| Refused::Missing)?;
+    if !path.starts_with(&root) {
+        return Err(Refused::Outside);
+    }
+    if path.is_file() { Ok(path) } else { Err(Refused::Missing) }
+}
+
+/// The SHA-256 of a file in lower-case hex, read piece by piece.
+///
+/// # Errors
+/// When it can't be read.
+pub fn sha256(path: &Path) -> std::io::Result<String> {
+    hash_file(path).map(|(hash, _)| hash)
+}
+
+/// A contract's text, when it is of a size that contracts have.
+fn read(opened: File) -> Result<String, String> {
+    let mut text = String::new();
+    opened.take(MAX_CONTRACT + 1).read_to_string(&mut text).map_err(|e| e.to_string())?;
+    if text.len() as u64 > MAX_CONTRACT {
+        return Err(format!("it is longer than {} KiB", MAX_CONTRACT / 1024));
+    }
+    Ok(text)
 }
 
 /// Whether two relative paths mean the same file, `./` aside.

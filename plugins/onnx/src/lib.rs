@@ -17,7 +17,7 @@ pub mod runtime;
 
 pub use component::{Component, DataFile, Dtype, Licence, Territories};
 pub use error::Error;
-pub use folder::{Described, Model};
+pub use folder::{Derived, Described, Model};
 pub use graph::{Graph, Kept, Port, Results, Tensor};
 pub use provider::Provider;
 pub use runtime::{Engine, Runtime, runtime};

@@ -1,10 +1,11 @@
 //! Whether a contract's figures make sense, every mistake at once.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use spotloom_onnx::{Component, Described, component};
+use spotloom_onnx::{Component, Derived, Described, Error, component};
 
-use super::{Contract, FamilyName, Variant};
+use super::{Contract, FamilyName, Variant, diffusers};
 
 impl Described for Contract {
     fn name(&self) -> &str {
@@ -36,6 +37,10 @@ impl Described for Contract {
             found.push("`modes` is empty; expected at least one, such as text-to-video".into());
         }
         found
+    }
+
+    fn derive(folder: &Path) -> Result<Option<Derived>, Error> {
+        diffusers::derive(folder)
     }
 }
 

@@ -4,6 +4,7 @@
 //! against its ports when it is loaded.
 
 mod check;
+mod diffusers;
 mod latent;
 mod sampling;
 

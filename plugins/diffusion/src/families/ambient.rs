@@ -383,6 +383,11 @@ impl Family for Ambient {
         true
     }
 
+    fn try_out(&mut self) -> Result<(), Error> {
+        // Its parts are small: all of them are loaded with the model.
+        Ok(())
+    }
+
     fn clips(&self, frames: usize) -> usize {
         windows::count(self.slots(frames), self.window(), false)
     }

@@ -271,6 +271,14 @@ impl Family for CogVideoX {
         Ok(Box::new(CogShot { work, decoding: Decoding::default(), model: self }))
     }
 
+    fn try_out(&mut self) -> Result<(), Error> {
+        let Self { loader, text_encoder, transformer, decoder_next, decoder_first, .. } = self;
+        [text_encoder, transformer, decoder_next]
+            .into_iter()
+            .chain(decoder_first)
+            .try_for_each(|part| part.try_out(loader))
+    }
+
     fn clips(&self, _frames: usize) -> usize {
         1
     }

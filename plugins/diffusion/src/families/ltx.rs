@@ -283,6 +283,11 @@ impl Family for Ltx {
         }))
     }
 
+    fn try_out(&mut self) -> Result<(), Error> {
+        let Self { loader, text_encoder, transformer, decoder, encoder, .. } = self;
+        [text_encoder, transformer, decoder, encoder].into_iter().try_for_each(|part| part.try_out(loader))
+    }
+
     fn clips(&self, _frames: usize) -> usize {
         1
     }

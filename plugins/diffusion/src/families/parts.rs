@@ -152,6 +152,19 @@ impl Part {
         Ok(self.graph.insert(graph))
     }
 
+    /// Loads the component's files, which holds their ports against what the family expects, and lets go of them again.
+    ///
+    /// # Errors
+    /// `model-port-mismatch`, `model-unreadable` and what else loading may say.
+    pub fn try_out(&mut self, loader: &Loader) -> Result<(), Error> {
+        if !loader.model.has(self.role) {
+            return Ok(());
+        }
+        self.get(loader)?;
+        self.rest(loader);
+        Ok(())
+    }
+
     /// Drops the graph when memory is needed for other components.
     pub fn rest(&mut self, loader: &Loader) {
         if !loader.warm {

@@ -217,6 +217,12 @@ impl Family for Wan {
         Ok(Box::new(WanShot { model: self, work }))
     }
 
+    fn try_out(&mut self) -> Result<(), Error> {
+        let Self { loader, text_encoder, image_encoder, encoder, transformer, transformer_low, decoder, .. } = self;
+        let parts = [text_encoder, image_encoder, encoder, transformer, transformer_low];
+        parts.into_iter().chain(decoder.parts()).try_for_each(|part| part.try_out(loader))
+    }
+
     fn clips(&self, _frames: usize) -> usize {
         1
     }

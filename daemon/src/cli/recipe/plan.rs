@@ -1,0 +1,236 @@
+//! From recipes to a plan: one task for each, with the recipe's parameters, shot and files, found again by their hashes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+use spotloom_plugin_api::Resource;
+
+use crate::artifacts::{Store, hash_bytes, hash_file};
+use crate::engine::Engine;
+use crate::error::{self, Diagnostic, Diagnostics};
+use crate::ids::{Sha256, TaskKey};
+use crate::pipeline::catalog::{Catalog as _, ResourceFile};
+use crate::pipeline::plan::{InputRef, Plan, PlannedTask, PluginRef, Retry, Trigger};
+use crate::studio::{Studio, StudioCatalog};
+
+/// The version of recipes that is understood.
+const VERSION: u64 = 1;
+/// Folders below `assets` that are looked into.
+const DEPTH: usize = 8;
+
+/// The task of a recipe.
+pub(super) fn key(index: usize, count: usize) -> TaskKey {
+    if count == 1 { TaskKey::new("clip") } else { TaskKey::new(format!("clip[{index}]")) }
+}
+
+/// `hero` of `hero.recipe.json`.
+pub(super) fn stem(file: &Path) -> String {
+    let name = file.file_name().map_or_else(|| "clip".into(), |n| n.to_string_lossy().into_owned());
+    let name = name.trim_end_matches(".json").trim_end_matches(".recipe");
+    if name.is_empty() { "clip".into() } else { name.to_owned() }
+}
+
+/// What a clip is called, without its ending.
+pub(super) fn name(file: &Path, index: usize, count: usize) -> String {
+    if count == 1 { stem(file) } else { format!("shot-{}", index + 1) }
+}
+
+/// The plan of all recipes, or everything that is wrong with them. A clip never comes from the cache: nothing would be
+/// proven by that.
+pub(super) fn plan(studio: &Studio, engine: &Engine, file: &Path, recipes: &[Value]) -> Result<Plan, Diagnostics> {
+    let catalog = StudioCatalog::new(studio, &engine.machinery.registry);
+    let (mut tasks, mut problems) = (Vec::new(), Diagnostics::new());
+    for (index, recipe) in recipes.iter().enumerate() {
+        let shown = match recipes.len() {
+            1 => file.display().to_string(),
+            _ => format!("{}, recipe {}", file.display(), index + 1),
+        };
+        let source = Source { studio, catalog: &catalog, store: &engine.machinery.store, file, shown, recipe };
+        match source.task(key(index, recipes.len())) {
+            Ok(task) => tasks.push(task),
+            Err(mistakes) => problems.extend(mistakes),
+        }
+    }
+    if problems.is_empty() {
+        Ok(Plan::new("recipes".into(), stem(file), String::new(), "recipe".into(), tasks))
+    } else {
+        Err(problems)
+    }
+}
+
+/// A recipe, and where its things are looked for.
+struct Source<'a> {
+    studio: &'a Studio,
+    catalog: &'a StudioCatalog<'a>,
+    store: &'a Store,
+    file: &'a Path,
+    /// How the recipe is called in messages.
+    shown: String,
+    recipe: &'a Value,
+}
+
+impl Source<'_> {
+    fn wrong(&self, message: &str) -> Diagnostic {
+        Diagnostic::new("bad-recipe", format!("{}: {message}", self.shown))
+    }
+
+    fn text(&self, pointer: &str) -> Result<&str, Diagnostics> {
+        let found = self.recipe.pointer(pointer).and_then(Value::as_str);
+        let name = pointer.trim_start_matches('/').replace('/', ".");
+        found.ok_or_else(|| vec![self.wrong(&format!("`{name}` is missing, so this is no whole recipe"))])
+    }
+
+    fn task(&self, key: TaskKey) -> Result<PlannedTask, Diagnostics> {
+        if self.recipe["spotloom-recipe"].as_u64() != Some(VERSION) {
+            let message = format!("this Spotloom understands recipes of version {VERSION}");
+            return Err(vec![self.wrong(&message)]);
+        }
+        self.text("/clip/sha256")?;
+        let id = self.text("/stage/id")?;
+        let plugin = self.catalog.plugin(id);
+        let plugin = plugin.ok_or_else(|| vec![self.wrong(&format!("there is no plugin `{id}` that may run"))])?;
+        let mut inputs = self.given()?;
+        let model = self.model()?;
+        inputs.insert(
+            "model".to_owned(),
+            vec![InputRef::File {
+                resource: Some(Resource::Model),
+                path: model.path,
+                name: model.name,
+                media: model.media,
+                sha256: model.sha256,
+            }],
+        );
+        inputs.insert("shot".to_owned(), vec![self.shot()?]);
+        let written = self.recipe["params"].as_object().into_iter().flatten().filter(|(_, v)| !v.is_null());
+        let params: Map<String, Value> = written.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let description = plugin.description;
+        Ok(PlannedTask {
+            key,
+            stage: "clip".into(),
+            uses: PluginRef { id: description.id, version: description.version, sha256: plugin.sha256 },
+            params,
+            inputs,
+            needs: Vec::new(),
+            trigger: Trigger::Needs,
+            retry: Retry { max_attempts: 1, backoff_s: 10.0 },
+            timeout_s: 24.0 * 3600.0,
+            stall_timeout_s: 600.0,
+            cache: false,
+            pool: if description.resources.gpu { "gpu".into() } else { "cpu".into() },
+            continue_on_error: false,
+            secrets: Vec::new(),
+            reseed: None,
+        })
+    }
+
+    /// The model, when its files are those that the recipe names. A contract with other words and the same files will do.
+    fn model(&self) -> Result<ResourceFile, Diagnostics> {
+        // A model's own name and its folder's may differ; older recipes have the one alone.
+        let name = self.text("/model/folder").or_else(|_| self.text("/model/name"))?;
+        let found = self.catalog.resource(Resource::Model, name);
+        let found = found.map_err(|_| {
+            let names = self.catalog.names(Resource::Model);
+            let mistake = self.wrong(&format!("there is no model `{name}`, and it was made with that one"));
+            vec![mistake.expected(error::list(&names.iter().map(String::as_str).collect::<Vec<_>>(), "or"))]
+        })?;
+        let contract = Path::new(&found.path).join("model.yaml");
+        let same =
+            hash_file(&contract).is_ok_and(|(sha, _)| Some(sha.as_str()) == self.recipe["model"]["sha256"].as_str());
+        if same {
+            return Ok(found);
+        }
+        let folder = Path::new(&found.path);
+        let is_here = |file: &Value| {
+            let path = file["file"].as_str().map(|name| folder.join(name));
+            path.is_some_and(|p| hash_file(&p).is_ok_and(|(sha, _)| Some(sha.as_str()) == file["sha256"].as_str()))
+        };
+        let components = self.recipe["model"]["components"].as_object();
+        let other: Vec<String> = components
+            .into_iter()
+            .flatten()
+            .filter(|(_, files)| !files.as_array().is_some_and(|files| files.iter().all(is_here)))
+            .map(|(role, _)| format!("`{role}`"))
+            .collect();
+        if other.is_empty() {
+            return Ok(found);
+        }
+        let other = other.join(", ");
+        let mistake = self.wrong(&format!("the model `{name}` here is another than it was made with: {other} differ"));
+        Err(vec![
+            mistake.hint("put the model back that the recipe names; `model.components` has the hashes of its files"),
+        ])
+    }
+
+    /// The recipe's shot as a file that stays: the job is run from its frozen plan.
+    fn shot(&self) -> Result<InputRef, Diagnostics> {
+        let text = self.recipe["shot"].to_string();
+        let sha256 = hash_bytes(text.as_bytes());
+        let folder = self.studio.state().join("recipes");
+        let path = folder.join(format!("{}.json", sha256.as_str()));
+        let failed = |e: std::io::Error| {
+            vec![Diagnostic::new("not-writable", format!("{} can't be written: {e}", path.display()))]
+        };
+        fs::create_dir_all(&folder).map_err(failed)?;
+        fs::write(&path, text).map_err(failed)?;
+        Ok(InputRef::File {
+            resource: None,
+            path: path.display().to_string(),
+            name: "shot.json".into(),
+            media: "application/json".into(),
+            sha256,
+        })
+    }
+
+    /// The pictures and clips that were given, or which of them are not here.
+    fn given(&self) -> Result<BTreeMap<String, Vec<InputRef>>, Diagnostics> {
+        let (mut inputs, mut missing) = (BTreeMap::<String, Vec<InputRef>>::new(), Diagnostics::new());
+        for (port, files) in self.recipe["inputs"].as_object().into_iter().flatten() {
+            for given in files.as_array().into_iter().flatten() {
+                match self.find(given) {
+                    Some(input) => inputs.entry(port.clone()).or_default().push(input),
+                    None => {
+                        let name = given["name"].as_str().unwrap_or("a file");
+                        let sha256 = given["sha256"].as_str().unwrap_or_default();
+                        let mistake =
+                            self.wrong(&format!("`{name}`, its `{port}`, is not here, or is another file now"));
+                        let mistake = mistake.expected(format!("a file with the sha256 {sha256}"));
+                        missing.push(mistake.hint("put it beside the recipe, or into the studio's `assets` folder"));
+                    }
+                }
+            }
+        }
+        if missing.is_empty() { Ok(inputs) } else { Err(missing) }
+    }
+
+    /// A file by its hash: from the artifact store, from beside the recipe, or from the assets.
+    fn find(&self, given: &Value) -> Option<InputRef> {
+        let (name, wanted) = (given["name"].as_str()?, Sha256(given["sha256"].as_str()?.to_owned()));
+        let plain = Path::new(name).file_name()?;
+        let beside = self.file.parent().unwrap_or(Path::new(".")).join(plain);
+        let mut places = vec![self.store.path(&wanted), beside];
+        called(&self.studio.root.join("assets"), plain, DEPTH, &mut places);
+        let found = places.into_iter().find(|path| hash_file(path).is_ok_and(|(sha, _)| sha == wanted))?;
+        Some(InputRef::File {
+            resource: None,
+            path: found.canonicalize().ok()?.display().to_string(),
+            name: name.into(),
+            media: given["media"].as_str().unwrap_or("application/octet-stream").into(),
+            sha256: wanted,
+        })
+    }
+}
+
+/// The plain files of that name in a folder and those in it; links are not followed.
+fn called(folder: &Path, name: &std::ffi::OsStr, depth: usize, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() && depth > 0 => called(&entry.path(), name, depth - 1, found),
+            Ok(kind) if kind.is_file() && entry.file_name() == name => found.push(entry.path()),
+            _ => {}
+        }
+    }
+}
