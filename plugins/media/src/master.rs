@@ -1,18 +1,20 @@
 //! Masters: the files that platforms and broadcasters take.
 //!
-//! Invariant: progressive, closed groups of pictures, tagged BT.709; sound stereo at 48 kHz; picture and sound both
+//! Invariant: progressive, closed groups of pictures, tagged BT.709 (WebP: BT.601, the only one it knows); sound stereo at 48 kHz; picture and sound both
 //! starting at zero; in MP4 and MOV the index in front and no edit lists; the same input gives the same bytes.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use ffmpeg_next::encoder;
+use ffmpeg_next::{Rational, encoder, frame};
 
 use crate::audio::{AudioClip, RATE};
 use crate::av;
 use crate::codecs::{self, Codec, Container, EncoderChoice, RateControl, Wanted};
 use crate::error::{Error, Result};
+use crate::filters;
 use crate::frame::{Frame, FrameFormat};
+use crate::graph::{Pulled, Source, VideoGraph};
 use crate::mux::Muxer;
 use crate::soundtrack::{AudioCodec, Soundtrack};
 use crate::writer::{self, Written};
@@ -70,6 +72,8 @@ pub struct MasterWriter {
     fps: (u32, u32),
     frames: i64,
     sound: Option<Soundtrack>,
+    /// To the one matrix that WebP knows.
+    bt601: Option<VideoGraph>,
 }
 
 impl MasterWriter {
@@ -117,7 +121,8 @@ impl MasterWriter {
             Container::WebP => &[("loop", "0")],
             Container::Mxf => &[],
         })?;
-        Ok(Self { muxer, video, stream, encoder, format, fps: options.fps, frames: 0, sound })
+        let bt601 = (options.codec == Codec::WebP).then(|| to_bt601(format, options.fps)).transpose()?;
+        Ok(Self { muxer, video, stream, encoder, format, fps: options.fps, frames: 0, sound, bt601 })
     }
 
     /// What every frame must be.
@@ -144,8 +149,15 @@ impl MasterWriter {
                 found: frame.format(),
             });
         }
-        let av = av::to_av(frame, self.frames);
+        let mut av = av::to_av(frame, self.frames);
         self.frames += 1;
+        if let Some(graph) = &mut self.bt601 {
+            graph.push(&av)?;
+            let mut converted = frame::Video::empty();
+            if graph.pull(&mut converted)? == Pulled::Frame {
+                av = converted;
+            }
+        }
         self.video.send_frame(&av).map_err(Error::write(self.muxer.path(), "encoding"))?;
         self.muxer.drain(&mut self.video, self.stream, 1)?;
         let (n, d) = (u64::from(self.fps.0), u64::from(self.fps.1));
@@ -172,6 +184,21 @@ impl MasterWriter {
         }
         Ok(Written { frames, seconds: frames as f64 * f64::from(self.fps.1) / f64::from(self.fps.0), bytes })
     }
+}
+
+/// WebP has no colour tags: every decoder takes it for BT.601 in limited range, so that is what it gets.
+fn to_bt601(format: FrameFormat, fps: (u32, u32)) -> Result<VideoGraph> {
+    let source = Source {
+        width: format.width,
+        height: format.height,
+        pixel: format.pixel.name(),
+        time_base: writer::frame_rate(fps)?.invert(),
+        frame_rate: fps,
+        sample_aspect: Rational(1, 1),
+    };
+    let flags = filters::SWS_FLAGS;
+    let matrices = "in_color_matrix=bt709:out_color_matrix=bt601:in_range=tv:out_range=tv";
+    VideoGraph::new(&source, &format!("scale=flags={flags}:{matrices},format={}", format.pixel.name()))
 }
 
 /// The frames a master is made of.

@@ -281,6 +281,35 @@ fn previews_move() {
     assert_eq!(bytes.windows(4).filter(|w| w == b"ANMF").count(), 6);
 }
 
+/// Nothing tells a decoder of WebP which matrix was used: BT.709 would come out as another orange.
+#[test]
+fn webp_has_the_colours_that_decoders_expect() {
+    let (_folder, path) = in_folder("a.webp");
+    let options = MasterOptions {
+        container: Container::WebP,
+        codec: Codec::WebP,
+        rate: RateControl::Fixed,
+        audio: None,
+        ..options()
+    };
+    let mut writer = MasterWriter::create(&path, &options, AudioClip::default()).unwrap();
+    let mut frame = Frame::black(writer.format());
+    // #F28C0F in BT.709.
+    for (plane, value) in [(0, 147), (1, 63), (2, 178)] {
+        frame.plane_mut(plane).fill(value);
+    }
+    writer.write(&frame).unwrap();
+    writer.finish().unwrap();
+    let out = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(&path)
+        .args(["-vf", "scale=1:1:flags=area,format=rgb24", "-f", "rawvideo", "-"])
+        .output()
+        .unwrap();
+    let off = out.stdout.iter().zip([0xF2, 0x8C, 0x0F_u8]).map(|(a, b)| a.abs_diff(b)).max();
+    assert!(out.stdout.len() == 3 && off.is_some_and(|o| o <= 3), "F28C0F comes back as {:02X?}", out.stdout);
+}
+
 #[test]
 fn a_hardware_encoder_that_is_not_there_is_said_by_name() {
     let (_folder, path) = in_folder("a.mp4");
