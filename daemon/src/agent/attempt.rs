@@ -256,11 +256,11 @@ async fn run(m: &Machinery, claim: &Claim, work: Work, mut stop: watch::Receiver
             Err(failure) => failed(failure),
         },
         EndKind::Refused { failure, outputs: made, .. } if !*cancel.borrow() => match keep(made).await? {
-            Ok(outputs) => AttemptEnd::Failed { failure, crash: false, code: REFUSED.into(), outputs },
+            Ok(outputs) => AttemptEnd::Failed { failure: *failure, crash: false, code: REFUSED.into(), outputs },
             // The verdict counts more than that its pictures could not be kept.
             Err(lost) => {
                 tracing::warn!("what shows the failure could not be kept: {lost}");
-                AttemptEnd::Failed { failure, crash: false, code: REFUSED.into(), outputs: Outputs::new() }
+                AttemptEnd::Failed { failure: *failure, crash: false, code: REFUSED.into(), outputs: Outputs::new() }
             }
         },
         EndKind::Cancelled => AttemptEnd::Cancelled,

@@ -29,7 +29,7 @@ pub enum EndKind {
     /// The plugin says it failed, and why.
     Failed(Failure),
     /// The plugin says that the job must not go on with what it was given; the files show why.
-    Refused { failure: Failure, outputs: BTreeMap<String, Vec<Output>>, facts: Map<String, Value> },
+    Refused { failure: Box<Failure>, outputs: BTreeMap<String, Vec<Output>>, facts: Map<String, Value> },
     /// Ended because it was asked to, by itself or by force.
     Cancelled,
     /// It ran longer than its timeout.
@@ -85,7 +85,8 @@ impl RunEnd {
     pub fn failure(&self) -> Failure {
         let plugin = &self.plugin;
         match &self.kind {
-            EndKind::Failed(failure) | EndKind::Refused { failure, .. } => failure.clone(),
+            EndKind::Failed(failure) => failure.clone(),
+            EndKind::Refused { failure, .. } => failure.as_ref().clone(),
             // Not to be asked after a success; answered truthfully all the same.
             EndKind::Succeeded { .. } => Failure::new(self.code(), format!("`{plugin}` succeeded")),
             EndKind::Cancelled => Failure::new(self.code(), "cancelled"),

@@ -274,7 +274,7 @@ pub enum End {
     /// It did its work, and the answer is that the job must not go on with what it was given: a failure, and the files
     /// that show why. They are kept, shown to people, and never the input of an ordinary task.
     Refused {
-        failure: Failure,
+        failure: Box<Failure>,
         /// Files by output port.
         outputs: BTreeMap<String, Vec<Output>>,
         /// Figures for the report.

@@ -154,7 +154,7 @@ impl Done {
     pub fn failure(&self) -> &Failure {
         match &self.end {
             End::Failed(f) => f,
-            End::Refused { failure, .. } => failure,
+            End::Refused { failure, .. } => failure.as_ref(),
             other => panic!("expected a failure, got {other:?}"),
         }
     }

@@ -64,7 +64,7 @@ impl Outputs {
 
     pub(crate) fn into_end(self) -> End {
         match self.refusal {
-            Some(failure) => End::Refused { failure, outputs: self.files, facts: self.facts },
+            Some(failure) => End::Refused { failure: Box::new(failure), outputs: self.files, facts: self.facts },
             None => End::Succeeded { outputs: self.files, facts: self.facts },
         }
     }
