@@ -1,6 +1,7 @@
 # make demo   installs what is missing, builds, makes three finished ads from the example brief
 # make test   everything CI runs: format, lints, unit, end-to-end, schemas, docs
 # make check  the quick version for the edit loop
+# make looks  contact sheets of all looks in four aspects and eight scripts, in target/looks; LOOKS=clean makes one
 # make bench  what the machinery costs; ARGS="--jobs 1000 --json", --diffusion (denoising against Python), --compose, --masters (against FFmpeg)
 # make install PREFIX=/usr/local
 
@@ -10,11 +11,11 @@ PREFIX ?= /usr/local
 export CARGO_TARGET_DIR := $(CURDIR)/target
 HERE := $(CURDIR)/target/spotloom
 
-.PHONY: demo test check bench build setup setup-test install clean-demo
+.PHONY: demo test check looks bench build setup setup-test install clean-demo
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile | head -5
+	@sed -n 's/^# //p' Makefile | head -6
 
 setup:
 	@.ci/setup demo
@@ -39,6 +40,10 @@ test: setup-test build
 	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	@cargo test --release --locked --workspace --no-fail-fast
 	@RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps --document-private-items
+
+looks: build
+	@cargo build --release --locked -p spotloom-compose --example contact
+	@LOOKS="$(LOOKS)" CLIPS="$(CLIPS)" .ci/looks "$(HERE)/bin/spotloom"
 
 bench: build
 	@cargo build --release --locked -p spotloom-diffusion --example steps

@@ -75,8 +75,8 @@ pub struct Logo {
     /// The mark without the name, where there is one.
     #[serde(default)]
     pub mark: Option<PathBuf>,
-    /// What should stay free around the logo, as a fraction of its height, 0 to 2. Drawn on the brand sheet; looks are not
-    /// held to it.
+    /// What should stay free around the logo, as a fraction of its height, 0 to 2: no text and no other picture. A look that
+    /// breaks it stops the job before anything is rendered.
     #[serde(default = "default_clear_space")]
     #[schemars(range(min = 0, max = 2))]
     pub clear_space: f64,

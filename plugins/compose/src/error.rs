@@ -47,6 +47,15 @@ pub enum Error {
     )]
     Contrast { name: String, colour: Rgb, contrast: f64 },
 
+    #[error("look {look}: {place}nothing was given for `{{{{ {name} }}}}`; the ad's texts are: {known}")]
+    Placeholder { look: String, place: String, name: String, known: String },
+
+    #[error(
+        "look {look}: {found} (of a picture whose short side is 1080): the brand {brand} keeps {space} of the logo's \
+         height clear around it"
+    )]
+    ClearSpace { look: String, brand: String, space: f64, found: String },
+
     #[error("the text `{name}` says \"{word}\", which the brand {brand} does not want to say")]
     ForbiddenWord { name: String, word: String, brand: String },
 }
@@ -64,6 +73,8 @@ impl Error {
             Self::MissingGlyph { .. } => "missing-glyph",
             Self::MissingFont { .. } => "missing-font",
             Self::Contrast { .. } => "contrast-too-low",
+            Self::Placeholder { .. } => "unfilled-placeholder",
+            Self::ClearSpace { .. } => "clear-space-broken",
             Self::ForbiddenWord { .. } => "forbidden-word",
         }
     }
@@ -89,6 +100,15 @@ impl Error {
             Self::MissingFont { .. } => "put the font file into the brand's fonts/ folder, or name one that is there",
             Self::Contrast { .. } => {
                 "make `ink` darker or `paper` lighter in brand.yaml, change the colour under the text, or choose another look"
+            }
+            Self::Placeholder { name, .. } => {
+                return format!(
+                    "give it in the brief, or let the look ask for it first: {{% if {name} %}} … {{% endif %}}"
+                );
+            }
+            Self::ClearSpace { .. } => {
+                "move it away in the look, shorten the text, choose another look, or change `clear-space` under `logo` in \
+                 brand.yaml"
             }
             Self::ForbiddenWord { .. } => "reword the text, or change `forbidden-words` in brand.yaml",
         };

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cosmic_text::fontdb::{Database, Source};
+use cosmic_text::fontdb::{Database, FaceInfo, ID, Source, Weight};
 
 use crate::error::Error;
 use crate::text::script::{is_emoji, is_ideographic};
@@ -18,7 +18,7 @@ macro_rules! shipped {
     };
 }
 
-static SHIPPED: [&[u8]; 19] = shipped![
+static SHIPPED: [&[u8]; 25] = shipped![
     "Sora-Regular.otf",
     "Sora-SemiBold.otf",
     "Sora-Bold.otf",
@@ -26,23 +26,30 @@ static SHIPPED: [&[u8]; 19] = shipped![
     "LeagueSpartan-SemiBold.otf",
     "LeagueSpartan-Bold.otf",
     "LeagueSpartan-Black.otf",
+    "Inter-ExtraBold.otf",
+    "Inter-Black.otf",
     "Manrope-Regular.ttf",
     "Manrope-Medium.ttf",
     "Manrope-Bold.ttf",
     "Manrope-ExtraBold.ttf",
     "NotoKufiArabic-Regular.ttf",
     "NotoKufiArabic-Bold.ttf",
+    "NotoKufiArabic-Black.ttf",
     "NotoSansHebrew-Regular.ttf",
     "NotoSansHebrew-Bold.ttf",
+    "NotoSansHebrew-Black.ttf",
     "NotoSansDevanagari-Regular.ttf",
     "NotoSansDevanagari-Bold.ttf",
+    "NotoSansDevanagari-Black.ttf",
     "NotoSansThai-Regular.ttf",
     "NotoSansThai-Bold.ttf",
+    "NotoSansThai-Black.ttf",
 ];
 
-/// Tried in this order for a character that the wanted font lacks, before the brand's other fonts.
-pub const FALLBACK_FAMILIES: [&str; 6] =
-    ["Manrope", "Sora", "Noto Kufi Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Thai"];
+/// Tried for a character that the wanted font lacks, before the brand's other fonts: the one whose stems are as heavy as
+/// those of the wanted font, in this order where they are alike.
+pub const FALLBACK_FAMILIES: [&str; 7] =
+    ["Manrope", "Inter", "Sora", "Noto Kufi Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Thai"];
 
 /// The family of colour emoji.
 pub const EMOJI: &str = "Noto Color Emoji";
@@ -118,7 +125,33 @@ impl MachineFont {
 }
 
 fn load(db: &mut Database, data: Vec<u8>) -> bool {
-    !db.load_font_source(Source::Binary(Arc::new(data))).is_empty()
+    let loaded = db.load_font_source(Source::Binary(Arc::new(data)));
+    for id in &loaded {
+        mend_weight(db, *id);
+    }
+    !loaded.is_empty()
+}
+
+/// Sora's files say 96, 126, 160 and 190 for Regular to ExtraBold, so that a wish for SemiBold found ExtraBold. Where the
+/// figure is not of the usual scale, the name counts.
+fn mend_weight(db: &mut Database, id: ID) {
+    let Some(face) = db.face(id).filter(|f| f.weight.0 < 100 || f.weight.0 % 50 != 0).cloned() else { return };
+    let style = face.post_script_name.rsplit('-').next().unwrap_or_default().to_lowercase();
+    let named = [
+        ("thin", 100),
+        ("extralight", 200),
+        ("light", 300),
+        ("regular", 400),
+        ("medium", 500),
+        ("semibold", 600),
+        ("bold", 700),
+        ("extrabold", 800),
+        ("black", 900),
+    ];
+    if let Some((_, weight)) = named.iter().find(|(name, _)| *name == style) {
+        db.remove_face(id);
+        db.push_face_info(FaceInfo { weight: Weight(*weight), ..face });
+    }
 }
 
 /// Shipped fonts plus those in `folder` (a brand kit's `fonts/`, which may be missing).
@@ -135,7 +168,9 @@ pub fn collect(folder: &Path) -> Result<Database, Error> {
 pub fn collect_all(folder: &Path) -> (Database, Vec<Error>) {
     let mut db = Database::new();
     for data in SHIPPED {
-        db.load_font_source(Source::Binary(Arc::new(data)));
+        for id in db.load_font_source(Source::Binary(Arc::new(data))) {
+            mend_weight(&mut db, id);
+        }
     }
     let mut wrong = Vec::new();
     let Ok(entries) = std::fs::read_dir(folder) else { return (db, wrong) };

@@ -10,6 +10,7 @@ use crate::colour::Rgb;
 use crate::error::Error;
 use crate::fonts;
 use crate::look::captions::Cues;
+use crate::look::clear;
 use crate::look::layer::Layer;
 use crate::look::pictures::Pictures;
 use crate::look::raster;
@@ -79,6 +80,7 @@ pub fn prepare(params: &Params, timeline: &Timeline, run: &Run) -> Result<Design
         let captions = Scope { look: "captions", ..scope };
         sources.extend(svg::layers(&cues.svg(&view, band, &brand, &typesetter)?, &captions)?);
     }
+    clear::check(&name, &brand.name, brand.logo.clear_space, &sources)?;
     for (key, png) in template::lock(&typesetter).emoji() {
         pictures.add_png(key, png.clone());
     }
@@ -158,7 +160,8 @@ fn view(
     let zone = params.safe_zone;
     let (left, right) = (MARGIN.max(zone.left * width), width - MARGIN.max(zone.right * width));
     let (top, bottom) = (MARGIN.max(zone.top * height), height - MARGIN.max(zone.bottom * height));
-    let picture = |key: &str| pictures.get(key).map(|p| PictureView { href: key.into(), ratio: p.ratio });
+    let picture =
+        |key: &str| pictures.get(key).map(|p| PictureView { href: key.into(), ratio: p.ratio, cut_out: p.cut_out });
     let colours = &brand.colours;
     let scenes = timeline.parts.iter().filter_map(|part| match part.kind {
         PartKind::Scene(i) => Some(SceneView {
@@ -177,6 +180,7 @@ fn view(
         safe: Area { left, top, right, bottom, width: right - left, height: bottom - top },
         brand: BrandView {
             name: brand.name.clone(),
+            clear_space: brand.logo.clear_space,
             colours: BTreeMap::from([
                 ("primary", colours.primary.to_string()),
                 ("secondary", colours.secondary.to_string()),

@@ -83,7 +83,7 @@ impl Stage for Compose {
         let mut footage = Composer::new(setup(Vec::new()));
         let last_of_scenes = timeline.number(timeline.scenes_end()).saturating_sub(1);
         let mut card_begun = false;
-        legible::ensure(&mut layers, &timeline, (width, height), &[ink, paper], |number| {
+        legible::ensure(&mut layers, &timeline, (width, height), [ink, paper], |number| {
             run.check_cancelled()?;
             run.progress(number, frames, "looking at what is under the texts");
             let mut frame = Frame::new(format);

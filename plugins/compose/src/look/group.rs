@@ -70,6 +70,20 @@ impl GroupReader<'_, '_> {
         self.divided(&texts, &motion, split)
     }
 
+    /// The least strength of a group that is a shade.
+    pub fn shade(&self) -> Result<Option<f32>, Error> {
+        let Some(least) = number(self.group, "data-shade").map_err(|e| self.wrong(self.group, &e))? else {
+            return Ok(None);
+        };
+        if !(0.0..=1.0).contains(&least) {
+            return Err(self.wrong(self.group, &format!("data-shade is {least}; expected 0 to 1")));
+        }
+        if let Some(text) = self.group.descendants().find(|n| n.tag_name().name() == "text") {
+            return Err(self.wrong(text, "a shade has no texts of its own; they go into a group above it"));
+        }
+        Ok(Some(least as f32))
+    }
+
     fn texts(&self, change: impl Fn(Node<'_, '_>) -> Result<Override, Error>) -> Result<Texts, Error> {
         let nodes = self.group.descendants().filter(|n| n.tag_name().name() == "text");
         nodes

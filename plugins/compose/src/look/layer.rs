@@ -1,7 +1,7 @@
 //! A drawn layer, and where its picture goes at an instant.
 
 use crate::look::motion::Motion;
-use crate::look::svg::TextMark;
+use crate::look::svg::{PictureMark, TextMark};
 use crate::picture::blend::Placement;
 use crate::picture::sprite::Sprite;
 
@@ -23,17 +23,55 @@ pub struct Layer {
     pub texts: Vec<TextMark>,
     /// The picture without those texts, where there is anything else in it.
     pub ground: Option<Sprite>,
+    /// Pictures in it; their areas are in pixels of the picture.
+    pub pictures: Vec<PictureMark>,
     /// Whether it hides the whole picture while at rest.
     pub covers: bool,
+    /// Set where it is a shade.
+    pub shade: Option<Shade>,
+}
+
+/// A layer that is drawn as strong as what is read over it needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shade {
+    /// The least of its own opacity, 0 to 1, that it always has.
+    pub least: f32,
+    /// Strength at rising instants, straight lines between them; all of it where there are none.
+    pub keys: Vec<(f64, f32)>,
+}
+
+impl Shade {
+    /// The strength that is `part` of the way from the least to all.
+    #[must_use]
+    pub fn between(&self, part: f32) -> f32 {
+        self.least + (1.0 - self.least) * part
+    }
+
+    /// The strength at `t` seconds.
+    #[must_use]
+    pub fn at(&self, t: f64) -> f32 {
+        let after = self.keys.iter().position(|(time, _)| *time > t).unwrap_or(self.keys.len());
+        match (after.checked_sub(1).map(|i| self.keys[i]), self.keys.get(after)) {
+            (Some((from, a)), Some((to, b))) => a + (b - a) * ((t - from) / (to - from)) as f32,
+            (Some((_, strength)), None) | (None, Some(&(_, strength))) => strength,
+            (None, None) => 1.0,
+        }
+    }
 }
 
 impl Layer {
     /// Where and how it is to be drawn at `t` seconds; `None` when it can't be seen.
     #[must_use]
     pub fn placement(&self, t: f64) -> Option<Placement> {
+        self.placed(t, self.shade.as_ref().map_or(1.0, |s| s.at(t)))
+    }
+
+    /// The same with a shade of another strength than its own.
+    #[must_use]
+    pub fn placed(&self, t: f64, strength: f32) -> Option<Placement> {
         let [left, top, right, bottom] = self.resting;
         let pose = self.motion.pose(t, (right - left) / self.unit, (bottom - top) / self.unit)?;
-        let opacity = (pose.opacity.clamp(0.0, 1.0) * 256.0).round() as u16;
+        let opacity = (pose.opacity.clamp(0.0, 1.0) * strength * 256.0).round() as u16;
         if opacity == 0 || pose.scale <= 0.01 {
             return None;
         }

@@ -1,6 +1,8 @@
 //! A look: one SVG file with template expressions, from which every layer of graphics over the footage is made.
 
+mod area;
 pub mod captions;
+pub mod clear;
 pub mod count;
 mod group;
 pub mod layer;

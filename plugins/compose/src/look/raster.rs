@@ -4,10 +4,10 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 
 use crate::error::Error;
-use crate::look::layer::Layer;
+use crate::look::layer::{Layer, Shade};
 use crate::look::motion::Motion;
 use crate::look::pictures::Pictures;
-use crate::look::svg::LayerSource;
+use crate::look::svg::{LayerSource, PictureMark};
 use crate::picture::sprite::Sprite;
 
 /// How far outside of the picture a layer is drawn, as a fraction of it: what a slide or a swell may bring in.
@@ -49,6 +49,10 @@ pub fn draw(
             ((*left, *top), (*right, *bottom)) = (user((*left, *top)), user((*right, *bottom)));
         }
     }
+    let mut pictures = source.pictures;
+    for PictureMark { area: [left, top, right, bottom], .. } in &mut pictures {
+        ((*left, *top), (*right, *bottom)) = (user((*left, *top)), user((*right, *bottom)));
+    }
     let letters = source.letters.iter().map(|x| user((*x, 0.0)).0).collect();
     let covers = sprite.covers(width, height);
     Ok(Some(Layer {
@@ -61,7 +65,9 @@ pub fn draw(
         letters,
         texts,
         ground,
+        pictures,
         covers,
+        shade: source.shade.map(|least| Shade { least, keys: Vec::new() }),
     }))
 }
 
@@ -83,7 +89,9 @@ pub fn plain(id: &str, svg: &str, motion: Motion, size: (usize, usize)) -> Optio
         letters: Vec::new(),
         texts: Vec::new(),
         ground: None,
+        pictures: Vec::new(),
         covers,
+        shade: None,
     })
 }
 

@@ -33,6 +33,9 @@ pub struct LayerSource {
     /// Where the line ends after each letter, for a text that is written.
     pub letters: Vec<f32>,
     pub texts: Vec<TextMark>,
+    pub pictures: Vec<PictureMark>,
+    /// The least strength of a shade.
+    pub shade: Option<f32>,
     /// Width and height of the look in its own units, in which all of the above is.
     pub page: (f32, f32),
 }
@@ -47,6 +50,23 @@ pub struct TextMark {
     pub boxes: Vec<[f32; 4]>,
     /// The size it was set in.
     pub size: f32,
+}
+
+/// A picture that a look shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PictureMark {
+    /// Its key among the pictures, such as `brand:logo-light`.
+    pub key: String,
+    /// Left, top, right, bottom of what is drawn.
+    pub area: [f32; 4],
+}
+
+impl PictureMark {
+    /// Whether it is one of the brand's own: a logo or its mark.
+    #[must_use]
+    pub fn is_logo(&self) -> bool {
+        self.key.starts_with("brand:")
+    }
 }
 
 /// What the layers of a look depend on besides its text.
@@ -118,7 +138,10 @@ pub fn layers(svg: &str, scope: &Scope<'_>) -> Result<Vec<LayerSource>, Error> {
         let label = group.attributes().find(|a| a.name() == "label").map(|a| a.value());
         let id = label.or(group.attribute("id")).unwrap_or("without a name").to_owned();
         let reader = GroupReader { scope, svg, group, id: id.clone() };
+        let (shade, pictures) = (reader.shade()?, reader.pictures(&head));
         for piece in reader.read()? {
+            // The pictures of a divided text come with its first piece.
+            let with_pictures = piece.texts.is_empty() || piece.ground.is_some();
             out.push(LayerSource {
                 id: piece.id,
                 group: id.clone(),
@@ -128,6 +151,8 @@ pub fn layers(svg: &str, scope: &Scope<'_>) -> Result<Vec<LayerSource>, Error> {
                 mask: piece.mask,
                 letters: piece.letters,
                 texts: piece.texts,
+                pictures: if with_pictures { pictures.clone() } else { Vec::new() },
+                shade,
                 page,
             });
         }

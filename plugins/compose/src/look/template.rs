@@ -48,6 +48,8 @@ pub struct Area {
 #[derive(Clone, Debug, Serialize)]
 pub struct BrandView {
     pub name: String,
+    /// What stays free around a logo, as a fraction of its height.
+    pub clear_space: f64,
     pub colours: BTreeMap<&'static str, String>,
     pub logo: BTreeMap<&'static str, PictureView>,
 }
@@ -73,6 +75,8 @@ pub struct PictureView {
     pub href: String,
     /// Width divided by height.
     pub ratio: f64,
+    /// Whether it is cut out of its background.
+    pub cut_out: bool,
 }
 
 /// The typesetter, shared between the template's `measure` and the setting of the texts.
@@ -146,9 +150,30 @@ pub fn fill(
         let kept = cause.lock().unwrap_or_else(PoisonError::into_inner).take();
         kept.unwrap_or_else(|| {
             let place = e.line().map(|l| format!("line {l}: ")).unwrap_or_default();
+            if let Some(name) =
+                e.line().filter(|_| e.kind() == ErrorKind::UndefinedError).and_then(|l| empty(&env, source, l, view))
+            {
+                let known = view.copy.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                return Error::Placeholder { look: look.into(), place, name, known };
+            }
             let detail = e.detail().map_or_else(|| e.kind().to_string(), str::to_owned);
             Error::Look { look: look.into(), message: format!("{place}{detail}") }
         })
+    })
+}
+
+/// The expression on a line that nothing was given for.
+fn empty(env: &Environment<'_>, source: &str, line: usize, view: &View) -> Option<String> {
+    let line = source.lines().nth(line.checked_sub(1)?)?;
+    let inside = line.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0.trim_matches('-').trim()));
+    let given = Value::from(Serde(view));
+    // Names that the look has set itself are not known here.
+    let roots = ["brand.", "copy.", "product.", "end_card.", "images", "scenes"];
+    let mut given_ones = inside.into_iter().filter(|e| roots.iter().any(|root| e.starts_with(root)));
+    given_ones.find_map(|expression| {
+        let value = env.compile_expression(expression).and_then(|e| e.eval(given.clone()));
+        // Half of a path that is not there is an error of its own.
+        value.map_or(true, |v| v.is_undefined()).then(|| expression.to_owned())
     })
 }
 

@@ -6,11 +6,12 @@
 mod line;
 pub(crate) mod script;
 mod spans;
+mod stem;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use cosmic_text::fontdb::Database;
-use cosmic_text::{Attrs, Buffer, CacheKeyFlags, Family, FontSystem, Metrics, Shaping, SwashCache, Weight, Wrap};
+use cosmic_text::fontdb::{Database, ID};
+use cosmic_text::{Attrs, Buffer, CacheKeyFlags, Family, FontSystem, Metrics, Shaping, SwashCache, Wrap};
 
 use self::line::{Ink, extent};
 use self::spans::Span;
@@ -18,6 +19,9 @@ use crate::error::Error;
 use crate::fonts::MachineFont;
 
 pub use self::line::{Emoji, Line, Word};
+
+/// How small, of its size, a text gets so that no phrase of it is broken.
+const WHOLE_PHRASES: f32 = 0.66;
 
 /// What to set, and how much room there is.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +77,8 @@ pub struct Typesetter {
     machine_fonts: Vec<&'static MachineFont>,
     /// Colour pictures of glyphs met so far, as PNG, by the keys that lines name them with.
     emoji: BTreeMap<String, Vec<u8>>,
+    /// Stems measured so far, by face and letter.
+    stems: HashMap<(ID, char), Option<f32>>,
 }
 
 impl Typesetter {
@@ -84,6 +90,7 @@ impl Typesetter {
             fallback: Vec::new(),
             machine_fonts: Vec::new(),
             emoji: BTreeMap::new(),
+            stems: HashMap::new(),
         }
     }
 
@@ -110,6 +117,18 @@ impl Typesetter {
     /// # Errors
     /// A font family or a glyph that is not there, or a text that does not fit at its smallest size.
     pub fn set(&mut self, spec: &TextSpec) -> Result<TextBlock, Error> {
+        // Whole phrases are worth smaller letters, but not much smaller ones.
+        if let Some(text) = script::in_phrases(&spec.text) {
+            let min_size = spec.min_size.max(spec.size * WHOLE_PHRASES);
+            match self.fit(&TextSpec { text, min_size, ..spec.clone() }) {
+                Err(Error::TextDoesNotFit { .. }) => {}
+                other => return other,
+            }
+        }
+        self.fit(spec)
+    }
+
+    fn fit(&mut self, spec: &TextSpec) -> Result<TextBlock, Error> {
         let spans = self.spans(spec)?;
         let mut size = spec.size.max(spec.min_size);
         loop {
@@ -174,15 +193,12 @@ impl Typesetter {
         let mut buffer = Buffer::new_empty(Metrics::new(size, size * spec.leading));
         buffer.set_size(Some(width), None);
         buffer.set_wrap(Wrap::Word);
-        let attrs = |span: &Span| -> (String, Weight, f32) {
-            (span.family.clone(), span.weight, if span.joining { 0.0 } else { spec.tracking })
-        };
-        let looks: Vec<_> = spans.iter().map(attrs).collect();
-        let pieces = spans.iter().zip(&looks).map(|(span, (family, weight, tracking))| {
+        let pieces = spans.iter().map(|span| {
             let attrs = Attrs::new()
-                .family(Family::Name(family))
-                .weight(*weight)
-                .letter_spacing(*tracking)
+                .family(Family::Name(&span.family))
+                .weight(span.weight)
+                .letter_spacing(if span.joining { 0.0 } else { spec.tracking })
+                .metrics(Metrics::new(size * span.scale, size * spec.leading))
                 .cache_key_flags(CacheKeyFlags::DISABLE_HINTING);
             (span.text.as_str(), attrs)
         });

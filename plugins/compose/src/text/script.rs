@@ -60,9 +60,74 @@ pub(super) fn with_breaks(text: &str) -> String {
     out
 }
 
+/// One-letter words stay with the word that follows (Russian typesetting leaves no `и` at the end of a line).
+pub(super) fn with_short_words_bound(text: &str) -> String {
+    let cyrillic = |c: &char| matches!(c, '\u{0400}'..='\u{052F}');
+    let mut out = String::with_capacity(text.len());
+    let (mut before, mut last) = (' ', ' ');
+    for c in text.chars() {
+        let bound = c == ' ' && cyrillic(&last) && !before.is_alphanumeric();
+        out.push(if bound { '\u{A0}' } else { c });
+        (before, last) = (last, c);
+    }
+    out
+}
+
+/// A Japanese or Korean text that breaks between phrases only: after punctuation and after the particles and endings that
+/// are written in hiragana, or at the spaces of Korean. `None` for other texts.
+pub(super) fn in_phrases(text: &str) -> Option<String> {
+    let kana = |c: char| matches!(c, '\u{3041}'..='\u{30FF}' | '\u{31F0}'..='\u{31FF}');
+    let hangul = |c: char| matches!(c, '\u{1100}'..='\u{11FF}' | '\u{AC00}'..='\u{D7FF}');
+    let japanese = text.contains(kana);
+    let korean = text.contains(hangul) && text.contains(' ');
+    if !(japanese || korean) {
+        return None;
+    }
+    let stop =
+        |c: char| matches!(c, '、' | '。' | '，' | '．' | '！' | '？' | '…' | '」' | '』' | '）' | ' ' | '\u{3000}');
+    let hiragana = |c: char| matches!(c, '\u{3041}'..='\u{309F}');
+    let mut out = String::with_capacity(text.len() * 2);
+    let mut last: Option<char> = None;
+    for c in text.chars() {
+        if let Some(a) = last.filter(|a| !a.is_whitespace() && !c.is_whitespace()) {
+            let phrase =
+                (stop(a) && !stop(c) && !is_emoji(c)) || (hiragana(a) && !hiragana(c) && !stop(c) && !is_emoji(c));
+            if japanese && phrase {
+                out.push('\u{200B}');
+            } else if is_ideographic(a) || is_ideographic(c) {
+                out.push('\u{2060}');
+            }
+        }
+        out.push(c);
+        last = Some(c);
+    }
+    Some(out)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::with_breaks;
+    use super::{in_phrases, with_breaks, with_short_words_bound};
+
+    #[test]
+    fn japanese_and_korean_break_between_phrases() {
+        let seen = |text: &str| in_phrases(text).map(|t| t.replace('\u{200B}', "|").replace('\u{2060}', ""));
+        let check = |text: &str, expected: Option<&str>| assert_eq!(seen(text).as_deref(), expected);
+        check("太陽を味わう、夏の一本。", Some("太陽を|味わう、|夏の|一本。"));
+        check("まるごと搾ったオレンジ。ほかには何も。🍊", Some("まるごと|搾った|オレンジ。|ほかには|何も。🍊"));
+        check("Zestを探す", Some("Zestを|探す"));
+        check("태양의 맛", Some("태양의 맛"));
+        check("品味阳光", None);
+        check("Taste the sun", None);
+        assert_eq!(in_phrases("태양의 맛").as_deref(), Some("태\u{2060}양\u{2060}의 맛"));
+    }
+
+    #[test]
+    fn one_letter_words_of_cyrillic_stay_with_the_next() {
+        let check =
+            |text: &str, expected: &str| assert_eq!(with_short_words_bound(text).replace('\u{A0}', "_"), expected);
+        check("Выжато. И ничего больше, а вкус в нём", "Выжато. И_ничего больше, а_вкус в_нём");
+        check("A sun, I see", "A sun, I see");
+    }
 
     #[test]
     fn thai_may_break_between_words_and_nowhere_else() {

@@ -1,10 +1,10 @@
 //! Which face sets which characters: the wanted family, then the brand's fall-backs, those that come with Spotloom, the
 //! brand's other fonts, and last of all the two named families of the machine.
 
-use cosmic_text::fontdb::{ID, Query, Stretch, Style};
+use cosmic_text::fontdb::{FaceInfo, ID, Query, Stretch, Style};
 use cosmic_text::{Family, Weight};
 
-use super::script::{is_ignorable, is_joining, is_square, with_breaks};
+use super::script::{is_ignorable, is_joining, is_square, with_breaks, with_short_words_bound};
 use super::{TextSpec, Typesetter};
 use crate::error::Error;
 use crate::fonts::{self, EMOJI, FALLBACK_FAMILIES};
@@ -15,6 +15,8 @@ pub(super) struct Span {
     pub text: String,
     pub family: String,
     pub weight: Weight,
+    /// Its size, of the text's: what makes its capitals as high as those of the wanted family.
+    pub scale: f32,
     /// Letters that touch or carry marks.
     pub joining: bool,
     /// Ideographs and emoji.
@@ -28,7 +30,7 @@ impl Typesetter {
         let mut families = self.chain(spec);
         let mut spans: Vec<Span> = Vec::new();
         // A paragraph's direction is that of its first letter; a mark makes a Latin name at the start read right.
-        let text = with_breaks(&spec.text);
+        let text = with_short_words_bound(&with_breaks(&spec.text));
         let text = if spec.rtl { format!("\u{200F}{text}") } else { text };
         let mut characters = text.chars().peekable();
         while let Some(c) = characters.next() {
@@ -55,8 +57,8 @@ impl Typesetter {
                 Some((family, _)) => family,
                 None if is_ignorable(c) || c.is_whitespace() => spec.family.clone(),
                 None => {
-                    let found = families.iter().find(|f| self.has(f, spec.weight, c));
-                    found.cloned().ok_or_else(|| missing(spec, c))?
+                    let found = families.iter().find(|f| self.has(f, spec.weight, c)).cloned();
+                    self.as_heavy(spec, c, found.ok_or_else(|| missing(spec, c))?)
                 }
             };
             let (joining, square) = (is_joining(c), is_square(c));
@@ -67,8 +69,9 @@ impl Typesetter {
                     span.square |= square;
                 }
                 _ => {
-                    let weight = self.face_weight(&family, spec.weight);
-                    spans.push(Span { text: c.into(), family, weight, joining, square });
+                    let weight = self.weight_beside(spec, &family, c).0;
+                    let scale = self.scale_beside(spec, &family, c)?;
+                    spans.push(Span { text: c.into(), family, weight, scale, joining, square });
                 }
             }
         }
@@ -110,10 +113,49 @@ impl Typesetter {
         })
     }
 
-    /// The weight the nearest face really has: the engine takes exact weights only.
-    fn face_weight(&self, family: &str, weight: u16) -> Weight {
-        let face = self.query(family, weight).and_then(|id| self.fonts.db().face(id));
-        face.map_or(Weight(weight), |f| f.weight)
+    /// The weight in which a family looks as heavy as the wanted face, and by how much of a size its stems differ then.
+    /// The engine takes weights that faces really have only.
+    fn weight_beside(&mut self, spec: &TextSpec, family: &str, c: char) -> (Weight, f32) {
+        let Some(wanted) = self.query(&spec.family, spec.weight) else { return (Weight(spec.weight), 1.0) };
+        let own = self.query(family, spec.weight).and_then(|id| self.fonts.db().face(id)).map(|f| f.weight);
+        let nearest = (own.unwrap_or(Weight(spec.weight)), 1.0);
+        if family == spec.family {
+            return nearest;
+        }
+        let wanted_weight = self.fonts.db().face(wanted).map_or(Weight(spec.weight), |f| f.weight);
+        // A wanted face without Latin letters is judged by the script at hand.
+        let Some(stem) = self.stem(wanted, wanted_weight, 'l').or_else(|| self.stem(wanted, wanted_weight, c)) else {
+            return nearest;
+        };
+        let upright = |f: &&FaceInfo| f.style == Style::Normal && f.families.iter().any(|(name, _)| name == family);
+        let faces: Vec<(ID, Weight)> = self.fonts.db().faces().filter(upright).map(|f| (f.id, f.weight)).collect();
+        let mut judged: Vec<(Weight, f32)> = faces
+            .into_iter()
+            .filter_map(|(id, weight)| Some((weight, (self.stem(id, weight, c)? - stem).abs())))
+            .collect();
+        judged.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.0.cmp(&b.0.0)));
+        judged.first().copied().unwrap_or(nearest)
+    }
+
+    /// Of the families that come along, the one that looks most like the wanted face in weight; one of the brand's own
+    /// stays.
+    fn as_heavy(&mut self, spec: &TextSpec, c: char, found: String) -> String {
+        if found == spec.family || self.fallback.contains(&found) || !FALLBACK_FAMILIES.contains(&found.as_str()) {
+            return found;
+        }
+        let have: Vec<&str> = FALLBACK_FAMILIES.into_iter().filter(|f| self.has(f, spec.weight, c)).collect();
+        let judged = have.into_iter().map(|f| (f, self.weight_beside(spec, f, c).1));
+        judged.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(found, |(f, _)| f.to_owned())
+    }
+
+    /// How much smaller or larger another family is set, so that capitals and letters are as high as those beside them.
+    fn scale_beside(&mut self, spec: &TextSpec, family: &str, c: char) -> Result<f32, Error> {
+        // Scripts without capitals have proportions of their own.
+        if family == spec.family || !matches!(c, '\u{0041}'..='\u{052F}' | '\u{1E00}'..='\u{1FFF}') {
+            return Ok(1.0);
+        }
+        let ratio = self.cap_height(&spec.family, spec.weight)? / self.cap_height(family, spec.weight)?;
+        Ok(if (0.97..1.03).contains(&ratio) { 1.0 } else { ratio.clamp(0.8, 1.25) })
     }
 
     fn has(&mut self, family: &str, weight: u16, c: char) -> bool {

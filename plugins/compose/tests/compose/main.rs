@@ -6,3 +6,4 @@ mod ad;
 mod common;
 mod failures;
 mod looks;
+mod planted;

@@ -1,0 +1,117 @@
+//! What is going to be looked at, and when.
+
+use std::ops::Range;
+
+use super::{CONTRAST, LOGO_CONTRAST};
+use crate::colour::Rgb;
+use crate::look::layer::Layer;
+use crate::look::motion::Animation;
+use crate::look::svg::TextMark;
+use crate::timeline::Timeline;
+
+/// The texts of one group of a look, or its logo, with where and when to look.
+pub(super) struct Check {
+    /// The group's layers.
+    pub layers: Range<usize>,
+    pub texts: Vec<TextMark>,
+    /// The contrast they need.
+    pub need: f64,
+    /// A logo may be strengthened by a shade, and is otherwise left as the brand has it.
+    pub is_logo: bool,
+    /// Part of the timeline and frame: when all of it is there, half-way, and just before it goes, in each part.
+    pub frames: Vec<(usize, u64)>,
+    /// Rows it takes, even.
+    pub rows: (usize, usize),
+    /// The shades under it.
+    pub shades: Vec<usize>,
+}
+
+/// Everything that is read, by the group it is in. `ink` and `paper` are what dark and light logos count as.
+pub(super) fn checks(layers: &[Layer], timeline: &Timeline, height: usize, [ink, paper]: [Rgb; 2]) -> Vec<Check> {
+    let mut all = Vec::new();
+    let mut from = 0;
+    while from < layers.len() {
+        let group = &layers[from].group;
+        let range = from..from + layers[from..].iter().take_while(|l| l.group == *group).count();
+        from = range.end;
+        let with_text = layers[range.clone()].iter().rfind(|l| !l.texts.is_empty());
+        if let Some(last) = with_text {
+            let mut texts: Vec<TextMark> = Vec::new();
+            for mark in layers[range.clone()].iter().flat_map(|l| &l.texts) {
+                match texts.iter_mut().find(|t| t.name == mark.name && t.colour == mark.colour) {
+                    Some(text) => text.boxes.extend(&mark.boxes),
+                    None => texts.push(mark.clone()),
+                }
+            }
+            all.extend(check(layers, timeline, height, range.clone(), last, texts, false));
+        }
+        let logos = layers[range.clone()].iter().find(|l| l.pictures.iter().any(|p| p.key.starts_with("brand:logo-")));
+        if let Some(layer) = logos {
+            let marks = layer.pictures.iter().filter_map(|p| {
+                let colour = match p.key.as_str() {
+                    "brand:logo-light" => paper,
+                    "brand:logo-dark" => ink,
+                    _ => return None,
+                };
+                let size = (p.area[3] - p.area[1]) * 0.5;
+                Some(TextMark { name: p.key.clone(), colour, opacity: 1.0, boxes: vec![p.area], size })
+            });
+            all.extend(check(layers, timeline, height, range, layer, marks.collect(), true));
+        }
+    }
+    all
+}
+
+fn check(
+    layers: &[Layer],
+    timeline: &Timeline,
+    height: usize,
+    range: Range<usize>,
+    last: &Layer,
+    texts: Vec<TextMark>,
+    is_logo: bool,
+) -> Option<Check> {
+    let boxes = || texts.iter().flat_map(|t| &t.boxes);
+    let top = boxes().fold(f32::INFINITY, |v, b| v.min(b[1])).max(0.0) as usize & !1;
+    let bottom = (boxes().fold(0.0_f32, |v, b| v.max(b[3])).ceil() as usize).next_multiple_of(2).min(height);
+    if top >= bottom {
+        return None;
+    }
+    let touches =
+        |area: [f32; 4]| boxes().any(|b| b[0] < area[2] && b[2] > area[0] && b[1] < area[3] && b[3] > area[1]);
+    let shades = (0..range.end).filter(|i| {
+        let (layer, own) = (&layers[*i], &layers[range.start].motion);
+        let together = layer.motion.start < last.motion.end && own.start < layer.motion.end;
+        layer.shade.is_some() && together && touches(layer.resting)
+    });
+    let need = if is_logo { LOGO_CONTRAST } else { CONTRAST };
+    let (shades, frames) = (shades.collect(), frames(timeline, last));
+    Some(Check { layers: range, need, is_logo, frames, rows: (top, bottom), shades, texts })
+}
+
+fn frames(timeline: &Timeline, last: &Layer) -> Vec<(usize, u64)> {
+    let length = |a: &Option<Animation>| a.map_or(0.0, |a| a.seconds);
+    let start = last.motion.start + length(&last.motion.enter);
+    let end = (last.motion.end - length(&last.motion.leave)).max(start);
+    let number = |t: f64| timeline.number(t).min(timeline.frames - 1);
+    let three = |part: usize, start: f64, end: f64| {
+        // Not a frame earlier: until then it is not complete.
+        let first = (number(start) + 1).min(number(end - 0.001));
+        let mut frames = vec![first, number(f64::midpoint(start, end)).max(first), number(end - 0.05).max(first)];
+        frames.dedup();
+        frames.into_iter().map(move |frame| (part, frame))
+    };
+    let mut frames = Vec::new();
+    for (i, part) in timeline.parts.iter().enumerate() {
+        let after = timeline.parts.get(i + 1).map_or(0.0, |next| next.transition_seconds / 2.0);
+        let (from, to) = (start.max(part.start + part.transition_seconds / 2.0), end.min(part.end - after));
+        if from < to {
+            frames.extend(three(i, from, to));
+        }
+    }
+    if frames.is_empty() {
+        let part = timeline.parts.iter().rposition(|p| start >= p.start - 1e-9).unwrap_or(0);
+        frames.extend(three(part, start, end));
+    }
+    frames
+}
