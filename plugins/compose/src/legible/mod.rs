@@ -27,6 +27,8 @@ use crate::timeline::Timeline;
 pub const CONTRAST: f64 = 4.5;
 /// What shades give a logo (WCAG 2, 1.4.11: graphics).
 const LOGO_CONTRAST: f64 = 3.0;
+/// What a shade gives on top: grain and the encoding of the masters take some of it.
+const MARGIN: f64 = 0.4;
 /// How many times the range of a shade's strength is halved to find the right one.
 const HALVINGS: u32 = 6;
 
@@ -124,10 +126,9 @@ fn look(layers: &[Layer], check: &Check, part: usize, t: f64, frame: &Frame, wid
     // A logo takes what there is.
     let reach = if check.is_logo { vec![true; most.len()] } else { enough(&most, 0.0) };
     let (mut low, mut high) = (0.0, 1.0);
-    let margin = 0.1;
     for _ in 0..HALVINGS {
         let middle = f32::midpoint(low, high);
-        let found = enough(&cells(middle), margin);
+        let found = enough(&cells(middle), MARGIN);
         if found.iter().zip(&reach).all(|(found, reach)| *found || !reach) { high = middle } else { low = middle }
     }
     let shade = if reach.iter().any(|r| *r) { high } else { 0.0 };

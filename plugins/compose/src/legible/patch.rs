@@ -36,14 +36,14 @@ impl Patch {
         let [y, u, v] = &mut self.planes;
         let mut band = Band { width: self.width, top: self.top, rows: self.rows, planes: [y, u, v] };
         let end = if check.is_logo { check.layers.start } else { check.layers.end };
-        for (i, layer) in layers[..end].iter().enumerate() {
+        for layer in &layers[..end] {
             let strength = layer.shade.as_ref().map_or(1.0, |s| s.between(shade));
             let Some(placement) = layer.placed(t, strength) else { continue };
-            let inside = check.layers.contains(&i) && !layer.texts.is_empty();
-            let sprite = match (inside, &layer.ground) {
-                (false, _) => &layer.sprite,
-                (true, Some(ground)) => ground,
-                (true, None) => continue,
+            // Letters are no ground: neither their own, nor what hangs down from the line above.
+            let sprite = match (layer.texts.is_empty(), &layer.ground) {
+                (true, _) => &layer.sprite,
+                (false, Some(ground)) => ground,
+                (false, None) => continue,
             };
             Drawing::new(sprite, placement, (self.width, self.top + self.rows)).draw(&mut band);
         }

@@ -3,6 +3,8 @@
 //! Invariant: it is held to what is laid out, in the places where things rest, before anything is drawn. What slides past
 //! on its way in or out is left alone, as are shades, plates and grounds.
 
+use std::collections::BTreeMap;
+
 use crate::error::Error;
 use crate::look::motion::{Animation, Motion};
 use crate::look::svg::{LayerSource, PictureMark};
@@ -15,7 +17,8 @@ const SLACK: f32 = 0.5;
 /// # Errors
 /// All that is too near, each with how far away it is.
 pub fn check(look: &str, brand: &str, space: f64, layers: &[LayerSource]) -> Result<(), Error> {
-    let mut found: Vec<String> = Vec::new();
+    // What is too near, by what and which layers it is: how far away at the nearest, and how far it should be.
+    let mut found: BTreeMap<(String, &str, &str), (f32, f32)> = BTreeMap::new();
     for (i, layer) in layers.iter().enumerate() {
         for logo in layer.pictures.iter().filter(|p| p.is_logo()) {
             let need = (logo.area[3] - logo.area[1]) * space as f32;
@@ -23,23 +26,23 @@ pub fn check(look: &str, brand: &str, space: f64, layers: &[LayerSource]) -> Res
                 for (what, area) in things(other) {
                     // A picture that is the ground of the whole logo is what it stands on.
                     let ground = j < i && contains(area, grown(logo.area, need));
-                    let away = apart(logo.area, area);
+                    let away = apart(logo.area, area).max(0.0);
                     if !ground && away < need - SLACK {
-                        let (a, b, away) = (&other.group, &layer.group, away.max(0.0));
-                        found.push(format!(
-                            "{what} (layer {a}) is {away:.0} from the logo (layer {b}), {need:.0} stays clear"
-                        ));
+                        let nearest = found.entry((what, &other.group, &layer.group)).or_insert((away, need));
+                        nearest.0 = nearest.0.min(away);
                     }
                 }
             }
         }
     }
-    found.sort();
-    found.dedup();
     if found.is_empty() {
         return Ok(());
     }
-    Err(Error::ClearSpace { look: look.into(), brand: brand.into(), space, found: found.join("; ") })
+    let told = found.into_iter().map(|((what, a, b), (away, need))| {
+        format!("{what} (layer {a}) is {away:.0} from the logo (layer {b}), {need:.0} stays clear")
+    });
+    let found = told.collect::<Vec<_>>().join("; ");
+    Err(Error::ClearSpace { look: look.into(), brand: brand.into(), space, found })
 }
 
 /// Texts and pictures of a layer, logos left out, as people call them.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::brand::Brand;
 use crate::colour::Rgb;
 use crate::error::Error;
+use crate::text::script::in_capitals;
 use crate::text::{TextSpec, Typesetter};
 
 /// The short side of every picture in units of the look.
@@ -109,6 +110,8 @@ pub fn fill(
         let best = if ground.contrast(ink) >= ground.contrast(paper) { ink } else { paper };
         Ok(best.to_string())
     });
+    let locale = view.locale.clone();
+    env.add_filter("upper", move |text: String| in_capitals(&text, &locale));
     let (width, rtl) = (view.width, view.rtl);
     env.add_function("mx", move |x: f64, w: Option<f64>| if rtl { width - x - w.unwrap_or(0.0) } else { x });
     let (setter, fonts, kept) = (Arc::clone(typesetter), brand.fonts.clone(), Arc::clone(&cause));

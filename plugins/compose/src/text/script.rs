@@ -104,9 +104,37 @@ pub(super) fn in_phrases(text: &str) -> Option<String> {
     Some(out)
 }
 
+/// In capitals as a language writes them: Greek without its accents, Turkish `i` with its dot.
+pub(crate) fn in_capitals(text: &str, locale: &str) -> String {
+    let language = locale.split('-').next().unwrap_or_default();
+    let dotted = matches!(language, "tr" | "az");
+    let capital = |c: char| match c {
+        'ά' | 'Ά' => 'Α',
+        'έ' | 'Έ' => 'Ε',
+        'ή' | 'Ή' => 'Η',
+        'ί' | 'Ί' => 'Ι',
+        'ό' | 'Ό' => 'Ο',
+        'ύ' | 'Ύ' => 'Υ',
+        'ώ' | 'Ώ' => 'Ω',
+        'ΐ' => 'Ϊ',
+        'ΰ' => 'Ϋ',
+        'i' if dotted => 'İ',
+        other => other,
+    };
+    text.chars().map(capital).flat_map(char::to_uppercase).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{in_phrases, with_breaks, with_short_words_bound};
+    use super::{in_capitals, in_phrases, with_breaks, with_short_words_bound};
+
+    #[test]
+    fn capitals_are_those_of_the_language() {
+        let check = |text: &str, locale: &str, expected: &str| assert_eq!(in_capitals(text, locale), expected);
+        check("Προσφορά ΐ", "el", "ΠΡΟΣΦΟΡΑ Ϊ");
+        check("İndirim için", "tr-TR", "İNDİRİM İÇİN");
+        check("Größe für Maya", "de", "GRÖSSE FÜR MAYA");
+    }
 
     #[test]
     fn japanese_and_korean_break_between_phrases() {

@@ -44,12 +44,6 @@ impl Ad {
         self
     }
 
-    fn tall(mut self) -> Self {
-        self.params["width"] = json!(180);
-        self.params["height"] = json!(320);
-        self
-    }
-
     fn without(self, name: &str) -> Self {
         std::fs::remove_file(self.file(name)).unwrap();
         self
