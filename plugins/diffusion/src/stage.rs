@@ -57,7 +57,7 @@ impl Stage for Diffusion {
         .output("clip", "The shot: FFV1, 4:2:0, 10 bit, BT.709", "video/x-matroska")
         .output("recipe", "Everything the clip was made of, to make it again", "application/json")
         .outputs("variations", "The other clips, when several are asked for", "video/x-matroska")
-        .outputs("recipes", "The recipes of the variations, in the same order", "application/json")
+        .outputs("variation-recipes", "Their recipes, in the same order", "application/json")
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
@@ -131,7 +131,7 @@ impl Diffusion {
             let shot = Shot { seed: shot.seed.wrapping_add(u64::from(k)), ..shot.clone() };
             let mut source = family.begin(&shot)?;
             let (clip, recipe) = take.shoot(&shot, k == 0, source.as_mut(), &mut work)?;
-            let ports = if k == 0 { ["clip", "recipe"] } else { ["variations", "recipes"] };
+            let ports = if k == 0 { ["clip", "recipe"] } else { ["variations", "variation-recipes"] };
             outputs = outputs.output(ports[0], clip).output(ports[1], recipe);
             if k == 0 {
                 warnings.extend_from_slice(source.warnings());

@@ -99,15 +99,16 @@ fn wan(folder: &mut Folder<'_>) -> Value {
     let boundary: Option<f64> = folder.index.get("boundary_ratio");
     let channels: u64 = folder.need(&vae, "z_dim");
     let inside: u64 = folder.need(&transformer, "in_channels");
+    // Given pictures are further channels; 0 is one of the two that is missing, and said to be.
+    let pictures = inside != 0 && channels != 0 && inside != channels;
     let clip = transformer.get::<u64>("image_dim").is_some();
     let variant = match folder.index.get("expand_timesteps") {
         Some(true) => "ti2v",
         _ if boundary.is_some() => "a14b",
         _ if clip => "i2v-clip",
-        _ if inside == channels => "t2v",
-        _ => "i2v",
+        _ if pictures => "i2v",
+        _ => "t2v",
     };
-    let pictures = inside != channels;
     let mut roles = vec!["tokenizer", "text-encoder", "transformer", "vae-decoder-first", "vae-decoder-next"];
     roles.extend((variant == "a14b").then_some("transformer-low"));
     roles.extend((variant == "i2v-clip").then_some("image-encoder"));
