@@ -122,7 +122,7 @@ pub fn presets() -> TestStudio {
     let studio = TestStudio::example();
     for ((name, width, height), aspect) in SHAPES.into_iter().zip(ASPECTS) {
         let text = format!(
-            "summary: Bench\nplatform: Bench\naspect: \"{aspect}\"\nwidth: {width}\nheight: {height}\nfps: 30\n\
+            "summary: Bench\nplatform: Bench\naspect: \"{aspect}\"\nwidth: {width}\nheight: {height}\nfps: 30\ncontainer: mp4\n\
              video: {{codec: h264, crf: 20, max-kbps: 100000, gop-seconds: 2}}\n\
              audio: {{codec: aac, kbps: 192, loudness-lufs: -14, true-peak-db: -1}}\n\
              dated: 2026-11-25\nsources: [the bench]\n"
