@@ -216,8 +216,13 @@ impl Footage {
 
 /// Whether nothing would be gained by reading it with more than 8 bit: it has no more, and nothing has to be done to it.
 fn is_plain(video: &VideoInfo) -> bool {
-    video.pixel == "yuv420p"
-        && video.color.matrix == "bt709"
+    // The reader takes large footage without a tag for BT.709.
+    let matrix = match video.color.matrix.as_str() {
+        "unknown" => video.width.min(video.height) > 576,
+        matrix => matrix == "bt709",
+    };
+    matrix
+        && video.pixel == "yuv420p"
         && video.color.range != "pc"
         && ["bt709", "unknown"].contains(&video.color.primaries.as_str())
         && ["bt709", "unknown"].contains(&video.color.transfer.as_str())
