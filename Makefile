@@ -2,7 +2,7 @@
 # make test   everything CI runs: format, lints, unit, end-to-end, schemas, docs
 # make check  the quick version for the edit loop
 # make looks  contact sheets of all looks in four aspects and eight scripts, in target/looks; LOOKS=clean makes one
-# make bench  what the machinery costs; ARGS="--jobs 1000 --json", --diffusion (denoising against Python), --compose, --masters (against FFmpeg)
+# make bench  what the machinery costs; ARGS="--jobs 1000 --json", --diffusion, --levers, --film (video models), --compose, --masters (against FFmpeg)
 # make install PREFIX=/usr/local
 
 SHELL := /bin/bash
@@ -46,7 +46,7 @@ looks: build
 	@LOOKS="$(LOOKS)" CLIPS="$(CLIPS)" .ci/looks "$(HERE)/bin/spotloom"
 
 bench: build
-	@cargo build --release --locked -p spotloom-diffusion --example steps
+	@cargo build --release --locked -p spotloom-diffusion --example steps --example shot
 	@cargo run --release --locked -p spotloom-tests --bin bench -- $(ARGS)
 
 install: build

@@ -1,6 +1,7 @@
 //! What a model family is to the rest of the stage: something that turns a shot into a stream of frames.
 
 use ndarray::ArrayD;
+use serde::{Deserialize, Serialize};
 use spotloom_onnx::Engine;
 
 use crate::contract::{FamilyName, Mode, Model, SchedulerName};
@@ -11,6 +12,7 @@ use crate::families::ltx::Ltx;
 use crate::families::wan::Wan;
 use crate::footage::Footage;
 use crate::picture::Picture;
+use crate::schedulers::Skipped;
 
 /// What to make, with every default already filled in.
 #[derive(Clone, Debug)]
@@ -38,6 +40,40 @@ pub struct Shot {
     pub guidance: f32,
     /// Guidance of a second expert, where a model has one.
     pub guidance_low: Option<f32>,
+    pub levers: Levers,
+}
+
+/// Ways to spend less on a shot. The default is none of them: what the reference does.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Levers {
+    /// Threshold of step caching; 0 computes every step. See [`crate::schedulers::StepCache`].
+    pub step_cache: f64,
+    /// How guidance calls the transformer; left out, as the family does.
+    pub calls: Option<Calls>,
+    pub weights: Weights,
+    /// Whether prompts that were encoded before, in this process, are taken from then.
+    pub embedding_cache: bool,
+}
+
+/// How guidance calls the transformer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Calls {
+    /// One call with a batch of two.
+    Together,
+    /// Two calls, in half the memory.
+    Apart,
+}
+
+/// Which of a model's weights are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weights {
+    /// Those it came with.
+    #[default]
+    Own,
+    /// Quantised ones: the components `ROLE-int8`, which the exporter makes, where there are any.
+    Int8,
 }
 
 /// Pictures that are given, in the shot's size, RGB from -1 to 1.
@@ -101,6 +137,11 @@ pub trait Family: Send {
         false
     }
 
+    /// How guidance calls the transformer unless a shot says otherwise.
+    fn calls(&self) -> Calls {
+        Calls::Apart
+    }
+
     /// How many clips a shot of so many frames takes.
     fn clips(&self, frames: usize) -> usize;
 
@@ -124,6 +165,11 @@ pub trait Frames {
 
     /// What a person should know about this shot.
     fn warnings(&self) -> &[String];
+
+    /// What step caching left out, once the shot is denoised.
+    fn skipped(&self) -> Option<Skipped> {
+        None
+    }
 }
 
 /// A denoising step that is done, both counted from 1.

@@ -2,10 +2,11 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use spotloom_onnx::{Licence, Provider};
+use spotloom_onnx::{Licence, Provider, SessionOptions};
 
 use crate::contract::{Mode, SchedulerName};
 use crate::error::Error;
+use crate::family::{Calls, Levers, Weights};
 
 /// Parameters of the stage `diffusion`. What is left out comes from the model's contract or the shot.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -89,6 +90,24 @@ pub struct Params {
     /// what stands for a `model.yaml` that is not there. For `spotloom models check`.
     #[serde(default)]
     pub check_model: bool,
+    /// Step caching: a denoising step is left out when what it would give is expected to differ by less than this share
+    /// from what is known, and drawn on from the steps before; 0.05 leaves out few, 0.2 many. 0 leaves out none.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1))]
+    pub step_cache: f64,
+    /// Whether guidance asks the model in one call for both, or in two calls that take half the memory. Left out, as
+    /// was faster for the model's family.
+    pub guidance_calls: Option<Calls>,
+    /// `int8` takes the quantised weights that the exporter's `quantise` puts beside a model's own: faster on the
+    /// processor, a little less exact.
+    #[serde(default)]
+    pub weights: Weights,
+    /// Whether prompts that this process has encoded before are not encoded again.
+    #[serde(default = "yes")]
+    pub embedding_cache: bool,
+    /// How ONNX Runtime is set up.
+    #[serde(default)]
+    pub session: SessionOptions,
     /// Film grain on luma, as a standard deviation in 8-bit steps; 0 leaves only the dither that prevents banding.
     #[serde(default = "grain")]
     #[schemars(range(min = 0, max = 16))]
@@ -109,6 +128,10 @@ fn fps() -> f64 {
 
 fn stem() -> String {
     "clip".into()
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn one() -> u32 {
@@ -160,6 +183,17 @@ impl Settings {
 }
 
 impl Params {
+    /// What is spent less, as asked for; `calls` is the family's own way.
+    #[must_use]
+    pub fn levers(&self, calls: Calls) -> Levers {
+        Levers {
+            step_cache: self.step_cache,
+            calls: Some(self.guidance_calls.unwrap_or(calls)),
+            weights: self.weights,
+            embedding_cache: self.embedding_cache,
+        }
+    }
+
     /// Holds every figure against its range.
     ///
     /// # Errors
@@ -179,7 +213,7 @@ impl Params {
             let expected = "expected letters, digits, `.`, `_` and `-`, a letter or digit first".into();
             return Err(Error::Param { name: "name", value: self.name.clone(), expected });
         }
-        let ranges: [(_, Option<f64>, _); 10] = [
+        let ranges: [(_, Option<f64>, _); 11] = [
             ("strength", self.strength, 0.05..=1.0),
             ("from", self.from, 0.0..=600.0),
             ("to", self.to, 0.0..=600.0),
@@ -189,6 +223,7 @@ impl Params {
             ("guidance", self.guidance.map(f64::from), 1.0..=20.0),
             ("shift", self.shift, 0.1..=20.0),
             ("motion-fps", self.motion_fps, 1.0..=60.0),
+            ("step-cache", Some(self.step_cache), 0.0..=1.0),
             ("grain", Some(f64::from(self.grain)), 0.0..=16.0),
         ];
         for (name, value, range) in ranges {

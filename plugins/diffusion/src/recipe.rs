@@ -18,6 +18,7 @@ use crate::contract::{Mode, Model};
 use crate::error::Error;
 use crate::family::Shot;
 use crate::params::{Params, Settings};
+use crate::schedulers::Skipped;
 
 /// The version of this format.
 const VERSION: u32 = 1;
@@ -38,6 +39,8 @@ pub(crate) struct Made<'a> {
     pub engine: &'a Engine,
     pub clip: &'a Path,
     pub written: &'a Written,
+    /// What step caching left out.
+    pub skipped: Option<Skipped>,
 }
 
 /// The recipe of a clip.
@@ -84,6 +87,11 @@ pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
             "grain": settings.grain,
             "mode": made.mode.name(),
             "strength": made.strength,
+            "step-cache": shot.levers.step_cache,
+            "guidance-calls": shot.levers.calls,
+            "weights": shot.levers.weights,
+            "embedding-cache": shot.levers.embedding_cache,
+            "session": engine.session,
             "from": params.from,
             "to": params.to,
         },
@@ -96,6 +104,7 @@ pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
         "inputs": inputs,
         "model": {"name": contract.name, "folder": folder, "sha256": model.sha256, "components": components},
         "runtime": {"onnxruntime": engine.runtime.version, "provider": engine.provider.to_string(), "threads": engine.threads},
+        "skipped": made.skipped,
         "clip": {"sha256": sha256, "frames": made.written.frames, "seconds": made.written.seconds},
     }))
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use serde_json::{Map, Value, json};
 use spotloom_media::{Frame, Mezzanine, Pixel, WriteOptions, Written};
-use spotloom_onnx::{Engine, Provider, runtime};
+use spotloom_onnx::{Engine, Provider, SessionOptions, runtime};
 use spotloom_plugin_sdk::api::Output;
 use spotloom_plugin_sdk::prelude::*;
 
@@ -14,7 +14,7 @@ use crate::ask::{self, ShotFile};
 use crate::contract::{Mode, Model};
 use crate::cut::MARGIN;
 use crate::error::Error;
-use crate::family::{self, Family, Frames, Shot};
+use crate::family::{self, Family, Frames, Levers, Shot};
 use crate::finish::film::Film;
 use crate::finish::timeline::Timeline;
 use crate::footage::Clip;
@@ -33,8 +33,8 @@ pub struct Diffusion {
 /// A model in memory, and what it was loaded for.
 struct Loaded {
     sha256: String,
-    threads: usize,
-    provider: Provider,
+    /// Threads, provider, options.
+    set_up: (usize, Provider, SessionOptions),
     family: Box<dyn Family>,
 }
 
@@ -108,12 +108,19 @@ impl Diffusion {
             steps: Settings::steps(params.preview, params.steps.unwrap_or(contract.sampling.steps)),
             shift: params.shift.unwrap_or(contract.sampling.shift),
             guidance: params.guidance.unwrap_or(contract.sampling.guidance),
-            guidance_low: contract.sampling.guidance_low,
+            // Without guidance there is none in either expert.
+            guidance_low: contract
+                .sampling
+                .guidance_low
+                .map(|low| if params.guidance == Some(1.0) { 1.0 } else { low }),
+            levers: Levers::default(),
         };
 
-        let engine = Engine { runtime: runtime()?, threads: run.threads(), provider: settings.provider };
+        let (threads, provider) = (run.threads(), settings.provider);
+        let engine = Engine { runtime: runtime()?, threads, provider, session: params.session };
         run.check_cancelled()?;
         let family = self.family(&model, &engine)?;
+        shot.levers = params.levers(family.calls());
         if !family.takes_drafts() {
             shot.edit = None;
         }
@@ -127,10 +134,12 @@ impl Diffusion {
 
         let mut outputs = Outputs::new();
         let mut understood = Map::new();
+        let mut skipped = None;
         for k in 0..params.variations {
             let shot = Shot { seed: shot.seed.wrapping_add(u64::from(k)), ..shot.clone() };
             let mut source = family.begin(&shot)?;
             let (clip, recipe) = take.shoot(&shot, k == 0, source.as_mut(), &mut work)?;
+            skipped = source.skipped().or(skipped);
             let ports = if k == 0 { ["clip", "recipe"] } else { ["variations", "variation-recipes"] };
             outputs = outputs.output(ports[0], clip).output(ports[1], recipe);
             if k == 0 {
@@ -149,6 +158,7 @@ impl Diffusion {
             .fact("seconds-per-step", (work.thinking / work.done.max(1) as f64 * 1e4).round() / 1e4)
             .fact("scheduler", shot.scheduler.to_string())
             .fact("guidance", f64::from(shot.guidance))
+            .fact("skipped", json!(skipped))
             .fact("provider", engine.provider.to_string())
             .fact("onnxruntime", engine.runtime.version.as_str())
             .fact("model-sha256", model.sha256.as_str())
@@ -161,7 +171,12 @@ impl Diffusion {
     fn check_model(&mut self, params: &Params, run: &Run) -> Result<Outputs, Error> {
         let settings = params.check()?;
         let model = Model::open(&run.require("model")?.path)?;
-        let engine = Engine { runtime: runtime()?, threads: run.threads(), provider: settings.provider };
+        let engine = Engine {
+            runtime: runtime()?,
+            threads: run.threads(),
+            provider: settings.provider,
+            session: params.session,
+        };
         self.family(&model, &engine)?.try_out()?;
         // What was put together is written as JSON.
         let contract = model.derived.then(|| serde_json::from_str(&model.text).unwrap_or(Value::Null));
@@ -170,14 +185,15 @@ impl Diffusion {
 
     /// The model, loaded now unless it is the one of the last run.
     fn family(&mut self, model: &Model, engine: &Engine) -> Result<&mut dyn Family, Error> {
-        let Engine { threads, provider, .. } = *engine;
-        let same = |l: &Loaded| l.sha256 == model.sha256 && l.threads == threads && l.provider == provider;
+        let Engine { threads, provider, session, .. } = *engine;
+        let set_up = (threads, provider, session);
+        let same = |l: &Loaded| l.sha256 == model.sha256 && l.set_up == set_up;
         let loaded = match self.loaded.take().filter(same) {
             Some(loaded) => loaded,
             None => {
                 tracing::info!(model = model.contract.name, threads, %provider, "loading the model");
                 let family = family::load(model, engine)?;
-                Loaded { sha256: model.sha256.clone(), threads, provider, family }
+                Loaded { sha256: model.sha256.clone(), set_up, family }
             }
         };
         Ok(self.loaded.insert(loaded).family.as_mut())
@@ -223,6 +239,7 @@ impl Take<'_> {
             engine: self.engine,
             clip: &path,
             written: &written,
+            skipped: source.skipped(),
         };
         let recipe = write_recipe(&made, &stem, run)?;
         Ok((self.output(path, shot, &written), recipe))

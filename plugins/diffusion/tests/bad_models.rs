@@ -194,3 +194,24 @@ fn more_memory_than_there_is_is_refused_with_the_figures() {
     assert_eq!(failure.code, "not-enough-memory", "{}", failure.message);
     assert!(failure.message.starts_with("tiny-wan-t2v needs about 8796.1 GB, and "), "{}", failure.message);
 }
+
+#[test]
+fn the_embedded_model_is_reckoned_before_it_is_loaded_as_well() {
+    let check = |breaking: &dyn Fn(&Path), code: &str, begins: &str| {
+        let (model, folder) = (support::copied(), TempDir::new().expect("a temporary folder"));
+        breaking(model.path());
+        let done = run(model.path(), folder.path(), &json!({}));
+        let failure = done.failure();
+        assert_eq!(failure.code, code, "{}", failure.message);
+        assert!(failure.message.starts_with(begins), "{}", failure.message);
+    };
+    let long = |model: &Path| {
+        let file = fs::OpenOptions::new().write(true).open(model.join("transformer.onnx")).expect("the file");
+        file.set_len(8 << 40).expect("a long file");
+    };
+    check(&long, "not-enough-memory", "ambient-v0 needs about 8796.1 GB, and ");
+    let large = |model: &Path| {
+        replace(&model.join("model.yaml"), "width: 288, height: 160", "width: 16384, height: 16384");
+    };
+    check(&large, "tensor-too-large", "the decoder's widest layer ");
+}

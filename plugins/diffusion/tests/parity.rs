@@ -5,7 +5,7 @@ mod support;
 use ndarray::{Array2, ArrayD, Axis};
 use spotloom_diffusion::contract::{Mode, Model, SchedulerName};
 use spotloom_diffusion::families::ambient::{Ambient, Given, Text};
-use spotloom_diffusion::family::Shot;
+use spotloom_diffusion::family::{Levers, Shot};
 use spotloom_onnx::Engine;
 use support::npz::Npz;
 
@@ -37,6 +37,7 @@ fn every_stage_of_the_sampler_agrees_with_the_reference() {
         shift: 3.0,
         guidance: 2.5,
         guidance_low: None,
+        levers: Levers::default(),
     };
 
     let ids = ambient.tokenise(&[&shot.prompt, ""]).expect("ids");

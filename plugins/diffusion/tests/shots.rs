@@ -7,7 +7,7 @@ use std::fs;
 use serde_json::json;
 use spotloom_diffusion::contract::{Mode, Model, SchedulerName};
 use spotloom_diffusion::families::ambient::Ambient;
-use spotloom_diffusion::family::{Family, Shot};
+use spotloom_diffusion::family::{Family, Levers, Shot};
 use spotloom_media::{Frame, Pixel, ReadOptions, Reader, probe};
 use spotloom_onnx::Engine;
 use spotloom_plugin_sdk::api::{End, Event};
@@ -99,6 +99,7 @@ fn a_warm_model_remembers_nothing_of_the_shot_before() {
             shift: 3.0,
             guidance: 2.5,
             guidance_low: None,
+            levers: Levers::default(),
         };
         let mut frames = ambient.begin(&shot).expect("a shot");
         (0..20).map(|_| frames.next(&mut |_| Ok(())).expect("a frame")).last().flatten().expect("twenty frames")

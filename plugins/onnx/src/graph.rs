@@ -6,6 +6,7 @@
 
 use half::{bf16, f16};
 use ndarray::{ArrayD, ArrayViewD};
+use ort::ep;
 use ort::session::builder::{BuilderResult, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, Value, ValueType};
@@ -181,7 +182,7 @@ impl Graph {
             return Err(wrong("input", (extra.name().into(), format!("is not one of this family's: {known}"))));
         }
         let declared = session.outputs().iter().map(Outlet::name);
-        let outputs = declared.filter(|o| outputs.iter().any(|p| p.is(o))).map(str::to_owned).collect();
+        let outputs: Vec<String> = declared.filter(|o| outputs.iter().any(|p| p.is(o))).map(str::to_owned).collect();
         Ok(Self { model: name.into(), component: component.into(), session, outputs })
     }
 
@@ -264,35 +265,37 @@ fn feed<'a>(tensor: &'a Tensor<'_>, element: TensorElementType) -> ort::Result<S
     Ok(match (tensor, element) {
         (Tensor::Kept(kept), _) if kept.0.dtype().tensor_type() == Some(element) => (&kept.0).into(),
         // From a graph of another precision.
-        (Tensor::Kept(kept), TensorElementType::Float16) => {
-            Value::from_array(floats(&kept.0)?.mapv(f16::from_f32))?.into()
-        }
-        (Tensor::Kept(kept), TensorElementType::Bfloat16) => {
-            Value::from_array(floats(&kept.0)?.mapv(bf16::from_f32))?.into()
-        }
-        (Tensor::Kept(kept), _) => Value::from_array(floats(&kept.0)?)?.into(),
-        (Tensor::F32(view), TensorElementType::Float16) => Value::from_array(view.mapv(f16::from_f32))?.into(),
-        (Tensor::F32(view), TensorElementType::Bfloat16) => Value::from_array(view.mapv(bf16::from_f32))?.into(),
-        (Tensor::F32(view), TensorElementType::Int64) => Value::from_array(view.mapv(|v| v as i64))?.into(),
-        (Tensor::F32(view), _) if view.is_standard_layout() => TensorRef::from_array_view(view.view())?.into(),
-        (Tensor::F32(view), _) => Value::from_array(view.as_standard_layout().into_owned())?.into(),
+        (Tensor::Kept(kept), _) => owned(floats(&kept.0)?.view(), element)?.into(),
+        (Tensor::F32(view), _) => feed_floats(view.view(), element)?,
         (Tensor::I64(view), TensorElementType::Int64) if view.is_standard_layout() => {
             TensorRef::from_array_view(view.view())?.into()
         }
         (Tensor::I64(view), TensorElementType::Int64) => {
             Value::from_array(view.as_standard_layout().into_owned())?.into()
         }
-        (Tensor::I64(view), TensorElementType::Float16) => {
-            Value::from_array(view.mapv(|v| f16::from_f32(v as f32)))?.into()
-        }
-        (Tensor::I64(view), TensorElementType::Bfloat16) => {
-            Value::from_array(view.mapv(|v| bf16::from_f32(v as f32)))?.into()
-        }
-        (Tensor::I64(view), _) => Value::from_array(view.mapv(|v| v as f32))?.into(),
+        (Tensor::I64(view), _) => owned(view.mapv(|v| v as f32).view(), element)?.into(),
     })
 }
 
-/// Sequential and reproducible; threads sleep instead of spinning, because other work shares the machine.
+/// Floats in the element type of a port; without a copy where they lie as they are needed.
+fn feed_floats(view: ArrayViewD<'_, f32>, element: TensorElementType) -> ort::Result<SessionInputValue<'_>> {
+    if element == TensorElementType::Float32 && view.is_standard_layout() {
+        return Ok(TensorRef::from_array_view(view)?.into());
+    }
+    Ok(owned(view, element)?.into())
+}
+
+/// A copy of floats in the element type of a port.
+fn owned(view: ArrayViewD<'_, f32>, element: TensorElementType) -> ort::Result<DynValue> {
+    Ok(match element {
+        TensorElementType::Float16 => Value::from_array(view.mapv(f16::from_f32))?.into_dyn(),
+        TensorElementType::Bfloat16 => Value::from_array(view.mapv(bf16::from_f32))?.into_dyn(),
+        TensorElementType::Int64 => Value::from_array(view.mapv(|v| v as i64))?.into_dyn(),
+        _ => Value::from_array(view.as_standard_layout().into_owned())?.into_dyn(),
+    })
+}
+
+/// Sequential and reproducible; the rest is the engine's choice.
 fn options(engine: &Engine) -> ort::Result<SessionBuilder> {
     fn plain(result: BuilderResult) -> ort::Result<SessionBuilder> {
         result.map_err(|e| ort::Error::new(e.message()))
@@ -302,7 +305,13 @@ fn options(engine: &Engine) -> ort::Result<SessionBuilder> {
     let builder = plain(builder.with_inter_threads(1))?;
     let builder = plain(builder.with_parallel_execution(false))?;
     let builder = plain(builder.with_deterministic_compute(true))?;
-    plain(builder.with_intra_op_spinning(false))
+    let session = engine.session;
+    let builder = plain(builder.with_intra_op_spinning(session.spinning))?;
+    let builder = plain(builder.with_prepacking(session.prepacking))?;
+    if session.arena || engine.provider != Provider::Cpu {
+        return Ok(builder);
+    }
+    plain(builder.with_execution_providers([ep::CPU::default().with_arena_allocator(false).build()]))
 }
 
 /// Whether every expected port is declared with a type and shape that fit; else the port and what is wrong with it.

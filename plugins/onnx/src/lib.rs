@@ -20,4 +20,4 @@ pub use error::Error;
 pub use folder::{Derived, Described, Model};
 pub use graph::{Graph, Kept, Port, Results, Tensor};
 pub use provider::Provider;
-pub use runtime::{Engine, Runtime, runtime};
+pub use runtime::{Engine, Runtime, SessionOptions, runtime};

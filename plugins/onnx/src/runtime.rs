@@ -10,6 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use ort::environment::Environment;
 use ort::logging::LogLevel;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::provider::Provider;
@@ -29,6 +30,27 @@ pub struct Engine {
     /// Threads of one graph.
     pub threads: usize,
     pub provider: Provider,
+    pub session: SessionOptions,
+}
+
+/// How ONNX Runtime sets up the session of each graph. By default it is kind to other work on the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SessionOptions {
+    /// Whether threads that wait for work spin for a while before they sleep. On a machine that others share they take
+    /// from these what they wait away.
+    pub spinning: bool,
+    /// Whether memory of a run is kept for the next one (ONNX Runtime's arena).
+    pub arena: bool,
+    /// Whether weights are laid out for the processor when a graph is loaded. Without, loading is faster and takes less
+    /// memory, and each run takes longer.
+    pub prepacking: bool,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self { spinning: false, arena: true, prepacking: true }
+    }
 }
 
 impl Engine {
@@ -37,7 +59,7 @@ impl Engine {
     /// # Errors
     /// Those of [`runtime`].
     pub fn cpu(threads: usize) -> Result<Self, Error> {
-        Ok(Self { runtime: runtime()?, threads, provider: Provider::Cpu })
+        Ok(Self { runtime: runtime()?, threads, provider: Provider::Cpu, session: SessionOptions::default() })
     }
 }
 

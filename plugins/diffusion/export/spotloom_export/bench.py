@@ -14,19 +14,29 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import WanPipeline, WanTransformer3DModel
+from transformers import UMT5Config, UMT5EncoderModel
 
 from .contract import Folder
 from .families.wan import export_pipeline
-from .tiny.parts import text_encoder, tokenizer
+from .tiny.parts import tokenizer
 from .tiny.wan import autoencoder, scheduler, transformer
 
-TOKENS, TEXT, SHIFT = 24, 32, 3.0
+TOKENS, TEXT, SHIFT = 24, 768, 3.0
+
+
+def text_encoder():
+    """A UMT5 of the size of T5-base's encoder."""
+    torch.manual_seed(1)
+    heads = {"d_kv": 64, "num_heads": 12, "relative_attention_num_buckets": 32, "relative_attention_max_distance": 128}
+    ends = {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}
+    width = {"d_model": TEXT, "d_ff": 2048, "num_layers": 12, "vocab_size": 256, "feed_forward_proj": "gated-gelu"}
+    return UMT5EncoderModel(UMT5Config(**width, **heads, **ends)).eval()
 
 
 def make(out: Path, width: int, height: int, frames: int) -> None:
     parts = {
         "tokenizer": tokenizer(out / "tokenizer"),
-        "text_encoder": text_encoder(True, TEXT),
+        "text_encoder": text_encoder(),
         "vae": autoencoder("t2v"),
         "scheduler": scheduler(SHIFT),
         "transformer": transformer(16, 16, 2, heads=12, head=64, layers=10, text=TEXT, ffn=3072),

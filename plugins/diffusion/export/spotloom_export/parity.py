@@ -55,15 +55,23 @@ def substitute_text(pipe, graphs: Graphs) -> None:
     pipe.text_encoder.forward = forward
 
 
-def step_decode(graphs: Graphs, latents: torch.Tensor) -> torch.Tensor:
-    """Wan: one latent frame after the other, with the caches of the one before."""
-    frames, caches = [], {}
-    for index in range(latents.shape[2]):
-        role = "vae-decoder-next" if index else "vae-decoder-first"
-        frame, *after = graphs.run(role, latents=latents[:, :, index : index + 1], **caches)
+def in_steps(graphs: Graphs, role: str, port: str, pieces) -> torch.Tensor:
+    """Wan: piece after piece, with the caches of the one before."""
+    made, caches = [], {}
+    for index, piece in enumerate(pieces):
+        out, *after = graphs.run(f"{role}-{'next' if index else 'first'}", **{port: piece}, **caches)
         caches = {f"cache_{i}": cache for i, cache in enumerate(after)}
-        frames.append(frame)
-    return torch.cat(frames, 2)
+        made.append(out)
+    return torch.cat(made, 2)
+
+
+def step_decode(graphs: Graphs, latents: torch.Tensor) -> torch.Tensor:
+    return in_steps(graphs, "vae-decoder", "latents", latents.split(1, 2))
+
+
+def step_encode(graphs: Graphs, video: torch.Tensor) -> torch.Tensor:
+    """The first frame is a latent frame by itself; then four are one."""
+    return in_steps(graphs, "vae-encoder", "video", [video[:, :, :1], *(video[:, :, 1:].split(4, 2) if video.shape[2] > 1 else [])])
 
 
 def chunk_decode(graphs: Graphs, latents: torch.Tensor) -> torch.Tensor:

@@ -5,20 +5,21 @@
 //! Velocity is noise minus data; time is 1 at noise and 0 at data, one per latent frame, so that any of them may be
 //! given: it is held at time 0. Latents need no scaling.
 
-use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn, Slice, Zip, concatenate};
-use spotloom_onnx::{Engine, Error as ModelError, Graph, Port, Tensor};
+use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn, Slice, Zip};
+use spotloom_onnx::{Engine, Error as ModelError, Port, Tensor, memory};
 use tokenizers::Tokenizer;
 
+mod denoise;
 mod shot;
 mod windows;
 
-use self::shot::{AmbientShot, cut, pin};
+use self::shot::AmbientShot;
 use crate::contract::{Contract, Mode, Model, Negative};
 use crate::error::Error;
-use crate::family::{Family, Frames, Shot, Step};
+use crate::families::parts::{Loader, Part};
+use crate::family::{Calls, Family, Frames, Shot};
 use crate::noise;
 use crate::picture::Picture;
-use crate::schedulers::{Schedule, scheduler};
 
 /// Width of the text encoder's rows.
 const TEXT_WIDTH: usize = 192;
@@ -29,16 +30,19 @@ const TEXT_ROWS: usize = 7;
 /// largest change between two frames: none lets suns and reflections pop up, all of it makes the motion repeat.
 const KINSHIP: f32 = 0.5;
 
+/// Channels of the decoder at full size: it gives a value of each colour to each pixel of a block of 4 frames, 4 x 4.
+const DECODER_WIDTH: usize = 3;
+
 /// A loaded model of this family.
 pub struct Ambient {
-    contract: Contract,
+    loader: Loader,
     /// Latent frames, rows and columns of one clip in the contract's first size.
     cells: [usize; 3],
     tokenizer: Tokenizer,
-    text_encoder: Graph,
-    transformer: Graph,
-    decoder: Graph,
-    encoder: Graph,
+    text_encoder: Part,
+    transformer: Part,
+    decoder: Part,
+    encoder: Part,
 }
 
 /// What a shot is denoised from besides noise.
@@ -65,7 +69,8 @@ pub struct Text {
 }
 
 impl Ambient {
-    /// Loads the tokenizer and the four graphs, and holds their ports against the contract.
+    /// Sees that there is memory for it, loads the tokenizer and the four graphs, and holds their ports against the
+    /// contract.
     ///
     /// # Errors
     /// See [`crate::family::load`].
@@ -83,34 +88,62 @@ impl Ambient {
         let latents = [None, Some(channels), Some(frames), fixed(rows), fixed(columns)];
         let tokens = Port::float("tokens", &[None, Some(TEXT_ROWS), Some(TEXT_WIDTH)]);
         let pooled = Port::float("pooled", &[None, Some(TEXT_WIDTH)]);
-
-        let graph =
-            |component: &str, inputs: &[Port], outputs: &[Port]| Graph::open(engine, model, component, inputs, outputs);
-        Ok(Self {
+        let mut ambient = Self {
+            loader: Loader::new(model, engine, &["text-encoder", "transformer", "vae-decoder", "vae-encoder"])?,
             cells,
             tokenizer: tokenizer(model)?,
-            text_encoder: graph(
+            text_encoder: Part::new(
                 "text-encoder",
-                &[Port::i64("input_ids", &[None, Some(contract.prompt.tokens)])],
-                &[tokens.clone(), pooled.clone(), Port::float("attributes", &[None, Some(classes)])],
-            )?,
-            transformer: graph(
+                vec![Port::i64("input_ids", &[None, Some(contract.prompt.tokens)])],
+                vec![tokens.clone(), pooled.clone(), Port::float("attributes", &[None, Some(classes)])],
+            ),
+            transformer: Part::new(
                 "transformer",
-                &[Port::float("latent", &latents), Port::float("t", &[None, Some(frames)]), tokens, pooled],
-                &[Port::float("velocity", &latents)],
-            )?,
-            decoder: graph(
+                vec![Port::float("latent", &latents), Port::float("t", &[None, Some(frames)]), tokens, pooled],
+                vec![Port::float("velocity", &latents)],
+            ),
+            decoder: Part::new(
                 "vae-decoder",
-                &[Port::float("latent", &latents)],
-                &[Port::float("video", &[None, Some(3), Some(video.frames), fixed(video.height), fixed(video.width)])],
-            )?,
-            encoder: graph(
+                vec![Port::float("latent", &latents)],
+                vec![Port::float(
+                    "video",
+                    &[None, Some(3), Some(video.frames), fixed(video.height), fixed(video.width)],
+                )],
+            ),
+            encoder: Part::new(
                 "vae-encoder",
-                &[Port::float("video", &[None, Some(3), None, fixed(video.height / 2), fixed(video.width / 2)])],
-                &[Port::float("latent", &[None, Some(channels), None, fixed(rows), fixed(columns)])],
-            )?,
-            contract: contract.clone(),
-        })
+                vec![Port::float("video", &[None, Some(3), None, fixed(video.height / 2), fixed(video.width / 2)])],
+                vec![Port::float("latent", &[None, Some(channels), None, fixed(rows), fixed(columns)])],
+            ),
+        };
+        ambient.require(video.width, video.height, frames)?;
+        let Self { loader, text_encoder, transformer, decoder, encoder, .. } = &mut ambient;
+        for part in [text_encoder, transformer, decoder, encoder] {
+            part.get(loader)?;
+        }
+        Ok(ambient)
+    }
+
+    fn contract(&self) -> &Contract {
+        &self.loader.model.contract
+    }
+
+    /// Refuses a shot of so many latent frames that memory doesn't suffice for, or with a tensor that is too large.
+    fn require(&self, width: usize, height: usize, slots: usize) -> Result<(), Error> {
+        let contract = self.contract();
+        let [_, sy, sx] = contract.latent.stride;
+        let [_, py, px] = contract.latent.patch;
+        let (rows, columns) = (height / sy, width / sx);
+        let latents = memory::check_elements("the latents", &[contract.latent.channels, slots, rows, columns])?;
+        let layer = [DECODER_WIDTH, contract.video.frames, height, width];
+        let decoding = memory::check_elements("the decoder's widest layer", &layer)?;
+        let attention = self.loader.attention(2 * self.window() * (rows / py) * (columns / px))?;
+        self.loader.require(&[
+            (&self.text_encoder, 0),
+            (&self.transformer, attention.max(latents)),
+            (&self.decoder, decoding),
+            (&self.encoder, 0),
+        ])
     }
 
     /// 1. Token ids of prompts, [prompts, tokens]. Unknown words are kept as such; the encoder ignores them.
@@ -118,7 +151,7 @@ impl Ambient {
     /// # Errors
     /// `inference-failed`.
     pub fn tokenise(&self, prompts: &[&str]) -> Result<Array2<i64>, Error> {
-        let width = self.contract.prompt.tokens;
+        let width = self.contract().prompt.tokens;
         let mut ids = Array2::zeros((prompts.len(), width));
         for (mut row, prompt) in ids.rows_mut().into_iter().zip(prompts) {
             let encoding = self.tokenizer.encode(*prompt, true).map_err(|e| self.failed("tokenizer", e.to_string()))?;
@@ -142,20 +175,18 @@ impl Ambient {
     /// # Errors
     /// `inference-failed`.
     pub fn encode_text(&mut self, ids: ArrayView2<'_, i64>) -> Result<Text, Error> {
-        let results = self.text_encoder.run(&[("input_ids", Tensor::I64(ids.into_dyn()))])?;
-        Ok(Text {
-            tokens: results.array("tokens")?,
-            pooled: results.array("pooled")?,
-            attributes: results.array("attributes")?,
-        })
+        let inputs = [("input_ids", Tensor::I64(ids.into_dyn()))];
+        let place = || "the encoded prompt".into();
+        let (tokens, results) = self.text_encoder.run(&mut self.loader, &inputs, "tokens", &place)?;
+        Ok(Text { tokens, pooled: results.array("pooled")?, attributes: results.array("attributes")? })
     }
 
     /// 3. Noise for a shot: [1, channels, frames, rows, columns]. What comes after the first clip is akin to it, which
     ///    keeps what noise decides (where a sun stands, where colours gather) in its place: new noise lets things pop up.
     #[must_use]
     pub fn noise(&self, shot: &Shot, slots: usize) -> ArrayD<f32> {
-        let [_, sy, sx] = self.contract.latent.stride;
-        let shape = [1, self.contract.latent.channels, self.window(), shot.height / sy, shot.width / sx];
+        let [_, sy, sx] = self.contract().latent.stride;
+        let shape = [1, self.contract().latent.channels, self.window(), shot.height / sy, shot.width / sx];
         let of = |clip: usize| noise::normal(shot.seed, u32::try_from(clip).unwrap_or(u32::MAX), &shape);
         let (first, own, shared) = (of(0), (1.0 - KINSHIP).sqrt(), KINSHIP.sqrt());
         let mut all = ArrayD::zeros(IxDyn(&[1, shape[1], slots, shape[3], shape[4]]));
@@ -196,105 +227,9 @@ impl Ambient {
     /// # Errors
     /// `inference-failed`.
     pub fn encode_video(&mut self, video: &ArrayD<f32>) -> Result<ArrayD<f32>, Error> {
-        Ok(self.encoder.run(&[("video", Tensor::F32(video.view()))])?.array("latent")?)
-    }
-
-    /// 5. From noise to latents, with guidance from the second row of `text` to the first.
-    ///
-    /// # Errors
-    /// `inference-failed`, `non-finite`, and what `on_step` returned.
-    pub fn denoise(
-        &mut self,
-        shot: &Shot,
-        text: &Text,
-        noise: ArrayD<f32>,
-        given: &Given,
-        on_step: &mut dyn FnMut(Step) -> Result<(), Error>,
-    ) -> Result<ArrayD<f32>, Error> {
-        let wrong = |expected: String| Error::Param { name: "scheduler", value: shot.scheduler.to_string(), expected };
-        let mut scheduler = scheduler(&Schedule {
-            name: shot.scheduler,
-            steps: shot.steps,
-            shift: shot.shift,
-            tokens: None,
-            config: &self.contract.scheduler_config,
-        })
-        .map_err(wrong)?;
-        // This model knows one kind of prediction; a scheduler of another would give nonsense.
-        if !shot.scheduler.takes_velocity() {
-            return Err(wrong("expected flow-ab2, flow-euler or unipc: this model predicts velocity".into()));
-        }
-        let mut draw = |shape: &[usize]| noise::normal(shot.seed, STIR, shape);
-        let mut sample = noise;
-        if let Some(draft) = &given.draft {
-            let level = scheduler.levels()[given.first_step] as f32;
-            Zip::from(&mut sample).and(draft).for_each(|z, draft| *z = level * *z + (1.0 - level) * draft);
-        }
-        let (slots, window) = (sample.len_of(Axis(2)), self.window());
-        for step in given.first_step..shot.steps {
-            pin(&mut sample, &given.pins);
-            let mut times = vec![scheduler.levels()[step] as f32; slots];
-            given.pins.iter().for_each(|(slot, _)| times[*slot] = 0.0);
-            let (mut sum, mut weights) = (ArrayD::zeros(sample.raw_dim()), vec![0.0; slots]);
-            for (clip, start) in windows::starts(slots, window, given.ring, step).into_iter().enumerate() {
-                let part = windows::slots(start, window, slots);
-                let times: Vec<_> = part.iter().map(|slot| times[*slot]).collect();
-                let velocity = self.guided(shot.guidance, text, &cut(&sample, &part), &times)?;
-                self.check_finite(&velocity, || format!("denoising step {} of {}", step + 1, shot.steps))?;
-                for (k, slot) in part.into_iter().enumerate() {
-                    let weight = windows::weight(k, window);
-                    weights[slot] += weight;
-                    sum.index_axis_mut(Axis(2), slot).scaled_add(weight, &velocity.index_axis(Axis(2), k));
-                }
-                on_step(Step { clip: clip + 1, step: step + 1 })?;
-            }
-            for (mut frame, weight) in sum.axis_iter_mut(Axis(2)).zip(&weights) {
-                frame.mapv_inplace(|v| v / weight);
-            }
-            scheduler.step(step, sum, &mut sample, &mut draw);
-        }
-        pin(&mut sample, &given.pins);
-        Ok(sample)
-    }
-
-    /// The velocity of one window, led away from the second row of `text`.
-    fn guided(
-        &mut self,
-        guidance: f32,
-        text: &Text,
-        latent: &ArrayD<f32>,
-        times: &[f32],
-    ) -> Result<ArrayD<f32>, Error> {
-        let batch = if guidance > 1.0 { 2 } else { 1 };
-        let rows = Slice::from(0..batch);
-        let (tokens, pooled) = (text.tokens.slice_axis(Axis(0), rows), text.pooled.slice_axis(Axis(0), rows));
-        let t = Array2::from_shape_fn((batch, times.len()), |(_, frame)| times[frame]);
-        if batch == 1 {
-            return self.velocity(latent, &t, tokens, pooled);
-        }
-        let both = concatenate(Axis(0), &[latent.view(), latent.view()])
-            .map_err(|e| self.failed("transformer", e.to_string()))?;
-        Ok(guide(&self.velocity(&both, &t, tokens, pooled)?, guidance))
-    }
-
-    /// The transformer itself.
-    ///
-    /// # Errors
-    /// `inference-failed`.
-    pub fn velocity(
-        &mut self,
-        latent: &ArrayD<f32>,
-        t: &Array2<f32>,
-        tokens: ndarray::ArrayViewD<'_, f32>,
-        pooled: ndarray::ArrayViewD<'_, f32>,
-    ) -> Result<ArrayD<f32>, Error> {
-        let results = self.transformer.run(&[
-            ("latent", Tensor::F32(latent.view())),
-            ("t", Tensor::F32(t.view().into_dyn())),
-            ("tokens", Tensor::F32(tokens)),
-            ("pooled", Tensor::F32(pooled)),
-        ])?;
-        Ok(results.array("velocity")?)
+        let inputs = [("video", Tensor::F32(video.view()))];
+        let place = || "the encoded picture".into();
+        Ok(self.encoder.run(&mut self.loader, &inputs, "latent", &place)?.0)
     }
 
     /// 6. The frames of one clip.
@@ -302,8 +237,9 @@ impl Ambient {
     /// # Errors
     /// `inference-failed`, `non-finite`.
     pub fn decode(&mut self, latent: &ArrayD<f32>) -> Result<Vec<Picture>, Error> {
-        let video = self.decoder.run(&[("latent", Tensor::F32(latent.view()))])?.array("video")?;
-        self.check_finite(&video, || "the decoded frames".into())?;
+        let inputs = [("latent", Tensor::F32(latent.view()))];
+        let place = || "the decoded frames".into();
+        let (video, _) = self.decoder.run(&mut self.loader, &inputs, "video", &place)?;
         let (width, height) = (video.len_of(Axis(4)), video.len_of(Axis(3)));
         let clip = video.index_axis(Axis(0), 0);
         Ok(clip
@@ -312,20 +248,13 @@ impl Ambient {
             .collect())
     }
 
-    fn check_finite(&self, values: &ArrayD<f32>, place: impl FnOnce() -> String) -> Result<(), Error> {
-        if values.iter().all(|v| v.is_finite()) {
-            return Ok(());
-        }
-        Err(ModelError::NonFinite { model: self.contract.name.clone(), place: place() }.into())
-    }
-
     fn failed(&self, component: &str, reason: String) -> Error {
-        ModelError::Inference { model: self.contract.name.clone(), component: component.into(), reason }.into()
+        ModelError::Inference { model: self.loader.name(), component: component.into(), reason }.into()
     }
 
     /// Frames that one latent frame stands for.
     fn overlap(&self) -> usize {
-        self.contract.video.frames / self.cells[0]
+        self.contract().video.frames / self.cells[0]
     }
 
     /// Latent frames of one window.
@@ -343,7 +272,7 @@ impl Ambient {
         let row: Vec<f32> = attributes.index_axis(Axis(0), 0).iter().copied().collect();
         let mut start = 0;
         let mut mentioned = Vec::new();
-        for slot in &self.contract.attributes {
+        for slot in &self.contract().attributes {
             let classes = &row[start..start + slot.words.len()];
             start += slot.words.len();
             let best = classes.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(i, _)| i);
@@ -357,12 +286,15 @@ impl Ambient {
 
 impl Family for Ambient {
     fn begin<'a>(&'a mut self, shot: &Shot) -> Result<Box<dyn Frames + 'a>, Error> {
-        let mut warnings = Vec::new();
-        let negative = match self.contract.prompt.negative {
+        self.loader.begin(shot)?;
+        self.require(shot.width, shot.height, self.slots(shot.frames))?;
+        let Self { text_encoder, transformer, decoder, encoder, .. } = &mut *self;
+        [text_encoder, transformer, decoder, encoder].into_iter().for_each(Part::reset);
+        let negative = match self.contract().prompt.negative {
             Negative::Used => shot.negative_prompt.as_str(),
             Negative::Ignored => {
                 if !shot.negative_prompt.trim().is_empty() {
-                    tracing::info!(model = self.contract.name, "the negative prompt has no effect on this model");
+                    tracing::info!(model = self.loader.name(), "the negative prompt has no effect on this model");
                 }
                 ""
             }
@@ -371,12 +303,12 @@ impl Family for Ambient {
         let text = self.encode_text(ids.view())?;
         let understood = self.understood(&text.attributes);
         if !self.knows_a_word(&shot.prompt)? {
-            warnings.push(format!(
-                "{} knows none of the words of the prompt and made an abstract picture; its README lists those it knows",
-                self.contract.name
+            let name = self.loader.name();
+            self.loader.warnings.push(format!(
+                "{name} knows none of the words of the prompt and made an abstract picture; its README lists those it knows"
             ));
         }
-        Ok(Box::new(AmbientShot::new(self, shot.clone(), text, understood, warnings)))
+        Ok(Box::new(AmbientShot::new(self, shot.clone(), text, understood)))
     }
 
     fn takes_drafts(&self) -> bool {
@@ -388,6 +320,10 @@ impl Family for Ambient {
         Ok(())
     }
 
+    fn calls(&self) -> Calls {
+        Calls::Together
+    }
+
     fn clips(&self, frames: usize) -> usize {
         windows::count(self.slots(frames), self.window(), false)
     }
@@ -395,18 +331,6 @@ impl Family for Ambient {
     fn windows(&self, shot: &Shot) -> usize {
         windows::count(self.slots(shot.frames), self.window(), shot.mode == Mode::Loop)
     }
-}
-
-/// Stream of the noise that stochastic schedulers draw; none that this family takes does.
-const STIR: u32 = u32::MAX;
-
-/// Classifier-free guidance: the second half of the batch is where to lead away from.
-fn guide(velocity: &ArrayD<f32>, guidance: f32) -> ArrayD<f32> {
-    let wanted = velocity.slice_axis(Axis(0), Slice::from(0..1));
-    let away = velocity.slice_axis(Axis(0), Slice::from(1..2));
-    let mut result = away.to_owned();
-    Zip::from(&mut result).and(&wanted).for_each(|u, c| *u += guidance * (c - *u));
-    result
 }
 
 fn tokenizer(model: &Model) -> Result<Tokenizer, Error> {

@@ -1,7 +1,7 @@
 //! What the families of large models share, which make one clip and no more: what they refuse before anything is
 //! loaded, and small steps that are the same for all.
 
-use ndarray::{ArrayD, Axis, IxDyn, Zip};
+use ndarray::{ArrayD, Axis, IxDyn};
 use spotloom_onnx::memory;
 
 use super::parts::Loader;
@@ -104,11 +104,6 @@ pub fn schedule(
     }
     let config = &contract.scheduler_config;
     scheduler(&Schedule { name: shot.scheduler, steps: shot.steps, shift: shot.shift, tokens, config }).map_err(wrong)
-}
-
-/// Classifier-free guidance: from what `away` predicts through what `towards` predicts and beyond.
-pub fn guide(towards: &mut ArrayD<f32>, away: &ArrayD<f32>, guidance: f32) {
-    Zip::from(towards).and(away).for_each(|c, u| *c = u + guidance * (*c - u));
 }
 
 /// Pictures as a video, [1, 3, pictures, height, width], with `frames` in all; those that are not given are grey.

@@ -12,17 +12,17 @@ use std::collections::VecDeque;
 
 use ndarray::{Array2, ArrayD, Axis, Slice};
 use spotloom_onnx::{Engine, Kept, Port, Tensor, memory};
-use tokenizers::Tokenizer;
 
 use super::clip::{self, OnLatents};
+use super::guidance::{Prompt, Prompts, guide, repeated};
 use super::parts::{Loader, Part};
-use super::text::{self, Rows};
+use super::text::{Rows, TextEncoder};
 use crate::contract::{Contract, Model, Rope, SchedulerName};
 use crate::error::Error;
 use crate::family::{Family, Frames, Shot, Step};
 use crate::noise;
 use crate::picture::Picture;
-use crate::schedulers::Draw;
+use crate::schedulers::{Draw, Skipped, StepCache};
 
 /// Channels of the decoder's layers at full size.
 const DECODER_WIDTH: usize = 128;
@@ -36,8 +36,7 @@ const FITTING: [SchedulerName; 2] = [SchedulerName::Ddim, SchedulerName::SdeDpm]
 /// A model of this family.
 pub struct CogVideoX {
     loader: Loader,
-    tokenizer: Tokenizer,
-    text_encoder: Part,
+    text_encoder: TextEncoder,
     transformer: Part,
     /// For a first chunk of one, two and three latent frames.
     decoder_first: [Part; 3],
@@ -70,8 +69,7 @@ impl CogVideoX {
         };
         Ok(Self {
             loader,
-            tokenizer: text::tokenizer(model)?,
-            text_encoder: text::encoder(model),
+            text_encoder: TextEncoder::new(model)?,
             transformer: Part::new(
                 "transformer",
                 inputs,
@@ -91,7 +89,7 @@ impl CogVideoX {
     /// # Errors
     /// `inference-failed`, `non-finite` and what loading may say.
     pub fn encode_text(&mut self, prompts: &[&str]) -> Result<Vec<Rows>, Error> {
-        text::encode(&mut self.loader, &self.tokenizer, &mut self.text_encoder, prompts)
+        self.text_encoder.encode(&mut self.loader, prompts)
     }
 
     /// 4 and 5. From noise, [1, latent frames, channels, rows, columns], to latents of the same shape. Stochastic
@@ -113,30 +111,40 @@ impl CogVideoX {
         let rope = contract.rope.map(|rope| positions(rope, patches, pt > 1).map(Array2::into_dyn));
         let dynamic = contract.sampling.dynamic_guidance;
         let mut scheduler = clip::schedule(contract, shot, None, &FITTING)?;
+        let prompts = Prompts::new(text, shot.levers.calls.unwrap_or(self.calls()));
+        let mut cache = StepCache::new(shot.levers.step_cache, shot.steps);
         let mut sample = noise;
         for step in 0..shot.steps {
             let time = scheduler.times()[step];
-            let times = ArrayD::from_elem(vec![1], time as i64);
-            let mut predict = |rows: &Rows| {
+            let level = scheduler.levels()[step];
+            let predict = &mut |prompt: &Prompt| {
+                let latents = repeated(&sample, prompt.batch);
+                let times = ArrayD::from_elem(vec![prompt.batch], time as i64);
                 let mut inputs = vec![
-                    ("latents", Tensor::F32(sample.view())),
-                    ("text", Tensor::F32(rows.values.view())),
+                    ("latents", Tensor::F32(latents.view())),
+                    ("text", Tensor::F32(prompt.text.view())),
                     ("timestep", Tensor::I64(times.view())),
                 ];
                 if let Some([cos, sin]) = &rope {
                     inputs.extend([("rope_cos", Tensor::F32(cos.view())), ("rope_sin", Tensor::F32(sin.view()))]);
                 }
                 let place = || format!("denoising step {} of {}", step + 1, shot.steps);
-                Ok::<_, Error>(self.transformer.run(&mut self.loader, &inputs, "prediction", &place)?.0)
+                Ok(self.transformer.run(&mut self.loader, &inputs, "prediction", &place)?.0)
             };
-            let mut prediction = predict(&text[0])?;
-            if let Some(away) = text.get(1).filter(|_| shot.guidance > 1.0) {
-                let guidance = if dynamic { growing(shot.guidance, shot.steps, time) } else { shot.guidance };
-                clip::guide(&mut prediction, &predict(away)?, guidance);
-            }
+            let prediction = match cache.predict(step, level, &sample) {
+                Some(prediction) => prediction,
+                None => {
+                    let (mut prediction, away) = prompts.predict(shot.guidance > 1.0, predict)?;
+                    let guidance = if dynamic { growing(shot.guidance, shot.steps, time) } else { shot.guidance };
+                    away.iter().for_each(|away| guide(&mut prediction, away, guidance));
+                    cache.learn(level, &sample, &prediction);
+                    prediction
+                }
+            };
             scheduler.step(step, prediction, &mut sample, draw);
             on_step(step, &sample)?;
         }
+        self.loader.skipped = cache.report();
         self.transformer.rest(&self.loader);
         Ok(sample)
     }
@@ -185,7 +193,7 @@ impl CogVideoX {
 
     fn parts(&mut self) -> impl Iterator<Item = &mut Part> {
         let Self { text_encoder, transformer, decoder_first, decoder_next, .. } = self;
-        [text_encoder, transformer, decoder_next].into_iter().chain(decoder_first)
+        [&mut text_encoder.part, transformer, decoder_next].into_iter().chain(decoder_first)
     }
 }
 
@@ -245,6 +253,7 @@ fn crop(rope: Rope, rows: usize, columns: usize) -> (f64, f64, f64, f64) {
 
 impl Family for CogVideoX {
     fn begin<'a>(&'a mut self, shot: &Shot) -> Result<Box<dyn Frames + 'a>, Error> {
+        self.loader.begin(shot)?;
         // Everything that can be refused is refused before a graph is loaded.
         let [count, rows, columns] = clip::cells(&self.loader, shot)?;
         if !shot.conditions.is_empty() {
@@ -257,13 +266,14 @@ impl Family for CogVideoX {
         let tokens = count / pt * (rows / py) * (columns / px) + contract.prompt.tokens;
         let attention = self.loader.attention(tokens)?;
         let first = self.decoder_first.iter().map(|part| (part, layer));
-        let others = [(&self.text_encoder, 0), (&self.transformer, attention), (&self.decoder_next, layer)];
-        self.loader.require(&others.into_iter().chain(first).collect::<Vec<_>>())?;
+        let prompts = clip::prompts(contract, shot);
+        let text = self.text_encoder.needs(&self.loader, &prompts);
+        let others = [(&self.transformer, attention), (&self.decoder_next, layer)];
+        self.loader.require(&text.into_iter().chain(others).chain(first).collect::<Vec<_>>())?;
         let shape = [1, count, contract.latent.channels, rows, columns];
         let noise = clip::noise(&self.loader, shot, &shape)?;
         let frames = clip::frames(&self.loader, shot)?;
 
-        self.loader.warnings.clear();
         self.parts().for_each(Part::reset);
         let prompts = clip::prompts(&self.loader.model.contract, shot);
         let text = self.encode_text(&prompts)?;
@@ -273,7 +283,7 @@ impl Family for CogVideoX {
 
     fn try_out(&mut self) -> Result<(), Error> {
         let Self { loader, text_encoder, transformer, decoder_next, decoder_first, .. } = self;
-        [text_encoder, transformer, decoder_next]
+        [&mut text_encoder.part, transformer, decoder_next]
             .into_iter()
             .chain(decoder_first)
             .try_for_each(|part| part.try_out(loader))
@@ -336,5 +346,9 @@ impl Frames for CogShot<'_> {
 
     fn warnings(&self) -> &[String] {
         &self.model.loader.warnings
+    }
+
+    fn skipped(&self) -> Option<Skipped> {
+        self.model.loader.skipped
     }
 }

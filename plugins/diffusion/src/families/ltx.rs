@@ -7,17 +7,17 @@
 
 use ndarray::{Array2, Array3, ArrayD, Axis, Ix3, Slice, s};
 use spotloom_onnx::{Engine, Port, Tensor, memory};
-use tokenizers::Tokenizer;
 
 use super::clip::{self, OnLatents};
+use super::guidance::{Prompt, Prompts, guide, repeated};
 use super::parts::{Loader, Part};
-use super::text::{self, Rows};
+use super::text::{Rows, TextEncoder};
 use crate::contract::{Contract, Model, SchedulerName, Variant};
 use crate::error::Error;
 use crate::family::{Condition, Family, Frames, Shot, Step};
 use crate::noise;
 use crate::picture::Picture;
-use crate::schedulers::Draw;
+use crate::schedulers::{Draw, Skipped, StepCache};
 
 /// Channels of the decoder's layers at a quarter of the full size, the widest there are.
 const DECODER_WIDTH: usize = 128;
@@ -29,8 +29,7 @@ const FITTING: [SchedulerName; 3] = [SchedulerName::FlowEuler, SchedulerName::Fl
 /// A model of this family.
 pub struct Ltx {
     loader: Loader,
-    tokenizer: Tokenizer,
-    text_encoder: Part,
+    text_encoder: TextEncoder,
     transformer: Part,
     decoder: Part,
     encoder: Part,
@@ -57,8 +56,7 @@ impl Ltx {
             decoder.push(Port::float("timestep", &[any]));
         }
         Ok(Self {
-            tokenizer: text::tokenizer(model)?,
-            text_encoder: text::encoder(model),
+            text_encoder: TextEncoder::new(model)?,
             transformer: Part::new(
                 "transformer",
                 vec![
@@ -89,7 +87,7 @@ impl Ltx {
     /// # Errors
     /// `inference-failed`, `non-finite` and what loading may say.
     pub fn encode_text(&mut self, prompts: &[&str]) -> Result<Vec<Rows>, Error> {
-        text::encode(&mut self.loader, &self.tokenizer, &mut self.text_encoder, prompts)
+        self.text_encoder.encode(&mut self.loader, prompts)
     }
 
     /// 4. The latents of given frames as the transformer knows them: [1, channels, latent frames, rows, columns].
@@ -137,37 +135,49 @@ impl Ltx {
         let mut scheduler = clip::schedule(contract, shot, Some(tokens), &FITTING)?;
         let training = contract.scheduler_config.training_steps() as f64;
         let rescale = contract.sampling.guidance_rescale;
+        let coordinates = [1, 2].map(|batch| repeated(&coordinates, batch).into_owned());
+        let prompts = Prompts::new(text, shot.levers.calls.unwrap_or(self.calls()));
+        let mut cache = StepCache::new(shot.levers.step_cache, shot.steps);
         let draw: &mut Draw<'_> = &mut |shape| noise::normal(shot.seed, clip::STIR, shape);
         for step in 0..shot.steps {
-            let mut times = Array2::from_elem((1, tokens), (scheduler.levels()[step] * training) as f32);
+            let level = scheduler.levels()[step];
+            let mut times = Array2::from_elem((1, tokens), (level * training) as f32);
             times.slice_mut(s![.., ..fixed]).fill(0.0);
             let times = times.into_dyn();
-            let mut predict = |rows: &Rows| {
+            let predict = &mut |prompt: &Prompt| {
+                let (latents, times) = (repeated(&sample, prompt.batch), repeated(&times, prompt.batch));
                 let inputs = [
-                    ("latents", Tensor::F32(sample.view())),
-                    ("text", Tensor::F32(rows.values.view())),
+                    ("latents", Tensor::F32(latents.view())),
+                    ("text", Tensor::F32(prompt.text.view())),
                     ("timestep", Tensor::F32(times.view())),
-                    ("text_mask", Tensor::I64(rows.mask.view())),
-                    ("coordinates", Tensor::F32(coordinates.view())),
+                    ("text_mask", Tensor::I64(prompt.mask.view())),
+                    ("coordinates", Tensor::F32(coordinates[prompt.batch - 1].view())),
                 ];
                 let place = || format!("denoising step {} of {}", step + 1, shot.steps);
-                Ok::<_, Error>(self.transformer.run(&mut self.loader, &inputs, "velocity", &place)?.0)
+                Ok(self.transformer.run(&mut self.loader, &inputs, "velocity", &place)?.0)
             };
-            let mut velocity = predict(&text[0])?;
-            if let Some(away) = text.get(1).filter(|_| shot.guidance > 1.0) {
-                let contrast = deviation(&velocity);
-                let away = predict(away)?;
-                clip::guide(&mut velocity, &away, shot.guidance);
-                if rescale > 0.0 {
-                    // In the order of the reference, so that the rounding is the same.
-                    let factor = contrast / deviation(&velocity);
-                    velocity.mapv_inplace(|v| rescale * (v * factor) + (1.0 - rescale) * v);
+            let velocity = match cache.predict(step, level, &sample) {
+                Some(velocity) => velocity,
+                None => {
+                    let (mut velocity, away) = prompts.predict(shot.guidance > 1.0, predict)?;
+                    if let Some(away) = away {
+                        let contrast = deviation(&velocity);
+                        guide(&mut velocity, &away, shot.guidance);
+                        if rescale > 0.0 {
+                            // In the order of the reference, so that the rounding is the same.
+                            let factor = contrast / deviation(&velocity);
+                            velocity.mapv_inplace(|v| rescale * (v * factor) + (1.0 - rescale) * v);
+                        }
+                    }
+                    cache.learn(level, &sample, &velocity);
+                    velocity
                 }
-            }
+            };
             scheduler.step(step, velocity, &mut sample, draw);
             pin(&mut sample);
             on_step(step, &sample)?;
         }
+        self.loader.skipped = cache.report();
         self.transformer.rest(&self.loader);
         Ok(unpack(&sample, &shape))
     }
@@ -248,6 +258,7 @@ fn deviation(values: &ArrayD<f32>) -> f32 {
 
 impl Family for Ltx {
     fn begin<'a>(&'a mut self, shot: &Shot) -> Result<Box<dyn Frames + 'a>, Error> {
+        self.loader.begin(shot)?;
         // Everything that can be refused is refused before a graph is loaded.
         let [count, rows, columns] = clip::cells(&self.loader, shot)?;
         let first = self.beginning(shot)?.map(<[Picture]>::to_vec);
@@ -256,8 +267,9 @@ impl Family for Ltx {
         let layer = [DECODER_WIDTH, frames, shot.height / 4, shot.width / 4];
         let layer = memory::check_elements("the decoder's widest layer", &layer)?;
         let attention = self.loader.attention(count * rows * columns)?;
-        let needs =
-            [(&self.text_encoder, 0), (&self.encoder, 0), (&self.transformer, attention), (&self.decoder, layer)];
+        let prompts = clip::prompts(contract, shot);
+        let mut needs = vec![(&self.encoder, 0), (&self.transformer, attention), (&self.decoder, layer)];
+        needs.extend(self.text_encoder.needs(&self.loader, &prompts));
         self.loader.require(&needs)?;
         let shape = [1, contract.latent.channels, count, rows, columns];
         let noise = clip::noise(&self.loader, shot, &shape)?;
@@ -265,8 +277,7 @@ impl Family for Ltx {
             return Err(self.loader.unable(format!("as many frames to begin with as the clip has, {frames}")));
         }
 
-        self.loader.warnings.clear();
-        for part in [&mut self.text_encoder, &mut self.transformer, &mut self.decoder, &mut self.encoder] {
+        for part in [&mut self.text_encoder.part, &mut self.transformer, &mut self.decoder, &mut self.encoder] {
             part.reset();
         }
         let prompts = clip::prompts(&self.loader.model.contract, shot);
@@ -285,7 +296,7 @@ impl Family for Ltx {
 
     fn try_out(&mut self) -> Result<(), Error> {
         let Self { loader, text_encoder, transformer, decoder, encoder, .. } = self;
-        [text_encoder, transformer, decoder, encoder].into_iter().try_for_each(|part| part.try_out(loader))
+        [&mut text_encoder.part, transformer, decoder, encoder].into_iter().try_for_each(|part| part.try_out(loader))
     }
 
     fn clips(&self, _frames: usize) -> usize {
@@ -325,5 +336,9 @@ impl Frames for LtxShot<'_> {
 
     fn warnings(&self) -> &[String] {
         &self.model.loader.warnings
+    }
+
+    fn skipped(&self) -> Option<Skipped> {
+        self.model.loader.skipped
     }
 }

@@ -3,6 +3,8 @@
 pub mod ambient;
 pub mod clip;
 pub mod cogvideox;
+pub mod embeddings;
+pub mod guidance;
 pub mod ltx;
 pub mod parts;
 pub mod text;

@@ -1,15 +1,18 @@
 //! Components that are loaded when they are needed: dropped after their part unless everything fits well into memory,
 //! and looked at for values that are not numbers.
 //!
-//! Where a contract has a component twice, `ROLE` and `ROLE-f32`, a value that is not a number brings in the second for
-//! the rest of the shot, and a warning says so. Every shot starts with the first again: the same seed gives the same
-//! clip, whatever was made before it.
+//! A contract may have a component more than once: `ROLE-int8`, which a shot may ask for, `ROLE`, and `ROLE-f32`. A value
+//! that is not a number brings in the next of them for the rest of the shot, and a warning says so. Every shot starts
+//! with the first again: the same seed gives the same clip, whatever was made before it.
 
 use ndarray::ArrayD;
 use spotloom_onnx::{Dtype, Engine, Error as ModelError, Graph, Port, Provider, Results, Tensor, memory};
 
+use super::embeddings;
 use crate::contract::Model;
 use crate::error::Error;
+use crate::family::{Levers, Shot, Weights};
+use crate::schedulers::Skipped;
 
 /// Bytes of a value as it is computed.
 const VALUE: u64 = 4;
@@ -19,11 +22,15 @@ const ALIVE: u64 = 3;
 /// What loads the components of a model.
 pub struct Loader {
     pub model: Model,
-    engine: Engine,
+    pub engine: Engine,
     /// Whether components stay loaded.
     warm: bool,
+    /// Of the shot under way.
+    levers: Levers,
     /// What a person should know about the shot under way.
     pub warnings: Vec<String>,
+    /// What step caching left out of it.
+    pub skipped: Option<Skipped>,
 }
 
 impl Loader {
@@ -32,13 +39,41 @@ impl Loader {
     /// # Errors
     /// `model-file-missing` and its kin, `not-enough-memory`.
     pub fn new(model: &Model, engine: &Engine, roles: &[&str]) -> Result<Self, Error> {
-        let mut loader = Self { model: model.clone(), engine: *engine, warm: false, warnings: Vec::new() };
+        let mut loader = Self {
+            model: model.clone(),
+            engine: *engine,
+            warm: false,
+            levers: Levers::default(),
+            warnings: Vec::new(),
+            skipped: None,
+        };
         let sizes = roles.iter().map(|role| loader.weights(role)).collect::<Result<Vec<_>, _>>()?;
         let (largest, all) = (sizes.iter().max().copied().unwrap_or(0), sizes.iter().sum::<u64>());
         let available = memory::available();
         memory::require(&model.contract.name, largest, available.as_ref())?;
         loader.warm = available.is_none_or(|a| all <= a.bytes / 2);
         Ok(loader)
+    }
+
+    /// Takes a shot's levers, and forgets what was to be said of the one before.
+    ///
+    /// # Errors
+    /// `model-unable` when weights are asked for that the folder hasn't.
+    pub fn begin(&mut self, shot: &Shot) -> Result<(), Error> {
+        self.levers = shot.levers;
+        self.warnings.clear();
+        self.skipped = None;
+        if self.levers.weights == Weights::Int8 && !self.model.contract.components.keys().any(|r| r.ends_with(INT8)) {
+            let reason = "weights of int8; its folder has no `transformer-int8` (the exporter's `quantise` makes one)";
+            return Err(self.unable(reason));
+        }
+        Ok(())
+    }
+
+    /// The rows of a prompt that was encoded before, and where to keep those of one that was not.
+    #[must_use]
+    pub fn remembered(&self, prompt: &str) -> Option<embeddings::Key> {
+        self.levers.embedding_cache.then(|| embeddings::key(&self.model, &self.engine, self.levers.weights, prompt))
     }
 
     /// Sees that each component has memory for its weights and for the largest tensor it makes, given in values. What is
@@ -50,7 +85,8 @@ impl Loader {
         let mut all = 0;
         let (mut largest, mut most) = (0, 0);
         for (part, values) in needs {
-            let weights = if part.graph.is_some() { 0 } else { self.weights(part.role)? };
+            let role = part.role(self, 0).unwrap_or_else(|| part.role.to_owned());
+            let weights = if part.loaded.as_ref() == Some(&role) { 0 } else { self.weights(&role)? };
             let work = values.saturating_mul(VALUE * ALIVE);
             all += weights;
             most = most.max(work);
@@ -95,14 +131,21 @@ pub struct Part {
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     graph: Option<Graph>,
-    /// Whether its second file has taken over.
-    safer: bool,
+    /// The role of the file that the graph is of.
+    loaded: Option<String>,
+    /// Files that gave what is not a number.
+    failed: usize,
 }
+
+/// What the role of quantised weights ends with.
+const INT8: &str = "-int8";
+/// What the role of weights in full precision ends with.
+const F32: &str = "-f32";
 
 impl Part {
     #[must_use]
     pub fn new(role: &'static str, inputs: Vec<Port>, outputs: Vec<Port>) -> Self {
-        Self { role, inputs, outputs, graph: None, safer: false }
+        Self { role, inputs, outputs, graph: None, loaded: None, failed: 0 }
     }
 
     /// Runs the component, loaded now unless it is there, and gives its `output` besides what else came out. `place`
@@ -123,32 +166,42 @@ impl Part {
             if values.iter().all(|v| v.is_finite()) {
                 return Ok((values, results));
             }
-            if self.safer || !loader.model.has(&self.spare()) {
-                return Err(ModelError::NonFinite { model: loader.name(), place: place() }.into());
-            }
-            self.graph = None;
-            self.safer = true;
+            let place = place();
+            let (from, to) = (self.role(loader, self.failed), self.role(loader, self.failed + 1));
+            let (Some(from), Some(to)) = (from, to) else {
+                return Err(ModelError::NonFinite { model: loader.name(), place }.into());
+            };
+            self.failed += 1;
+            let name = loader.name();
             loader.warnings.push(format!(
-                "the component `{}` of {} gave a value that is not a number in {}; `{}` made the rest of the shot, which takes longer",
-                self.role,
-                loader.name(),
-                place(),
-                self.spare(),
+                "the component `{from}` of {name} gave a value that is not a number in {place}; `{to}` made the rest of the shot, which takes longer",
             ));
         }
     }
 
-    /// The role of the component's second file.
-    fn spare(&self) -> String {
-        format!("{}-f32", self.role)
+    /// The role of the file that is used after so many that failed.
+    fn role(&self, loader: &Loader, failed: usize) -> Option<String> {
+        let int8 = (loader.levers.weights == Weights::Int8).then(|| format!("{}{INT8}", self.role));
+        let others = [self.role.to_owned(), format!("{}{F32}", self.role)];
+        // That the component itself is missing is told when it is opened.
+        let there = |role: &String| role == self.role || loader.model.has(role);
+        int8.into_iter().chain(others).filter(there).nth(failed)
     }
 
-    fn get(&mut self, loader: &Loader) -> Result<&mut Graph, Error> {
-        let role = if self.safer { self.spare() } else { self.role.to_owned() };
-        let graph = match self.graph.take() {
+    /// Loads the component, unless it is.
+    ///
+    /// # Errors
+    /// What loading may say.
+    pub fn get(&mut self, loader: &Loader) -> Result<&mut Graph, Error> {
+        let role = self.role(loader, self.failed).unwrap_or_else(|| self.role.to_owned());
+        let graph = match self.graph.take().filter(|_| self.loaded.as_ref() == Some(&role)) {
             Some(graph) => graph,
-            None => Graph::open(&loader.engine, &loader.model, &role, &self.inputs, &self.outputs)?,
+            None => {
+                self.loaded = None;
+                Graph::open(&loader.engine, &loader.model, &role, &self.inputs, &self.outputs)?
+            }
         };
+        self.loaded = Some(role);
         Ok(self.graph.insert(graph))
     }
 
@@ -168,14 +221,12 @@ impl Part {
     /// Drops the graph when memory is needed for other components.
     pub fn rest(&mut self, loader: &Loader) {
         if !loader.warm {
-            self.graph = None;
+            (self.graph, self.loaded) = (None, None);
         }
     }
 
     /// Goes back to the first file, for a new shot.
     pub fn reset(&mut self) {
-        if self.safer {
-            (self.graph, self.safer) = (None, false);
-        }
+        self.failed = 0;
     }
 }

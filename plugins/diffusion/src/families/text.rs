@@ -4,6 +4,7 @@ use ndarray::{Array2, ArrayD, s};
 use spotloom_onnx::{Error as ModelError, Port, Tensor};
 use tokenizers::{Tokenizer, TruncationParams};
 
+use super::embeddings;
 use super::parts::{Loader, Part};
 use crate::contract::{Mask, Model};
 use crate::error::Error;
@@ -12,7 +13,7 @@ use crate::error::Error;
 ///
 /// # Errors
 /// `model-file-missing` and its kin, `model-unreadable`.
-pub fn tokenizer(model: &Model) -> Result<Tokenizer, Error> {
+fn tokenizer(model: &Model) -> Result<Tokenizer, Error> {
     let unreadable = |reason: String| ModelError::Unreadable {
         model: model.contract.name.clone(),
         file: model.contract.components.get("tokenizer").map_or_else(String::new, |c| c.file.clone()),
@@ -26,16 +27,10 @@ pub fn tokenizer(model: &Model) -> Result<Tokenizer, Error> {
     Ok(tokenizer)
 }
 
-/// The text encoder of a model, as the T5 families have it.
-#[must_use]
-pub fn encoder(model: &Model) -> Part {
-    let tokens = Some(model.contract.prompt.tokens);
-    let ids = [None, tokens];
-    let mut inputs = vec![Port::i64("input_ids", &ids)];
-    if model.contract.prompt.mask == Mask::Zeroed {
-        inputs.push(Port::i64("attention_mask", &ids).optional());
-    }
-    Part::new("text-encoder", inputs, vec![Port::float("hidden_states", &[None, tokens, None])])
+/// Tokenizer and text encoder of a model, as the T5 families have them.
+pub struct TextEncoder {
+    tokenizer: Tokenizer,
+    pub part: Part,
 }
 
 /// What the transformer is told of a prompt.
@@ -47,44 +42,79 @@ pub struct Rows {
     pub mask: ArrayD<i64>,
 }
 
-/// Tokenises prompts and encodes them, one after the other; then the encoder may go.
-///
-/// # Errors
-/// `inference-failed`, `non-finite` and what loading may say.
-pub fn encode(
-    loader: &mut Loader,
-    tokenizer: &Tokenizer,
-    encoder: &mut Part,
-    prompts: &[&str],
-) -> Result<Vec<Rows>, Error> {
-    let rows = prompts.iter().map(|prompt| encode_one(loader, tokenizer, encoder, prompt)).collect();
-    encoder.rest(loader);
-    rows
-}
+impl TextEncoder {
+    /// Reads the tokenizer; the encoder is loaded when it is needed.
+    ///
+    /// # Errors
+    /// `model-file-missing` and its kin, `model-unreadable`.
+    pub fn new(model: &Model) -> Result<Self, Error> {
+        let tokens = Some(model.contract.prompt.tokens);
+        let ids = [None, tokens];
+        let mut inputs = vec![Port::i64("input_ids", &ids)];
+        if model.contract.prompt.mask == Mask::Zeroed {
+            inputs.push(Port::i64("attention_mask", &ids).optional());
+        }
+        let part = Part::new("text-encoder", inputs, vec![Port::float("hidden_states", &[None, tokens, None])]);
+        Ok(Self { tokenizer: tokenizer(model)?, part })
+    }
 
-fn encode_one(loader: &mut Loader, tokenizer: &Tokenizer, encoder: &mut Part, prompt: &str) -> Result<Rows, Error> {
-    let settings = loader.model.contract.prompt;
-    let cleaned = if settings.clean { clean(prompt) } else { prompt.to_owned() };
-    let encoding = tokenizer.encode(cleaned, true).map_err(|e| ModelError::Inference {
-        model: loader.name(),
-        component: "tokenizer".into(),
-        reason: e.to_string(),
-    })?;
-    let padding = tokenizer.token_to_id("<pad>").unwrap_or(0);
-    let length = encoding.get_ids().len().min(settings.tokens);
-    let mut ids = Array2::from_elem((1, settings.tokens), i64::from(padding));
-    let mut mask = Array2::<i64>::zeros((1, settings.tokens));
-    for (slot, id) in encoding.get_ids().iter().take(length).enumerate() {
-        ids[[0, slot]] = i64::from(*id);
-        mask[[0, slot]] = 1;
+    /// The encoder with what it needs, unless all the prompts were encoded before.
+    #[must_use]
+    pub fn needs(&self, loader: &Loader, prompts: &[&str]) -> Option<(&Part, u64)> {
+        let known = |prompt: &&str| loader.remembered(prompt).is_some_and(|key| embeddings::has(&key));
+        (!prompts.iter().all(known)).then_some((&self.part, 0))
     }
-    let inputs =
-        [("input_ids", Tensor::I64(ids.view().into_dyn())), ("attention_mask", Tensor::I64(mask.view().into_dyn()))];
-    let (mut values, _) = encoder.run(loader, &inputs, "hidden_states", &|| "the encoded prompt".into())?;
-    if settings.mask == Mask::Zeroed {
-        values.slice_mut(s![.., length.., ..]).fill(0.0);
+
+    /// Tokenises prompts and encodes them, one after the other; then the encoder may go.
+    ///
+    /// # Errors
+    /// `inference-failed`, `non-finite` and what loading may say.
+    pub fn encode(&mut self, loader: &mut Loader, prompts: &[&str]) -> Result<Vec<Rows>, Error> {
+        let rows = prompts.iter().map(|prompt| self.recall(loader, prompt)).collect();
+        self.part.rest(loader);
+        rows
     }
-    Ok(Rows { values, mask: mask.into_dyn() })
+
+    /// The rows of a prompt, from an earlier shot when there are any.
+    fn recall(&mut self, loader: &mut Loader, prompt: &str) -> Result<Rows, Error> {
+        let key = loader.remembered(prompt);
+        if let Some(rows) = key.as_ref().and_then(embeddings::find) {
+            return Ok(rows);
+        }
+        let rows = self.encode_one(loader, prompt)?;
+        // What full precision made in place of the model's own weights is another shot's business.
+        if let Some(key) = key.filter(|_| loader.warnings.is_empty()) {
+            embeddings::keep(key, &rows);
+        }
+        Ok(rows)
+    }
+
+    fn encode_one(&mut self, loader: &mut Loader, prompt: &str) -> Result<Rows, Error> {
+        let settings = loader.model.contract.prompt;
+        let cleaned = if settings.clean { clean(prompt) } else { prompt.to_owned() };
+        let encoding = self.tokenizer.encode(cleaned, true).map_err(|e| ModelError::Inference {
+            model: loader.name(),
+            component: "tokenizer".into(),
+            reason: e.to_string(),
+        })?;
+        let padding = self.tokenizer.token_to_id("<pad>").unwrap_or(0);
+        let length = encoding.get_ids().len().min(settings.tokens);
+        let mut ids = Array2::from_elem((1, settings.tokens), i64::from(padding));
+        let mut mask = Array2::<i64>::zeros((1, settings.tokens));
+        for (slot, id) in encoding.get_ids().iter().take(length).enumerate() {
+            ids[[0, slot]] = i64::from(*id);
+            mask[[0, slot]] = 1;
+        }
+        let inputs = [
+            ("input_ids", Tensor::I64(ids.view().into_dyn())),
+            ("attention_mask", Tensor::I64(mask.view().into_dyn())),
+        ];
+        let (mut values, _) = self.part.run(loader, &inputs, "hidden_states", &|| "the encoded prompt".into())?;
+        if settings.mask == Mask::Zeroed {
+            values.slice_mut(s![.., length.., ..]).fill(0.0);
+        }
+        Ok(Rows { values, mask: mask.into_dyn() })
+    }
 }
 
 /// A prompt as the reference cleans it: entities unescaped twice, white space joined. The reference also mends text

@@ -8,7 +8,9 @@ pub mod flow_euler;
 pub mod grid;
 mod scheduler;
 pub mod sde_dpm;
+pub mod step_cache;
 pub mod unipc;
 
 pub use config::SchedulerConfig;
 pub use scheduler::{Draw, Schedule, Scheduler, scheduler};
+pub use step_cache::{Skipped, StepCache};

@@ -8,7 +8,8 @@ use serde_json::Value;
 use spotloom_diffusion::contract::{Mode, Model};
 use spotloom_diffusion::error::Error;
 use spotloom_diffusion::families::text::Rows;
-use spotloom_diffusion::family::{Condition, Frames, Shot};
+use spotloom_diffusion::family::{Condition, Frames, Levers, Shot};
+use spotloom_media::{Pixel, ReadOptions, Reader};
 use spotloom_onnx::Engine;
 
 use super::safetensors::SafeTensors;
@@ -25,6 +26,14 @@ pub struct Case {
     fixture: String,
     facts: Value,
     folder: PathBuf,
+}
+
+/// The brightness of every pixel of every frame of a clip, 10 bits.
+pub fn frames(clip: &Path) -> Vec<u16> {
+    let frames = Reader::open(clip, ReadOptions::new(Pixel::Yuv420p10)).expect("a clip").map(|f| f.expect("a frame"));
+    frames
+        .flat_map(|f| f.plane(0).chunks_exact(2).map(|v| u16::from_le_bytes([v[0], v[1]])).collect::<Vec<_>>())
+        .collect()
 }
 
 /// The folder of a fixture.
@@ -105,6 +114,7 @@ impl Case {
             shift: self.facts["shift"].as_f64().unwrap_or(sampling.shift),
             guidance: self.number("guidance") as f32,
             guidance_low: sampling.guidance_low,
+            levers: Levers::default(),
         }
     }
 

@@ -10,10 +10,11 @@ use spotloom_tests::build;
 use crate::report::{Report, quantile};
 
 const STEPS: usize = 5;
-const THREADS: usize = 2;
+pub const THREADS: usize = 2;
 const ROUNDS: usize = 3;
 
-pub fn measure(report: &mut Report) {
+/// The Python that has what the exporter needs.
+pub fn python() -> PathBuf {
     let root = build::root();
     let python = std::env::var_os("BENCH_PYTHON").map_or_else(|| root.join(".deps/bench/bin/python"), PathBuf::from);
     assert!(
@@ -22,19 +23,34 @@ pub fn measure(report: &mut Report) {
          that has export/requirements.txt in BENCH_PYTHON",
         python.display()
     );
-    let work = root.join("target/bench-wan");
-    if !work.join("model/model.yaml").exists() {
+    python
+}
+
+fn work() -> PathBuf {
+    build::root().join("target/bench-wan-768")
+}
+
+/// The folder of a Wan of about 100 million random weights, made once.
+pub fn wan(python: &Path) -> PathBuf {
+    let model = work().join("model");
+    if !model.join("model.yaml").exists() {
         eprintln!("bench: making a Wan of about 100 million random weights");
-        json(script(&python, root).arg("make").arg(&work));
+        json(exporter(python, "bench").arg("make").arg(work()));
     }
+    model
+}
+
+pub fn measure(report: &mut Report) {
+    let (root, python) = (build::root(), python());
+    let model = wan(&python);
     let tiny = root.join("plugins/diffusion/tests/fixtures/wan-t2v");
     let (mut ours, mut onnx, mut torch, mut small) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
         eprintln!("bench: denoising, round {round} of {ROUNDS}");
-        small.extend(steps(root, &tiny, 20));
-        ours.extend(steps(root, &work.join("model"), STEPS));
-        onnx.extend(reference(&python, root, &work, "onnxruntime"));
-        torch.extend(reference(&python, root, &work, "torch"));
+        small.extend(wall(&tiny, 20));
+        ours.extend(wall(&model, STEPS));
+        onnx.extend(reference(&python, "onnxruntime"));
+        torch.extend(reference(&python, "torch"));
     }
     let [ours, onnx, torch] = [&ours, &onnx, &torch].map(|s| quantile(s, 0.5));
     let note = format!("median of {ROUNDS} rounds of {} steps, two calls each; {THREADS} threads", STEPS - 1);
@@ -44,20 +60,29 @@ pub fn measure(report: &mut Report) {
     report.judge("the same / diffusers on PyTorch", ours / torch, "times", 0.8, format!("{torch:.3} s there"));
 }
 
-fn steps(root: &Path, model: &Path, count: usize) -> Vec<f64> {
-    let program = root.join("target/release/examples/steps");
-    seconds(&json(Command::new(program).arg(model).args([count.to_string(), THREADS.to_string()])))
+/// Seconds of the steps of a shot.
+fn wall(model: &Path, count: usize) -> Vec<f64> {
+    seconds(&steps(model, count, THREADS, &serde_json::json!({"first-frame": true})))
+}
+
+/// What the example `steps` says of a shot.
+pub fn steps(model: &Path, count: usize, threads: usize, options: &Value) -> Value {
+    let program = build::root().join("target/release/examples/steps");
+    json(Command::new(program).arg(model).args([count.to_string(), threads.to_string(), options.to_string()]))
 }
 
 /// Without the first step, like ours.
-fn reference(python: &Path, root: &Path, work: &Path, with: &str) -> Vec<f64> {
+fn reference(python: &Path, with: &str) -> Vec<f64> {
     let numbers = ["--steps", &STEPS.to_string(), "--threads", &THREADS.to_string()];
-    seconds(&json(script(python, root).arg("time").arg(work).args(["--with", with]).args(numbers))).split_off(1)
+    let mut command = exporter(python, "bench");
+    seconds(&json(command.arg("time").arg(work()).args(["--with", with]).args(numbers))).split_off(1)
 }
 
-fn script(python: &Path, root: &Path) -> Command {
+/// A module of the exporter.
+pub fn exporter(python: &Path, module: &str) -> Command {
     let mut command = Command::new(python);
-    command.args(["-m", "spotloom_export.bench"]).current_dir(root.join("plugins/diffusion/export"));
+    command.arg("-m").arg(format!("spotloom_export.{module}"));
+    command.current_dir(build::root().join("plugins/diffusion/export"));
     command
 }
 

@@ -1,5 +1,6 @@
 //! What the machinery costs: `make bench`, or with `ARGS="--jobs 1000 --json"`. `ARGS=--diffusion` times the denoising
-//! loop against Python instead, `ARGS=--masters` the reference ad against one FFmpeg graph and MoviePy (`--rounds 1` for
+//! loop against Python instead, `ARGS=--levers` what each way to spend less brings, `ARGS=--film` makes a minute of film,
+//! `ARGS=--masters` the reference ad against one FFmpeg graph and MoviePy (`--rounds 1` for
 //! a first look), and what a changed headline costs.
 //!
 //! Stages that do nothing are run through the installed daemon, so that all that is left is the daemon, the host
@@ -19,6 +20,8 @@
 mod again;
 mod compose;
 mod diffusion;
+mod film;
+mod levers;
 mod masters;
 mod proc;
 mod report;
@@ -32,12 +35,16 @@ use report::{Report, quantile};
 use site::{SETTLE, Site, at, millis};
 use spotloom_tests::build;
 
-const USAGE: &str = "usage: bench [--jobs N | --diffusion | --compose | --masters [--rounds N]] [--json]";
+const USAGE: &str =
+    "usage: bench [--jobs N | --diffusion | --levers | --film | --compose | --masters [--rounds N]] [--json]";
 
+#[derive(Default)]
 struct Options {
     jobs: usize,
     rounds: usize,
     diffusion: bool,
+    levers: bool,
+    film: bool,
     compose: bool,
     masters: bool,
     json: bool,
@@ -51,6 +58,10 @@ fn main() -> ExitCode {
     let mut report = Report::new(proc::machine());
     if options.diffusion {
         diffusion::measure(&mut report);
+    } else if options.levers {
+        levers::measure(&mut report);
+    } else if options.film {
+        film::measure(&mut report);
     } else if options.compose {
         compose::overlay(&mut report);
     } else if options.masters {
@@ -87,13 +98,15 @@ fn machinery(report: &mut Report, jobs: usize) {
 }
 
 fn options() -> Option<Options> {
-    let mut options = Options { jobs: 200, rounds: 3, diffusion: false, compose: false, masters: false, json: false };
+    let mut options = Options { jobs: 200, rounds: 3, ..Options::default() };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--json" => options.json = true,
             "--compose" => options.compose = true,
             "--diffusion" => options.diffusion = true,
+            "--levers" => options.levers = true,
+            "--film" => options.film = true,
             "--masters" => options.masters = true,
             "--rounds" => options.rounds = args.next()?.parse().ok().filter(|n| *n > 0)?,
             "--jobs" => options.jobs = args.next()?.parse().ok().filter(|n| *n > 0)?,

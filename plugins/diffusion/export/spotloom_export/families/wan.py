@@ -6,7 +6,7 @@ from diffusers.models.transformers.transformer_wan import WanAttention, WanAttnP
 from ..contract import Folder, scheduler_config
 from ..graphs import Ports, export, replace_norms
 from ..text import export_text
-from .wan_vae import Encoder, StepDecoder
+from .wan_vae import StepDecoder, StepEncoder
 
 SCHEDULER = (
     "num_train_timesteps", "solver_order", "solver_type", "prediction_type", "use_flow_sigmas", "predict_x0",
@@ -91,28 +91,33 @@ def export_transformer(folder: Folder, role: str, model, kind: str, tokens: int)
     folder.add(role, path, export(Ports(model, names, velocity), tuple(example), path, ["velocity"], dynamic))
 
 
-def export_vae(folder: Folder, vae, encoder: bool) -> None:
-    shape = (2, vae.config.z_dim, 1, 4, 6)
+def export_steps(folder: Folder, vae, step, role: str, shapes: list[tuple], port: str, output: str) -> None:
+    """The graphs `ROLE-first` and `ROLE-next`. `shapes` of the port in the one and in the other."""
     free = {0: "batch", 3: "height", 4: "width"}
-    first = StepDecoder(vae, True)
+    first = step(vae, True)
     with torch.no_grad():
-        caches = first(torch.randn(shape))[1:]
+        caches = first(torch.randn(shapes[0]))[1:]
     before = [f"cache_{i}" for i in range(len(caches))]
-    outputs = ["video"] + [f"cache_out_{i}" for i in range(len(caches))]
-    for role, module, names, example in (
-        ("vae-decoder-first", first, ["latents"], ()),
-        ("vae-decoder-next", StepDecoder(vae, False), ["latents", *before], caches),
+    outputs = [output] + [f"cache_out_{i}" for i in range(len(caches))]
+    for kind, module, names, example in (
+        ("first", first, [port], (torch.randn(shapes[0]),)),
+        ("next", step(vae, False), [port, *before], (torch.randn(shapes[1]), *caches)),
     ):
-        dynamic = {"latents": free} | {n: {0: "batch", 3: f"{n}_height", 4: f"{n}_width"} for n in names[1:]}
+        dynamic = {port: free} | {n: {0: "batch", 3: f"{n}_height", 4: f"{n}_width"} for n in names[1:]}
         ports = Ports(module, names, lambda module, *tensors: module(*tensors))
-        path = folder.file(role)
-        folder.add(role, path, export(ports, (torch.randn(shape), *example), path, outputs, dynamic), "f32")
-    if encoder:
-        path, scale = folder.file("vae-encoder"), vae.config.scale_factor_spatial
-        ports = Ports(Encoder(vae), ["video"], lambda module, video: module(video))
-        dynamic = {"video": {0: "batch", 2: "frames", 3: "height", 4: "width"}}
-        example = (torch.randn(1, 3, 9, 4 * scale, 6 * scale),)
-        folder.add("vae-encoder", path, export(ports, example, path, ["latents_mean"], dynamic), "f32")
+        path = folder.file(f"{role}-{kind}")
+        folder.add(f"{role}-{kind}", path, export(ports, example, path, outputs, dynamic), "f32")
+
+
+def export_decoder(folder: Folder, vae) -> None:
+    shape = (2, vae.config.z_dim, 1, 4, 6)
+    export_steps(folder, vae, StepDecoder, "vae-decoder", [shape, shape], "latents", "video")
+
+
+def export_encoder(folder: Folder, vae) -> None:
+    scale = vae.config.scale_factor_spatial
+    shapes = [(2, 3, frames, 4 * scale, 6 * scale) for frames in (1, vae.config.scale_factor_temporal)]
+    export_steps(folder, vae, StepEncoder, "vae-encoder", shapes, "video", "latents_mean")
 
 
 def export_image_encoder(folder: Folder, model) -> None:
@@ -131,7 +136,9 @@ def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 512) -> Non
     kind, vae = variant(pipe), pipe.vae.config
     conditioned = kind in ("i2v", "i2v-clip", "ti2v") or pipe.transformer.config.in_channels != vae.z_dim
     export_text(folder, pipe.tokenizer, pipe.text_encoder, tokens, masked=True)
-    export_vae(folder, pipe.vae, conditioned)
+    export_decoder(folder, pipe.vae)
+    if conditioned:
+        export_encoder(folder, pipe.vae)
     export_transformer(folder, "transformer", pipe.transformer, kind, tokens)
     if kind == "a14b":
         export_transformer(folder, "transformer-low", pipe.transformer_2, kind, tokens)
@@ -169,7 +176,7 @@ def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 512) -> Non
 
 def substitute(pipe, graphs) -> None:
     """Graphs in place of modules, for the parity check."""
-    from ..parity import latent_distribution, step_decode, substitute_text
+    from ..parity import latent_distribution, step_decode, step_encode, substitute_text
 
     def transformer(role):
         def forward(hidden_states, timestep, encoder_hidden_states, encoder_hidden_states_image=None, **_):
@@ -182,6 +189,6 @@ def substitute(pipe, graphs) -> None:
     pipe.transformer.forward = transformer("transformer")
     if graphs.has("transformer-low"):
         pipe.transformer_2.forward = transformer("transformer-low")
-    if graphs.has("vae-encoder"):
-        pipe.vae.encode = lambda video: latent_distribution(graphs.run("vae-encoder", video=video)[0])
+    if graphs.has("vae-encoder-first"):
+        pipe.vae.encode = lambda video: latent_distribution(step_encode(graphs, video))
     pipe.vae.decode = lambda latents, return_dict=False: (step_decode(graphs, latents),)

@@ -1,8 +1,8 @@
 """Wan's autoencoder without the reference's Python loop over chunks.
 
-The encoder becomes one graph over all frames. The decoder becomes two graphs that are run once for each latent frame:
-`first` (1 frame out) and `next` (4 frames out), which hand the last two frames of what each causal convolution saw to
-the following run. Both give what the reference gives, and the decoder's memory does not grow with the clip.
+Encoder and decoder become two graphs each that are run once for each latent frame: `first` (1 frame of video) and `next`
+(4 frames), which hand what each causal convolution looks back at to the following run: its last two frames, or one where
+frames are halved. They give what the reference gives, and their memory does not grow with the clip.
 
 Invariant: the caches of `first` and `next` are the same in number, order and shape.
 """
@@ -51,7 +51,7 @@ class StepConv(WanCausalConv3d):
 
 
 class StepResample(WanResample):
-    """Doubles the frames, but for the first latent frame, which is one frame of video."""
+    """Doubles or halves the frames, but for the first latent frame, which is one frame of video."""
 
     def forward(self, x, feat_cache=None, feat_idx=None):
         if self.mode == "upsample3d":
@@ -60,19 +60,11 @@ class StepResample(WanResample):
                 self.tape.after.append(F.pad(x * 0, (0, 0, 0, 0, KEPT - t, 0)))
             else:
                 x = self.time_conv(x).reshape(b, 2, c, t, h, w).permute(0, 2, 3, 1, 4, 5).reshape(b, c, 2 * t, h, w)
-        return per_frame(self.resample, x)
-
-
-class WholeResample(WanResample):
-    """Halves the frames of a whole clip: the first stays, the others go in pairs."""
-
-    def forward(self, x, feat_cache=None, feat_idx=None):
         x = per_frame(self.resample, x)
         if self.mode == "downsample3d":
-            pairs = (x.shape[2] - 1) // 2
-            # Two frames more, cut off again: ONNX Runtime's convolution refuses a clip of one frame.
-            rest = self.time_conv(F.pad(x, (0, 0, 0, 0, 0, 2)))[:, :, :pairs]
-            x = torch.cat([x[:, :, :1], rest], 2)
+            self.tape.after.append(x[:, :, -1:])
+            if self.tape.before is not None:
+                x = self.time_conv(torch.cat([next(self.tape.before), x], 2))
         return x
 
 
@@ -106,16 +98,19 @@ class StepDecoder(torch.nn.Module):
         return (x.clamp(-1, 1), *self.tape.after)
 
 
-class Encoder(torch.nn.Module):
-    """Video in [-1, 1] to the mean of its latents, not normalised."""
+class StepEncoder(torch.nn.Module):
+    """The frames of one latent frame in [-1, 1], and caches, to the mean of its latents, not normalised, and new caches."""
 
-    def __init__(self, vae):
+    def __init__(self, vae, first: bool):
         super().__init__()
-        self.patch = vae.config.patch_size
-        self.encoder = convert(vae.encoder, {WanResample: WholeResample})
-        self.quant = copy.deepcopy(vae.quant_conv)
+        self.first, self.patch, self.tape = first, vae.config.patch_size, Tape()
+        changes = {WanCausalConv3d: StepConv, WanResample: StepResample}
+        self.encoder = convert(vae.encoder, changes, self.tape)
+        self.quant = convert(vae.quant_conv, changes, self.tape)
 
-    def forward(self, video):
+    def forward(self, video, *caches):
+        self.tape.before, self.tape.after = (None if self.first else iter(caches)), []
         if self.patch is not None:
             video = patchify(video, self.patch)
-        return self.quant(self.encoder(video)).chunk(2, 1)[0]
+        mean = self.quant(self.encoder(video)).chunk(2, 1)[0]
+        return (mean, *self.tape.after)

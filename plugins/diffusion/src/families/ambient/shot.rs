@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::family::{Draft, Frames, Shot, Step};
 use crate::finish::smooth::boxed;
 use crate::picture::Picture;
+use crate::schedulers::Skipped;
 
 /// Reach in pixels over which a seam is evened out.
 const SEAM: usize = 10;
@@ -25,7 +26,6 @@ pub(super) struct AmbientShot<'a> {
     shot: Shot,
     text: Text,
     understood: Vec<(String, String)>,
-    warnings: Vec<String>,
     /// Once they are denoised.
     latents: Option<ArrayD<f32>>,
     /// Where the windows begin that are still to be decoded.
@@ -42,19 +42,12 @@ pub(super) struct AmbientShot<'a> {
 }
 
 impl<'a> AmbientShot<'a> {
-    pub(super) fn new(
-        model: &'a mut Ambient,
-        shot: Shot,
-        text: Text,
-        understood: Vec<(String, String)>,
-        warnings: Vec<String>,
-    ) -> Self {
+    pub(super) fn new(model: &'a mut Ambient, shot: Shot, text: Text, understood: Vec<(String, String)>) -> Self {
         Self {
             model,
             shot,
             text,
             understood,
-            warnings,
             latents: None,
             starts: VecDeque::new(),
             held: Vec::new(),
@@ -205,7 +198,11 @@ impl Frames for AmbientShot<'_> {
     }
 
     fn warnings(&self) -> &[String] {
-        &self.warnings
+        &self.model.loader.warnings
+    }
+
+    fn skipped(&self) -> Option<Skipped> {
+        self.model.loader.skipped
     }
 }
 

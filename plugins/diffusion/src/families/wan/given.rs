@@ -13,7 +13,7 @@ use spotloom_onnx::Tensor;
 use super::{Wan, conditioned, join};
 use crate::contract::{Mode, Variant};
 use crate::error::Error;
-use crate::families::{clip, vision};
+use crate::families::vision;
 use crate::family::{Condition, Shot};
 use crate::picture::Picture;
 
@@ -102,22 +102,19 @@ impl Wan {
             self.image_encoder.rest(&self.loader);
         }
         if !conditioned(self.contract()) {
-            given.pinned = Some(self.encode_video(&clip::video(&[(0, first)], 1, first.width, first.height))?);
+            given.pinned = Some(self.encode_video(&[(0, first)], 1)?);
             return Ok(given);
         }
         let placed = placed(&shot.conditions, frames);
-        let latents = self.encode_video(&clip::video(&placed, frames, first.width, first.height))?;
+        let latents = self.encode_video(&placed, frames)?;
         let mask = mask(&placed, self.contract().latent.stride[0], latents.shape());
         given.behind = Some(join(&mask, &latents));
         Ok(given)
     }
 
     /// The encoder itself, and the scaling that the transformer was trained with.
-    fn encode_video(&mut self, video: &ArrayD<f32>) -> Result<ArrayD<f32>, Error> {
-        let inputs = [("video", Tensor::F32(video.view()))];
-        let place = || "the encoded picture".into();
-        let (mut latents, _) = self.encoder.run(&mut self.loader, &inputs, "latents_mean", &place)?;
-        self.encoder.rest(&self.loader);
+    fn encode_video(&mut self, pictures: &[(usize, &Picture)], frames: usize) -> Result<ArrayD<f32>, Error> {
+        let mut latents = self.encoder.encode(&mut self.loader, pictures, frames)?;
         self.contract().latent.normalise(&mut latents);
         Ok(latents)
     }

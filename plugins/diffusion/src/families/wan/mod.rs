@@ -2,36 +2,36 @@
 //! Wan 2.1 from text (`t2v`) and from a picture with and without CLIP (`i2v`, `i2v-clip`), the two experts of Wan 2.2
 //! (`a14b`), and its small model of both (`ti2v`).
 //!
-//! (1) clean and tokenise, (2) encode the text, (3) draw noise, (4) encode given pictures (`given`), (5) denoise with
+//! (1) clean and tokenise, (2) encode the text, (3) draw noise, (4) encode given pictures (`given`, `encode`), (5) denoise with
 //! UniPC and guidance in two calls, (6) scale the latents, (7) decode latent frame by latent frame (`decode`).
 //!
 //! Components are loaded when they are needed; unless everything fits well into memory, each is dropped after its part.
 
 mod decode;
+mod encode;
 mod given;
 
 use ndarray::{ArrayD, Axis, Slice, concatenate};
 use spotloom_onnx::{Engine, Port, Tensor, memory};
-use tokenizers::Tokenizer;
 
 use self::decode::Decoder;
+use self::encode::Encoder;
 pub use self::given::Given;
 use super::clip::{self, OnLatents};
+use super::guidance::{Prompt, Prompts, guide, repeated};
 use super::parts::{Loader, Part};
-use super::text::{self, Rows};
+use super::text::{Rows, TextEncoder};
 use crate::contract::{Contract, Mode, Model, SchedulerName, Variant};
 use crate::error::Error;
 use crate::family::{Family, Frames, Shot, Step};
 use crate::noise;
 use crate::picture::Picture;
-use crate::schedulers::Draw;
+use crate::schedulers::{Draw, Skipped, StepCache};
 
 /// Steps of the time the models were trained with.
 const TRAINED: f64 = 1000.0;
 /// Channels of the decoder's widest layer at full size.
 const DECODER_WIDTH: usize = 192;
-/// Channels of the encoder's first layer, which is of full size and runs over all frames at once.
-const ENCODER_WIDTH: usize = 96;
 /// Side of the picture that CLIP looks at.
 const VISION: usize = 224;
 /// Schedulers that walk along a velocity.
@@ -40,10 +40,9 @@ const FITTING: [SchedulerName; 3] = [SchedulerName::UniPc, SchedulerName::FlowEu
 /// A model of this family.
 pub struct Wan {
     loader: Loader,
-    tokenizer: Tokenizer,
-    text_encoder: Part,
+    text_encoder: TextEncoder,
     image_encoder: Part,
-    encoder: Part,
+    encoder: Encoder,
     transformer: Part,
     transformer_low: Part,
     decoder: Decoder,
@@ -70,7 +69,9 @@ impl Wan {
         let (conditioned, variant) = (conditioned(contract), contract.variant);
         let mut roles = vec!["text-encoder", "transformer", "vae-decoder-first", "vae-decoder-next"];
         roles.extend((variant == Some(Variant::A14b)).then_some("transformer-low"));
-        roles.extend((conditioned || variant == Some(Variant::Ti2v)).then_some("vae-encoder"));
+        if conditioned || variant == Some(Variant::Ti2v) {
+            roles.extend(Encoder::roles(model));
+        }
         roles.extend((variant == Some(Variant::I2vClip)).then_some("image-encoder"));
 
         let (any, tokens) = (None, Some(contract.prompt.tokens));
@@ -90,10 +91,9 @@ impl Wan {
         let pixels = Port::float("pixels", &[any, Some(3), Some(VISION), Some(VISION)]);
         Ok(Self {
             loader: Loader::new(model, engine, &roles)?,
-            tokenizer: text::tokenizer(model)?,
-            text_encoder: text::encoder(model),
+            text_encoder: TextEncoder::new(model)?,
             image_encoder: Part::new("image-encoder", vec![pixels], vec![Port::float("image", &[any, any, any])]),
-            encoder: Part::new("vae-encoder", vec![video.clone()], vec![mean]),
+            encoder: Encoder::new(model, &video, &mean),
             transformer: transformer("transformer"),
             transformer_low: transformer("transformer-low"),
             decoder: Decoder::new(&latents(channels), &video),
@@ -109,7 +109,7 @@ impl Wan {
     /// # Errors
     /// `inference-failed`, `non-finite` and what loading may say.
     pub fn encode_text(&mut self, prompts: &[&str]) -> Result<Vec<Rows>, Error> {
-        text::encode(&mut self.loader, &self.tokenizer, &mut self.text_encoder, prompts)
+        self.text_encoder.encode(&mut self.loader, prompts)
     }
 
     /// 3 and 5. From noise to latents, with guidance from the second of `text` to the first.
@@ -127,10 +127,13 @@ impl Wan {
         let mut scheduler = clip::schedule(self.contract(), shot, None, &FITTING)?;
         let boundary = self.contract().sampling.boundary;
         let draw: &mut Draw<'_> = &mut |shape| noise::normal(shot.seed, clip::STIR, shape);
+        let prompts = Prompts::new(text, shot.levers.calls.unwrap_or(self.calls()));
+        let mut cache = StepCache::new(shot.levers.step_cache, shot.steps);
         let mut sample = noise;
         for step in 0..shot.steps {
             // The reference's times are whole numbers, cut off.
-            let time = (scheduler.levels()[step] * TRAINED).floor();
+            let level = scheduler.levels()[step];
+            let time = (level * TRAINED).floor();
             let low = boundary.is_some_and(|b| time < b * TRAINED);
             let guidance = if low { shot.guidance_low.unwrap_or(shot.guidance) } else { shot.guidance };
             if low {
@@ -139,23 +142,31 @@ impl Wan {
             let times = self.times(time as f32, sample.shape(), given);
             let latents = given.seen(&sample);
             let part = if low { &mut self.transformer_low } else { &mut self.transformer };
-            let mut predict = |rows: &Rows| {
+            let predict = &mut |prompt: &Prompt| {
+                let (latents, times) = (repeated(&latents, prompt.batch), repeated(&times, prompt.batch));
+                let image = given.image.as_ref().map(|image| repeated(image, prompt.batch));
                 let mut inputs = vec![
                     ("latents", Tensor::F32(latents.view())),
                     ("timestep", Tensor::F32(times.view())),
-                    ("text", Tensor::F32(rows.values.view())),
+                    ("text", Tensor::F32(prompt.text.view())),
                 ];
-                inputs.extend(given.image.iter().map(|image| ("image", Tensor::F32(image.view()))));
+                inputs.extend(image.iter().map(|image| ("image", Tensor::F32(image.view()))));
                 let place = || format!("denoising step {} of {}", step + 1, shot.steps);
-                Ok::<_, Error>(part.run(&mut self.loader, &inputs, "velocity", &place)?.0)
+                Ok(part.run(&mut self.loader, &inputs, "velocity", &place)?.0)
             };
-            let mut velocity = predict(&text[0])?;
-            if let Some(away) = text.get(1).filter(|_| guidance > 1.0) {
-                clip::guide(&mut velocity, &predict(away)?, guidance);
-            }
+            let velocity = match cache.predict(step, level, &sample) {
+                Some(velocity) => velocity,
+                None => {
+                    let (mut velocity, away) = prompts.predict(guidance > 1.0, predict)?;
+                    away.iter().for_each(|away| guide(&mut velocity, away, guidance));
+                    cache.learn(level, &sample, &velocity);
+                    velocity
+                }
+            };
             scheduler.step(step, velocity, &mut sample, draw);
             on_step(step, &sample)?;
         }
+        self.loader.skipped = cache.report();
         self.transformer.rest(&self.loader);
         self.transformer_low.rest(&self.loader);
         given.pin(&mut sample);
@@ -176,13 +187,14 @@ impl Wan {
 
     fn parts(&mut self) -> impl Iterator<Item = &mut Part> {
         let Self { text_encoder, image_encoder, encoder, transformer, transformer_low, decoder, .. } = self;
-        let parts = [text_encoder, image_encoder, encoder, transformer, transformer_low];
-        parts.into_iter().chain(decoder.parts())
+        let parts = [&mut text_encoder.part, image_encoder, transformer, transformer_low];
+        parts.into_iter().chain(encoder.parts()).chain(decoder.parts())
     }
 }
 
 impl Family for Wan {
     fn begin<'a>(&'a mut self, shot: &Shot) -> Result<Box<dyn Frames + 'a>, Error> {
+        self.loader.begin(shot)?;
         // Everything that can be refused is refused before a graph is loaded.
         let [count, rows, columns] = clip::cells(&self.loader, shot)?;
         let contract = self.contract();
@@ -192,14 +204,15 @@ impl Family for Wan {
         let decoding = memory::check_elements("the decoder's widest layer", &step)?;
         let [_, py, px] = contract.latent.patch;
         let attention = self.loader.attention(count * (rows / py) * (columns / px))?;
-        let mut needs = vec![(&self.text_encoder, 0), (&self.transformer, attention)];
+        let prompts = clip::prompts(contract, shot);
+        let mut needs = vec![(&self.transformer, attention)];
+        needs.extend(self.text_encoder.needs(&self.loader, &prompts));
         if contract.variant == Some(Variant::A14b) {
             needs.push((&self.transformer_low, attention));
         }
         if !shot.conditions.is_empty() {
             let frames = if conditioned(contract) { frames } else { 1 };
-            let layer = [ENCODER_WIDTH, frames, shot.height, shot.width];
-            needs.push((&self.encoder, memory::check_elements("the encoder's widest layer", &layer)?));
+            needs.extend(self.encoder.needs(shot, frames)?);
         }
         if contract.variant == Some(Variant::I2vClip) {
             needs.push((&self.image_encoder, 0));
@@ -208,7 +221,6 @@ impl Family for Wan {
         self.loader.require(&needs)?;
         let noise = clip::noise(&self.loader, shot, &[1, contract.latent.channels, count, rows, columns])?;
 
-        self.loader.warnings.clear();
         self.parts().for_each(Part::reset);
         let prompts = clip::prompts(&self.loader.model.contract, shot);
         let text = self.encode_text(&prompts)?;
@@ -219,8 +231,8 @@ impl Family for Wan {
 
     fn try_out(&mut self) -> Result<(), Error> {
         let Self { loader, text_encoder, image_encoder, encoder, transformer, transformer_low, decoder, .. } = self;
-        let parts = [text_encoder, image_encoder, encoder, transformer, transformer_low];
-        parts.into_iter().chain(decoder.parts()).try_for_each(|part| part.try_out(loader))
+        let parts = [&mut text_encoder.part, image_encoder, transformer, transformer_low];
+        parts.into_iter().chain(encoder.parts()).chain(decoder.parts()).try_for_each(|part| part.try_out(loader))
     }
 
     fn clips(&self, _frames: usize) -> usize {
@@ -261,6 +273,10 @@ impl Frames for WanShot<'_> {
 
     fn warnings(&self) -> &[String] {
         &self.model.loader.warnings
+    }
+
+    fn skipped(&self) -> Option<Skipped> {
+        self.model.loader.skipped
     }
 }
 
