@@ -112,7 +112,11 @@ fn wan(folder: &mut Folder<'_>) -> Value {
     let mut roles = vec!["tokenizer", "text-encoder", "transformer", "vae-decoder-first", "vae-decoder-next"];
     roles.extend((variant == "a14b").then_some("transformer-low"));
     roles.extend((variant == "i2v-clip").then_some("image-encoder"));
-    roles.extend((pictures || variant == "ti2v").then_some("vae-encoder"));
+    if pictures || variant == "ti2v" {
+        // One graph over all frames, or two that go step by step.
+        let whole = folder.has("vae-encoder");
+        roles.extend(if whole { &["vae-encoder"][..] } else { &["vae-encoder-first", "vae-encoder-next"][..] });
+    }
     let components = folder.components(&roles);
     let modes: &[&str] = match variant {
         "ti2v" => &["text-to-video", "image-to-video"],

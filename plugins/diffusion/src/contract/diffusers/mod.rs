@@ -127,6 +127,11 @@ impl Folder<'_> {
         }
     }
 
+    /// Whether a component's file is there.
+    fn has(&self, role: &str) -> bool {
+        places(role).iter().any(|file| confined(self.root, file).is_ok())
+    }
+
     /// Entries of the components, with the hashes of their files as they are now.
     fn components(&mut self, roles: &[&str]) -> Value {
         let mut entries = Map::new();
