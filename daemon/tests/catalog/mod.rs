@@ -30,7 +30,7 @@ const PLUGINS: [&str; 12] = [
     include_str!("webhook.json"),
 ];
 
-const MODELS: [&str; 3] = ["ambient-v0", "ambient-v1", "text-only"];
+const MODELS: [&str; 2] = ["ambient-v1", "text-only"];
 
 impl Studio {
     pub fn new() -> Self {
@@ -121,9 +121,7 @@ impl Catalog for Studio {
 
     fn offered(&self, kind: Resource, name: &str, field: &str) -> Option<Vec<String>> {
         let modes: &[&str] = match (kind, name, field) {
-            (Resource::Model, "ambient-v0" | "ambient-v1", "modes") => {
-                &["text-to-video", "image-to-video", "first-last", "loop"]
-            }
+            (Resource::Model, "ambient-v1", "modes") => &["text-to-video", "image-to-video", "first-last", "loop"],
             (Resource::Model, "text-only", "modes") => &["text-to-video"],
             _ => return None,
         };

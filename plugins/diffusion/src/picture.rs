@@ -34,16 +34,19 @@ impl Picture {
         &mut self.data[index * size..(index + 1) * size]
     }
 
-    /// Half as wide and high: each value the mean of a square of four. An odd last row or column is left out.
+    /// `factor` times smaller: each value the mean of a square. Rows and columns that fill none are left out.
     #[must_use]
-    pub fn halved(&self) -> Self {
-        let (width, height) = (self.width / 2, self.height / 2);
-        let mut data = Vec::with_capacity(3 * width * height);
-        for plane in self.planes() {
-            for rows in plane.chunks_exact(2 * self.width) {
-                let (upper, lower) = rows.split_at(self.width);
-                let columns = upper.chunks_exact(2).zip(lower.chunks_exact(2));
-                data.extend(columns.map(|(a, b)| (a[0] + a[1] + b[0] + b[1]) * 0.25));
+    pub fn shrunk(&self, factor: usize) -> Self {
+        let (width, height) = (self.width / factor, self.height / factor);
+        let share = 1.0 / (factor * factor) as f32;
+        let mut data = vec![0.0; 3 * width * height];
+        for (source, target) in self.planes().zip(data.chunks_exact_mut((width * height).max(1))) {
+            for (rows, line) in source.chunks_exact(factor * self.width).zip(target.chunks_exact_mut(width.max(1))) {
+                for row in rows.chunks_exact(self.width) {
+                    for (value, square) in line.iter_mut().zip(row.chunks_exact(factor)) {
+                        *value += square.iter().sum::<f32>() * share;
+                    }
+                }
             }
         }
         Self { width, height, data }

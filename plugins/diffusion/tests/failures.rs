@@ -25,7 +25,12 @@ fn failure(model: &Path, params: &Value, change: impl FnOnce(&Path)) -> String {
     let done = run.run();
     let failure = done.failure();
     let text = format!("{}: {}\nhint: {}\n", failure.code, failure.message, failure.hint.as_deref().unwrap_or("none"));
-    text.replace(&model.display().to_string(), "MODEL").replace(&folder.path().display().to_string(), "FOLDER")
+    let text =
+        text.replace(&model.display().to_string(), "MODEL").replace(&folder.path().display().to_string(), "FOLDER");
+    // What the model weighs differs from training to training.
+    let hash = |word: &&str| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let hashes: Vec<String> = text.split([' ', ',']).filter(hash).map(str::to_owned).collect();
+    hashes.iter().fold(text, |text, hash| text.replace(hash, "HASH"))
 }
 
 /// Changes model.yaml.
@@ -89,14 +94,9 @@ fn each_broken_graph_is_told_apart() {
     check("a file cut short", &|m| rewrite(m, "vae_encoder.onnx", |bytes| bytes.truncate(40_000)));
     check("no tokenizer", &|m| rewrite(m, "tokenizer.json", |bytes| *bytes = b"{}".to_vec()));
     check("the wrong graph", &|m| {
-        edit(m, "file: vae_decoder.onnx, sha256: f90603ac", "file: vae_decoder.onnx, sha256: 0");
-        edit(m, "vae_decoder.onnx, sha256: 0", "vae_encoder.onnx, sha256: ");
         let contract = fs::read_to_string(m.join("model.yaml")).expect("the contract");
-        let tail =
-            contract.split("vae_encoder.onnx, sha256: ").nth(1).and_then(|t| t.split('}').next()).expect("a hash");
-        let encoder =
-            contract.rsplit("vae_encoder.onnx, sha256: ").next().and_then(|t| t.split('}').next()).expect("a hash");
-        edit(m, &format!("sha256: {tail}"), &format!("sha256: {encoder}"));
+        let line = |role: &str| contract.lines().find_map(|l| l.trim().strip_prefix(role)).expect("a component");
+        edit(m, line("vae-decoder"), line("vae-encoder"));
     });
     check("a shape that does not fit", &|m| edit(m, "channels: 24", "channels: 16"));
     check("attributes that do not fit", &|m| edit(m, "[none, in, out]", "[none, in]"));

@@ -6,6 +6,7 @@ use ndarray::{Array2, ArrayD, Axis};
 use spotloom_diffusion::contract::{Mode, Model, SchedulerName};
 use spotloom_diffusion::families::ambient::{Ambient, Given, Text};
 use spotloom_diffusion::family::{Levers, Shot};
+use spotloom_diffusion::picture::Picture;
 use spotloom_onnx::Engine;
 use support::npz::Npz;
 
@@ -14,6 +15,13 @@ fn check(name: &str, found: &ArrayD<f32>, expected: &ArrayD<f32>, limit: f32) {
     assert_eq!(found.shape(), expected.shape(), "{name}");
     let difference = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(difference <= limit, "{name}: {difference} is more than {limit}");
+}
+
+/// Holds a frame within one step of 255 of the reference's bytes, [rows, columns, channels].
+fn check_frame(name: &str, frame: &Picture, golden: &Npz) {
+    let planes = ArrayD::from_shape_vec(vec![3, frame.height, frame.width], frame.data.clone()).expect("three planes");
+    let bytes = planes.mapv(|x| ((x + 1.0) * 127.5 + 0.5).floor()).permuted_axes(vec![1, 2, 0]);
+    check(name, &bytes.as_standard_layout().to_owned(), &golden.f32(name), 1.0);
 }
 
 #[test]
@@ -26,8 +34,8 @@ fn every_stage_of_the_sampler_agrees_with_the_reference() {
         negative_prompt: String::new(),
         seed: 0,
         mode: Mode::TextToVideo,
-        width: 288,
-        height: 160,
+        width: model.contract.video.width,
+        height: model.contract.video.height,
         frames: 20,
         conditions: Vec::new(),
         edit: None,
@@ -58,13 +66,19 @@ fn every_stage_of_the_sampler_agrees_with_the_reference() {
     check("latent_final", &latent, &golden.f32("latent_final"), 1e-3);
 
     let frames = ambient.decode(&latent).expect("frames");
-    for (name, frame) in [("frame_first", &frames[0]), ("frame_last", &frames[15])] {
-        // The reference's bytes are [rows, columns, channels].
-        let planes = ArrayD::from_shape_vec(vec![3, 160, 288], frame.data.clone()).expect("three planes");
-        let bytes = planes.mapv(|x| ((x + 1.0) * 127.5 + 0.5).floor()).permuted_axes(vec![1, 2, 0]);
-        check(name, &bytes.as_standard_layout().to_owned(), &golden.f32(name), 1.0);
-    }
+    check_frame("frame_first", &frames[0], &golden);
+    check_frame("frame_last", &frames[15], &golden);
 
     let encoded = ambient.encode_video(&golden.f32("encoder_input")).expect("latent");
     check("encoder_latent", &encoded, &golden.f32("encoder_latent"), 1e-4);
+
+    // Another shape of frame, with both ends given.
+    let shot = Shot { prompt: "waves at sunset".into(), width: shot.height, height: shot.width, ..shot };
+    let ids = ambient.tokenise(&[&shot.prompt, ""]).expect("ids");
+    let text = ambient.encode_text(ids.view()).expect("text");
+    let pin = |name: &str, slot: usize| (slot, golden.f32(name).insert_axis(Axis(2)));
+    let given = Given { pins: vec![pin("tall_first", 0), pin("tall_last", 3)], ..Given::default() };
+    let latent = ambient.denoise(&shot, &text, golden.f32("tall_noise"), &given, &mut |_| Ok(())).expect("latent");
+    check("tall_latent", &latent, &golden.f32("tall_latent"), 1e-3);
+    check_frame("tall_frame", &ambient.decode(&latent).expect("frames")[0], &golden);
 }

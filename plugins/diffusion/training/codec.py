@@ -10,6 +10,7 @@ import sys
 import numpy as np
 
 CHANNELS, T, S = 24, 4, 8  # channels; frames and pixels of a block
+PIXELS = 32  # of the decoder, each way, for one block
 
 
 def blocks(video):

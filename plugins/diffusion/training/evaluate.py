@@ -19,6 +19,7 @@ import numpy as np
 
 import probe
 from attributes import SCENES
+from codec import PIXELS
 from prompts import COLOURS, FORMS, SECOND, prompts
 from render import render, sheet
 from sampler import Sampler
@@ -61,10 +62,11 @@ class HueJudge:
 
 
 def direction(video):
-    """left, right, up, down or none: the whole shift of frame 11 that matches frame 3 best, at a quarter of the size."""
+    """left, right, up, down or none: the whole shift of frame 11 that matches frame 3 best, at four pixels a latent cell."""
     _, h, w, _ = video.shape
-    luma = video[[3, 11]].reshape(2, h // 4, 4, w // 4, 4, 3).astype(np.float32).mean((2, 4, 5))
-    luma, (h, w), best = luma - luma.mean((1, 2), keepdims=True), (h // 4, w // 4), None
+    k = PIXELS // 4
+    luma = video[[3, 11]].reshape(2, h // k, k, w // k, k, 3).astype(np.float32).mean((2, 4, 5))
+    luma, (h, w), best = luma - luma.mean((1, 2), keepdims=True), (h // k, w // k), None
     for dy in range(-9, 10):
         for dx in range(-13, 14):
             a = luma[0, max(0, -dy):h - max(0, dy), max(0, -dx):w - max(0, dx)]
@@ -90,7 +92,7 @@ def work(folder, jobs):
             found['hue'], found['ceiling'] = hues[key](video), float(hues[key].ceiling)
         if job['kind'] == 'motion':
             found['shift'] = direction(video)
-        rows.append((job, found, video[[0, 8, 15]][:, ::2, ::2]))
+        rows.append((job, found, video[[0, 8, 15]][:, ::4, ::4]))
         print(len(rows), job['prompt'], job['shape'], found, flush=True)
     return rows
 
@@ -153,7 +155,7 @@ def main(folder, every):
     print(json.dumps(results, indent=1))
     rows.sort(key=lambda r: (r[0]['shape'], r[0]['scene']))
     sheet([v for _, _, v in rows], 'evaluate.png', 3, [j['prompt'] for j, _, _ in rows], 4)
-    sheet([film[:, ::2, ::2] for _, film in films], 'continuation.png', 9, None, 1)
+    sheet([film[:, ::4, ::4] for _, film in films], 'continuation.png', 9, None, 1)
 
 
 if __name__ == '__main__':

@@ -26,15 +26,15 @@ CONTRACT = '''\
 # ../../README.md explains each field; README.md here is the model card.
 contract: 1
 name: ambient-v1
-summary: Soft-focus moving backgrounds from a caption, wide, tall or square, 16 frames of 288x160
+summary: Soft-focus moving backgrounds from a caption, wide, tall or square, 16 frames of 576x320
 family: ambient
 modes: [text-to-video, image-to-video, first-last, extend, loop, bridge, edit, retake]
 licence:
   spdx: MIT OR Apache-2.0
   notice: Trained from nothing on procedurally rendered clips; no third-party weights, footage or text.
 
-video: {{width: 288, height: 160, frames: 16, fps: 10, sizes: [[160, 288], [224, 224]]}}
-latent: {{channels: 24, stride: [4, 16, 16], patch: [1, 2, 2], rule: even}}
+video: {{width: 576, height: 320, frames: 16, fps: 10, sizes: [[320, 576], [448, 448]]}}
+latent: {{channels: 24, stride: [4, 32, 32], patch: [1, 2, 2], rule: even}}
 prompt: {{tokens: 32, negative: ignored}}
 sampling: {{scheduler: flow-ab2, steps: 16, shift: 3.0, guidance: {guidance}}}
 

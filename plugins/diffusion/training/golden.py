@@ -19,16 +19,15 @@ def main(folder):
     step0 = s.velocity(np.concatenate([noise, noise]), np.ones((2, 4), np.float32), tokens, pooled)
     latent = s.latents([PROMPT], noise)
     frames = s.frames(latent)[0]
-    half = frames[:4].reshape(4, 80, 2, 144, 2, 3).astype(np.float32).mean((2, 4)) / 127.5 - 1
-    half = half.transpose(3, 0, 1, 2)[None].astype(np.float16)
+    small = s.small(frames[:4]).astype(np.float16)
     tall_noise = s.noise([4321], 'tall')
     plain = s.latents([TALL], tall_noise)
     pinned = s.latents([TALL], s.noise([77], 'tall'), {0: plain[:, :, 0], 3: plain[:, :, 3]})
     np.savez_compressed(
         f'{folder}/golden.npz', prompt=np.array(PROMPT), input_ids=ids, noise=noise, times=s.times(),
         guidance=np.float32(s.guidance), tokens=tokens, pooled=pooled, attributes=attributes, velocity_step0=step0,
-        latent_final=latent, frame_first=frames[0], frame_last=frames[-1], encoder_input=half,
-        encoder_latent=s.encoder.run(None, dict(video=half.astype(np.float32)))[0], tall_prompt=np.array(TALL),
+        latent_final=latent, frame_first=frames[0], frame_last=frames[-1], encoder_input=small,
+        encoder_latent=s.encoder.run(None, dict(video=small.astype(np.float32)))[0], tall_prompt=np.array(TALL),
         tall_noise=s.noise([77], 'tall'), tall_first=plain[:, :, 0], tall_last=plain[:, :, 3], tall_latent=pinned,
         tall_frame=s.frames(pinned)[0][0])
 

@@ -3,7 +3,7 @@
 TextNet     word ids -> class logits of the seven attribute slots
 Conditions  attribute probabilities -> seven token vectors and one pooled vector
 Transformer rectified flow over tokens of 2x2 latent cells, for any even number of rows and columns
-Decoder     latents -> four frames each at 16 pixels a cell
+Decoder     latents -> four frames each at 32 pixels a cell
 Shapes: latents [batch, 24, frames, rows, columns]; times [batch, frames], 1 = noise, 0 = data (a given frame).
 """
 import math
@@ -13,7 +13,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from attributes import CLASSES, SIZES
-from codec import CHANNELS
+from codec import CHANNELS, PIXELS
 
 FRAMES = 4   # latent frames of a clip
 REACH = 4    # tokens from the middle of the frame to the last row of the position table
@@ -189,22 +189,28 @@ class Spatial(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A smooth base (four colours a cell) and learned detail; [B, 24, f, h, w] -> [B, 3, 4f, 16h, 16w] in about [-1, 1]."""
+    """A smooth base (four colours a cell) and learned detail; [B, 24, f, h, w] -> [B, 3, 4f, 32h, 32w] in about [-1, 1].
 
-    def __init__(self, widths=(96, 64, 48)):
+    Four pixels out for one that the encoder saw: what the families draw has clean outlines, and where they run between
+    two of the encoder's pixels can be told from how they share the colour."""
+
+    def __init__(self, widths=(96, 64, 48, 32)):
         super().__init__()
-        a, b, c = widths
+        a, b, c, d = widths
         self.base = nn.Conv2d(CHANNELS, 12, 3, padding=1)
         self.i, self.r = nn.Conv3d(CHANNELS, a, 3, padding=1), nn.Sequential(Temporal(a), Temporal(a))
         self.u1, self.r1 = nn.Conv2d(a, 4 * b, 1), Spatial(b)
         self.u2, self.r2 = nn.Conv2d(b, 4 * c, 1), Spatial(c)
-        self.o = zeroed(nn.Conv2d(c, 12 * 16, 3, padding=1))
+        self.u3, self.r3 = nn.Conv2d(c, 4 * d, 1), Spatial(d)
+        self.o = zeroed(nn.Conv2d(d, 12 * 16, 3, padding=1))
 
     def forward(self, z):
         B, _, f, h, w = z.shape
         cells = z.transpose(1, 2).reshape(B * f, CHANNELS, h, w)
-        base = F.interpolate(self.base(cells), scale_factor=16., mode='bilinear', align_corners=False)
+        base = F.interpolate(self.base(cells), scale_factor=float(PIXELS), mode='bilinear', align_corners=False)
         x = self.r(self.i(z)).transpose(1, 2).reshape(B * f, -1, h, w)
         x = self.r2(F.pixel_shuffle(self.u2(self.r1(F.pixel_shuffle(self.u1(x), 2))), 2))
+        x = self.r3(F.pixel_shuffle(self.u3(x), 2))
         x = F.pixel_shuffle(self.o(F.silu(x)), 4) + base
-        return x.view(B, f, 3, 4, 16 * h, 16 * w).permute(0, 2, 1, 3, 4, 5).reshape(B, 3, 4 * f, 16 * h, 16 * w)
+        h, w = PIXELS * h, PIXELS * w
+        return x.view(B, f, 3, 4, h, w).permute(0, 2, 1, 3, 4, 5).reshape(B, 3, 4 * f, h, w)

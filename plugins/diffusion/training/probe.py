@@ -1,7 +1,8 @@
-"""The judge: a small classifier of attributes, trained on rendered clips only, at an eighth of the size.
+"""The judge: a small classifier of attributes, trained on rendered clips only, at four pixels a latent cell.
 
 usage: probe.py SECONDS [CLIPS]      -> probe.pt, with its own accuracy on rendered clips it has not seen
-It never sees a latent or anything generated. Clips of its own seeds; noise and blur while training.
+It never sees anything generated. Clips of its own seeds, one half as drawn and one as they come back from the codec, which
+is as clean as a generated clip can be; noise and blur while training.
 """
 import os
 import sys
@@ -13,7 +14,9 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+import codec
 from attributes import SIZES, SLOTS
+from codec import PIXELS
 from render import SHAPES, render
 
 FRAMES = [1, 6, 10, 15]
@@ -23,7 +26,7 @@ class Probe(nn.Module):
     def __init__(self):
         super().__init__()
         layer = lambda i, o, stride=1: [nn.Conv2d(i, o, 3, stride, 1), nn.BatchNorm2d(o), nn.ReLU()]
-        self.c = nn.Sequential(*layer(24, 48), *layer(48, 64, 2), *layer(64, 96, 2), *layer(96, 96), nn.AdaptiveAvgPool2d((5, 5)))
+        self.c = nn.Sequential(*layer(24, 40, 2), *layer(40, 64, 2), *layer(64, 96, 2), *layer(96, 96), nn.AdaptiveAvgPool2d((5, 5)))
         self.f = nn.Linear(96 * 25, 160)
         self.heads = nn.ModuleList([nn.Linear(160, k) for k in SIZES])
 
@@ -33,7 +36,7 @@ class Probe(nn.Module):
         return [head(y) for head in self.heads]
 
 
-def small(video, block=8):
+def small(video, block=PIXELS // 4):
     """uint8 [16, rows, columns, 3] -> float [12, rows/block, columns/block] in [-1, 1]"""
     _, h, w, _ = video.shape
     x = video[FRAMES].reshape(4, h // block, block, w // block, block, 3).astype(np.float32).mean((2, 4))
@@ -41,11 +44,12 @@ def small(video, block=8):
 
 
 def draw(clips):
-    """Per shape: inputs and classes."""
-    sets = []
+    """Per shape: inputs (drawn, and back from the codec) and classes."""
+    sets, encoder = [], codec.load()
     for k, shape in enumerate(SHAPES):
         drawn = [render(70_000_000 + i, shape) for i in range(k, clips, 3)]
-        sets.append((torch.stack([small(v, 4) for v, _ in drawn]), torch.tensor([a[:7] for _, a in drawn])))
+        X = [torch.stack([small(v, 2), small(codec.decode(codec.encode(v, encoder), encoder), 2)]).half() for v, _ in drawn]
+        sets.append((torch.stack(X), torch.tensor([a[:7] for _, a in drawn])))
     return sets
 
 
@@ -76,7 +80,7 @@ def main(seconds, clips):
             group['lr'] = 1.5e-3 * max(.01, 1 - done)
         X, Y = sets[int(torch.randint(len(sets), ()))]
         at = torch.randint(len(X) - held, (48,))
-        x = X[at]
+        x = X[at, torch.randint(2, (48,))].float()
         if torch.rand(()) < .4:
             x = F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
         x = x + torch.randn(48, 1, 1, 1) * .03 + torch.randn_like(x) * .03 * torch.rand(())
@@ -86,7 +90,7 @@ def main(seconds, clips):
         optimiser.step()
     net.eval()
     with torch.no_grad():
-        right = [[o.argmax(1) == Y[-held:, k] for k, o in enumerate(net(X[-held:]))] for X, Y in sets]
+        right = [[o.argmax(1) == Y[-held:, k] for k, o in enumerate(net(X[-held:, 1].float()))] for X, Y in sets]
     accuracy = {slot: round(torch.cat([r[k] for r in right]).float().mean().item(), 3) for k, slot in enumerate(SLOTS)}
     print(accuracy)
     torch.save(dict(net=net.state_dict(), accuracy=accuracy), 'probe.pt')

@@ -11,6 +11,7 @@ import time
 import numpy as np
 import onnxruntime
 
+from codec import PIXELS
 from render import SHAPES, sheet
 
 PROMPTS = [
@@ -70,11 +71,17 @@ class Sampler:
         decoded = [self.decoder.run(None, dict(latent=x[None]))[0] for x in z]
         return ((np.concatenate(decoded).transpose(0, 2, 3, 4, 1) + 1) * 127.5 + .5).astype(np.uint8)
 
-    def encode(self, frames):
-        """uint8 [4n, height, width, 3] -> [24, n, h, w]; the encoder looks at half the size."""
+    @staticmethod
+    def small(frames):
+        """uint8 [4n, height, width, 3] -> [1, 3, 4n, 8h, 8w], what the encoder looks at"""
         f, h, w, _ = frames.shape
-        x = frames.reshape(f, h // 2, 2, w // 2, 2, 3).astype(np.float32).mean((2, 4)) / 127.5 - 1
-        return self.encoder.run(None, dict(video=x.transpose(3, 0, 1, 2)[None]))[0][0]
+        k = PIXELS // 8
+        x = frames.reshape(f, h // k, k, w // k, k, 3).astype(np.float32).mean((2, 4)) / 127.5 - 1
+        return x.transpose(3, 0, 1, 2)[None]
+
+    def encode(self, frames):
+        """uint8 [4n, height, width, 3] -> [24, n, h, w]"""
+        return self.encoder.run(None, dict(video=self.small(frames)))[0][0]
 
     def clip(self, prompt, seed, shape='wide', given=None):
         return self.frames(self.latents([prompt], self.noise([seed], shape), given))[0]
@@ -86,7 +93,7 @@ def main(folder, out, *settings):
     clips = [sampler.clip(p, i, shape) for i, (p, shape) in enumerate(PROMPTS)]
     print(f'{(time.time() - start) / len(clips):.2f} s a clip')
     order = sorted(range(len(clips)), key=lambda i: list(SHAPES).index(PROMPTS[i][1]))
-    sheet([clips[i] for i in order], out, 3, [PROMPTS[i][0] for i in order], 2)
+    sheet([clips[i][:, ::2, ::2] for i in order], out, 3, [PROMPTS[i][0] for i in order], 2)
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 """Trains the decoder on crops, with noise on the latents like the transformer's errors, so that no grid is left.
 
 usage: train_decoder.py SECONDS [CROPS]   -> decoder.pt; goes on from it where it is
-Targets are drawn at twice the encoder's resolution; the crops (default 900) are drawn once, into decoder_data.npz.
+Targets are drawn at four times the encoder's resolution; the crops (default 600) are drawn once, into decoder_data.npz.
 On a CUDA GPU if there is one; in bfloat16 where the machine computes in it.
 """
 import os
@@ -14,25 +14,28 @@ import torch
 import torch.nn.functional as F
 
 import codec
+from codec import PIXELS
 from networks import CHANNELS, Decoder
 from render import SHAPES, render
 
-CELLS = 8  # rows and columns of a stored crop; trained on parts of 6
-RATE = 1.5e-3
+CELLS, PART = 7, 5  # rows and columns of a stored crop, and of the part that a step sees
+MARGIN = 16  # pixels at the edge of a part that do not count: what lies beside them was cut off
+RATE, BATCH = 1.5e-3, 4
+SCALE = PIXELS // 8
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 HALF = DEVICE == 'cuda' or torch.cpu._is_avx512_bf16_supported()
 
 
 def draw(count, encoder, first):
-    """`count` crops: video uint8 [n, 3, 16, 128, 128] and latents [n, 24, 4, 8, 8]."""
+    """`count` crops: video uint8 [n, 3, 16, 224, 224] and latents [n, 24, 4, 7, 7]."""
     videos, latents, r = [], [], np.random.default_rng(first)
     for i in range(count):
         shape = list(SHAPES)[i % 3]
         h, w = SHAPES[shape]
         scene = ('product', 'bokeh', None, None)[i % 4]  # what has edges, which the latents hold least well
         crop = (int(r.integers(h - CELLS + 1)), int(r.integers(w - CELLS + 1)), CELLS, CELLS)
-        video = render(60_000_000 + first + i, shape, 2, scene, crop)[0]
-        small = video.reshape(16, CELLS * 8, 2, CELLS * 8, 2, 3).astype(np.float32).mean((2, 4))
+        video = render(60_000_000 + first + i, shape, SCALE, scene, crop)[0]
+        small = video.reshape(16, CELLS * 8, SCALE, CELLS * 8, SCALE, 3).astype(np.float32).mean((2, 4))
         videos.append(video.transpose(3, 0, 1, 2))
         latents.append(codec.encode(small, encoder))
     return np.stack(videos), np.stack(latents).astype(np.float32)
@@ -47,6 +50,17 @@ def begin(encoder):
         net.base.bias.copy_(torch.from_numpy(encoder['mu']).view(4, 64, 3).mean(1).T.reshape(-1))
         net.base.weight[:, :, 1, 1] = Q.permute(2, 1, 0).reshape(12, CHANNELS)
     return net
+
+
+def resume(net, saved):
+    """Goes on from saved weights; of a decoder of another size, from all that fits."""
+    own = net.state_dict()
+    own.update({k: v for k, v in saved.items() if k in own and v.shape == own[k].shape})
+    net.load_state_dict(own)
+
+
+def inner(x):
+    return x[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
 def loss_of(y, v):
@@ -69,15 +83,13 @@ def quality(net, V, L):
 def main(seconds, count):
     torch.set_num_threads(1)
     encoder = codec.load()
-    if os.path.exists('decoder_data.npz'):
-        d = np.load('decoder_data.npz')
-        V, L = d['v'], d['z']
-    else:
+    if not os.path.exists('decoder_data.npz'):
         V, L = draw(count, encoder, 0)
         np.savez('decoder_data.npz', v=V, z=L)
-    V, L, net = torch.from_numpy(V), torch.from_numpy(L), begin(encoder)
+    d = np.load('decoder_data.npz')
+    V, L, net = torch.from_numpy(d['v']), torch.from_numpy(d['z']), begin(encoder)
     if os.path.exists('decoder.pt'):
-        net.load_state_dict(torch.load('decoder.pt'))
+        resume(net, torch.load('decoder.pt'))
     net.to(DEVICE)
     held = 32
     print(quality(net, V[-held:], L[-held:]), flush=True)
@@ -86,14 +98,14 @@ def main(seconds, count):
     while (done := (time.time() - start) / seconds) < 1:
         for group in optimiser.param_groups:
             group['lr'] = RATE * min(1, (step + 1) / 50) * (1 if done < .4 else max(.02, (1 - done) / .6))
-        at, (y, x) = torch.randint(len(L) - held, (6,)), np.random.randint(0, CELLS - 5, 2)
-        z = L[at, :, :, y:y + 6, x:x + 6]
-        v = V[at, :, :, 16 * y:16 * (y + 6), 16 * x:16 * (x + 6)].float() / 127.5 - 1
-        blocky = F.interpolate(torch.randn(6, CHANNELS, 4, 3, 3), scale_factor=(1, 2, 2), mode='nearest')
-        z = z + (torch.randn_like(z) + .8 * blocky) * torch.rand(6, 1, 1, 1, 1) ** 2 * .2
+        at, (y, x) = torch.randint(len(L) - held, (BATCH,)), np.random.randint(0, CELLS - PART + 1, 2)
+        z = L[at, :, :, y:y + PART, x:x + PART]
+        v = V[at, :, :, PIXELS * y:PIXELS * (y + PART), PIXELS * x:PIXELS * (x + PART)].float() / 127.5 - 1
+        blocky = F.interpolate(torch.randn(BATCH, CHANNELS, 4, 3, 3), scale_factor=(1, 2, 2), mode='nearest')[..., :PART, :PART]
+        z = z + (torch.randn_like(z) + .8 * blocky) * torch.rand(BATCH, 1, 1, 1, 1) ** 2 * .2
         with torch.autocast(DEVICE, torch.bfloat16, enabled=HALF):
             found = net(z.to(DEVICE))
-        loss = loss_of(found.float(), v.to(DEVICE))
+        loss = loss_of(inner(found.float()), inner(v.to(DEVICE)))
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.)
@@ -113,4 +125,4 @@ def main(seconds, count):
 
 
 if __name__ == '__main__':
-    main(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 900)
+    main(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 600)

@@ -1,4 +1,4 @@
-//! The `ambient` family: a small spacetime-patch transformer with a convolutional decoder (ambient-v0).
+//! The `ambient` family: a small spacetime-patch transformer with a convolutional decoder (the embedded model).
 //!
 //! A shot is made in six steps, in the order of this file and of `shot`: (1) tokenise, (2) encode the text, (3) draw noise,
 //! (4) encode what is given and pin it, (5) denoise all windows of the shot with guidance, (6) decode window by window.
@@ -23,6 +23,8 @@ use crate::picture::Picture;
 
 /// Width of the text encoder's rows.
 const TEXT_WIDTH: usize = 192;
+/// Pixels of a latent cell, each way, that the encoder sees: pictures are averaged down to so many.
+const SEEN: usize = 8;
 /// Rows of the text encoder: one per attribute.
 const TEXT_ROWS: usize = 7;
 
@@ -82,6 +84,12 @@ impl Ambient {
             .cells(video.width, video.height, video.frames)
             .map_err(|reason| Error::Unable { model: contract.name.clone(), reason: format!("a clip of {reason}") })?;
         let [frames, rows, columns] = cells;
+        let [_, down, across] = contract.latent.stride;
+        if down != across || !down.is_multiple_of(SEEN) {
+            let reason =
+                format!("latent.stride of {down}x{across} pixels; this family's are equal and multiples of {SEEN}");
+            return Err(Error::Unable { model: contract.name.clone(), reason });
+        }
         let classes = contract.attributes.iter().map(|slot| slot.words.len()).sum();
         // A graph of several sizes has none.
         let fixed = |length: usize| video.sizes.is_empty().then_some(length);
@@ -112,7 +120,7 @@ impl Ambient {
             ),
             encoder: Part::new(
                 "vae-encoder",
-                vec![Port::float("video", &[None, Some(3), None, fixed(video.height / 2), fixed(video.width / 2)])],
+                vec![Port::float("video", &[None, Some(3), None, fixed(SEEN * rows), fixed(SEEN * columns)])],
                 vec![Port::float("latent", &[None, Some(channels), None, fixed(rows), fixed(columns)])],
             ),
         };
@@ -207,8 +215,8 @@ impl Ambient {
     /// # Errors
     /// `inference-failed`.
     pub fn encode_pictures(&mut self, pictures: &[Picture]) -> Result<ArrayD<f32>, Error> {
-        // The encoder looks at half the size.
-        let small: Vec<_> = pictures.iter().map(Picture::halved).collect();
+        let factor = self.contract().latent.stride[1] / SEEN;
+        let small: Vec<_> = pictures.iter().map(|picture| picture.shrunk(factor)).collect();
         let (width, height) = small.first().map_or((0, 0), |picture| (picture.width, picture.height));
         let mut video = ArrayD::zeros(IxDyn(&[1, 3, small.len(), height, width]));
         for (frame, picture) in small.iter().enumerate() {
@@ -222,7 +230,7 @@ impl Ambient {
         self.encode_video(&video)
     }
 
-    /// The encoder itself: [1, 3, 4n, height / 2, width / 2] to [1, channels, n, rows, columns].
+    /// The encoder itself: [1, 3, 4n, 8 rows, 8 columns] to [1, channels, n, rows, columns].
     ///
     /// # Errors
     /// `inference-failed`.

@@ -58,12 +58,18 @@ fn binomial(values: &[f32], width: usize, height: usize) -> Vec<f32> {
 /// The mean over a square of `2 * radius + 1`, cut at the borders.
 #[must_use]
 pub fn boxed(values: &[f32], width: usize, height: usize, radius: usize) -> Vec<f32> {
-    let mut rows = Vec::with_capacity(values.len());
-    for row in values.chunks_exact(width) {
-        rows.extend((0..width).map(|x| {
-            let part = &row[x.saturating_sub(radius)..(x + radius + 1).min(width)];
-            part.iter().sum::<f32>() / part.len() as f32
-        }));
+    let mut rows = vec![0.0; values.len()];
+    for (row, target) in values.chunks_exact(width).zip(rows.chunks_exact_mut(width)) {
+        // All windows at once, one neighbour after the other: that is what vector units are good at.
+        for by in 0..=2 * radius {
+            let (skipped, from) = (radius.saturating_sub(by), by.saturating_sub(radius));
+            let count = width.saturating_sub(skipped.max(from));
+            let near = row.iter().skip(from).take(count);
+            target.iter_mut().skip(skipped).zip(near).for_each(|(t, s)| *t += s);
+        }
+        for (x, value) in target.iter_mut().enumerate() {
+            *value /= (x + radius + 1).min(width) as f32 - x.saturating_sub(radius) as f32;
+        }
     }
     let mut out = vec![0.0; values.len()];
     for (y, target) in out.chunks_exact_mut(width).enumerate() {

@@ -55,8 +55,8 @@ impl Timeline {
 
     fn push(&mut self, frame: Picture) {
         if let Some(last) = self.frames.back() {
-            // Half size is enough for motion and four times as fast.
-            let (a, b) = (last.halved(), frame.halved());
+            let factor = coarser(frame.width.min(frame.height));
+            let (a, b) = (last.shrunk(factor), frame.shrunk(factor));
             self.motion.push_back(Field::between(a.plane(0), b.plane(0), a.width, a.height));
         }
         self.frames.push_back(frame);
@@ -73,16 +73,16 @@ impl Timeline {
         // The velocity at a frame is the mean of the motion to it and from it: continuous through every frame.
         let at = |frame: usize| self.motion[frame - 1].blend(&self.motion[frame], 0.5);
         let velocity = at(1).blend(&at(2), t);
-        let weights = b_spline(t);
+        let (weights, factor) = (b_spline(t), coarser(width.min(height)) as f32);
         let size = width * height;
         let mut out = Picture::filled(width, height, 0.0);
         let (luma, chroma) = out.data.split_at_mut(size);
         let (cb, cr) = chroma.split_at_mut(size);
         for y in 0..height {
             for x in 0..width {
-                let (fx, fy) = ((x as f32 - 0.5) * 0.5, (y as f32 - 0.5) * 0.5);
+                let (fx, fy) = ((x as f32 + 0.5) / factor - 0.5, (y as f32 + 0.5) / factor - 0.5);
                 let cell = Cell::at(velocity.width, velocity.height, fx, fy);
-                let (dx, dy) = (2.0 * cell.read(&velocity.dx), 2.0 * cell.read(&velocity.dy));
+                let (dx, dy) = (factor * cell.read(&velocity.dx), factor * cell.read(&velocity.dy));
                 let mut sum = [0.0; 3];
                 for (j, (frame, weight)) in self.frames.iter().zip(weights).enumerate() {
                     let along = j as f32 - 1.0 - t;
@@ -99,6 +99,12 @@ impl Timeline {
         }
         out
     }
+}
+
+/// How many times smaller motion is looked for in a picture of that shorter side: about 80 rows are enough for soft motion,
+/// and half the size is needed for what is finer.
+fn coarser(side: usize) -> usize {
+    (side / 80).clamp(2, 4)
 }
 
 /// The weights of four neighbours at `t` between the middle two.
