@@ -43,7 +43,7 @@ pub(super) fn mistakes(
 }
 
 /// What the value will be when it is left out; `None` when that is not told.
-fn implied<'a>(by: &'a Json, is_there: impl Fn(&str) -> bool) -> Option<&'a str> {
+fn implied(by: &Json, is_there: impl Fn(&str) -> bool) -> Option<&str> {
     let given = |entry: &Json| {
         let names = entry.get("given").and_then(Json::as_array).into_iter().flatten();
         names.filter_map(Json::as_str).all(&is_there)

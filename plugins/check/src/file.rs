@@ -59,7 +59,8 @@ pub(crate) fn checks(facts: &Facts<'_>) -> Vec<Check> {
 fn container(Facts { path, header, boxes, preset }: &Facts<'_>) -> Check {
     let mut d = Differences::default();
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let expected = preset.and_then(|p| p.container.clone()).unwrap_or(extension);
+    // A preset that names none gets what the transcoder takes then.
+    let expected = preset.map_or(extension, |p| p.container.clone().unwrap_or_else(|| "mp4".into()));
     // FFmpeg names a demuxer by all it reads: `mov,mp4,m4a,3gp,3g2,mj2`.
     let family = match expected.as_str() {
         "mkv" | "webm" => "matroska",
