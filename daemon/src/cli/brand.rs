@@ -1,12 +1,9 @@
 //! The brand sheet: a kit is checked and drawn by the plugin that will use it, so what it finds is what a job would.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
-use spotloom_plugin_api::{Artifact, JobContext, Limits, RunRequest, Secrets};
-use tokio::sync::{mpsc, watch};
+use serde_json::{Value, json};
 
 use crate::brief::Locale;
 use crate::error::{Diagnostic, Diagnostics};
@@ -14,6 +11,8 @@ use crate::host::{EndKind, HostPool, RunLimits};
 use crate::registry::Registry;
 use crate::studio::{Studio, catalog};
 use crate::yaml::Node;
+
+use super::ask::ask;
 
 /// The stage that draws.
 const PLUGIN: &str = "compose";
@@ -40,26 +39,8 @@ pub(super) async fn check(
     let io = |e: std::io::Error| vec![Diagnostic::new("io", format!("the brand sheet could not be drawn: {e}"))];
     let scratch = tempfile::tempdir().map_err(io)?;
     let params = json!({"width": 1600, "height": 1600, "brand-sheet": true});
-    let brand = Artifact {
-        path: folder.clone(),
-        sha256: String::new(),
-        media: "inode/directory".into(),
-        name: folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
-        facts: Map::new(),
-    };
-    let request = RunRequest {
-        run: "brand-sheet".into(),
-        params: params.as_object().cloned().unwrap_or_default(),
-        inputs: BTreeMap::from([("brand".to_owned(), vec![brand])]),
-        scratch: scratch.path().to_path_buf(),
-        limits: Limits { threads: 1 },
-        secrets: Secrets::default(),
-        job: JobContext::default(),
-    };
-    let (events, _seen) = mpsc::unbounded_channel();
-    let (_keep, cancel) = watch::channel(false);
     let limits = RunLimits { timeout: Duration::from_secs(60), ..RunLimits::default() };
-    let end = hosts.run(&plugin.file(), request, limits, events, cancel).await;
+    let end = ask(hosts, &plugin.file(), ("brand", &folder), &params, scratch.path(), limits).await;
     let mut drawn = None;
     match &end.kind {
         EndKind::Succeeded { outputs, facts } => {

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand. All terminal output lives here.
 
 pub mod args;
+mod ask;
 mod batch;
 mod brand;
 mod doctor;

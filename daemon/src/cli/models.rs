@@ -1,12 +1,10 @@
 //! `spotloom models`: what can generate.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
-use spotloom_plugin_api::{Artifact, JobContext, Limits, Resource, RunRequest, Secrets};
-use tokio::sync::{mpsc, watch};
+use serde_json::{Value, json};
+use spotloom_plugin_api::Resource;
 
 use crate::artifacts::{disk, hash_file};
 use crate::engine;
@@ -15,6 +13,7 @@ use crate::host::{EndKind, HostOptions, HostPool, RunLimits};
 use crate::studio::{Studio, catalog, planning, resources};
 
 use super::args::ModelsAction;
+use super::ask::ask;
 use super::exit::{Done, Exit};
 use super::term::{Term, table};
 
@@ -79,7 +78,7 @@ async fn check(studio: &Studio, name: &str, write: bool, term: Term) -> Done {
     };
     let file = folder.join("model.yaml");
     if !file.is_file() {
-        let contract = loaded(studio, name, &folder).await?;
+        let contract = loaded(studio, &folder).await?;
         return derived(name, &file, &contract, write, term);
     }
     let contract = catalog::read_checked(studio, &file, "model")?;
@@ -100,7 +99,7 @@ async fn check(studio: &Studio, name: &str, write: bool, term: Term) -> Done {
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    loaded(studio, name, &folder).await?;
+    loaded(studio, &folder).await?;
     term.give(&json!({ "name": name, "files": checked, "ok": true }));
     term.say(format!("{name}: {checked} files, all as model.yaml says; its parts load, and fit"));
     Ok(Exit::Done)
@@ -133,7 +132,7 @@ fn derived(name: &str, file: &Path, contract: &Value, write: bool, term: Term) -
 
 /// Has the stage load every part of a model and hold it against the contract, and gives the contract that it put
 /// together when no model.yaml has one.
-async fn loaded(studio: &Studio, name: &str, folder: &Path) -> Result<Value, Diagnostics> {
+async fn loaded(studio: &Studio, folder: &Path) -> Result<Value, Diagnostics> {
     let hosts = HostPool::new(HostOptions::default());
     let registry = engine::open_registry(studio, &hosts).await?;
     let Some(plugin) = registry.get(PLUGIN) else {
@@ -142,28 +141,11 @@ async fn loaded(studio: &Studio, name: &str, folder: &Path) -> Result<Value, Dia
     };
     let io = |e: std::io::Error| vec![Diagnostic::new("io", format!("the model could not be tried: {e}"))];
     let scratch = tempfile::tempdir().map_err(io)?;
-    let model = Artifact {
-        path: folder.canonicalize().map_err(io)?,
-        sha256: String::new(),
-        media: "inode/directory".into(),
-        name: name.to_owned(),
-        facts: Map::new(),
-    };
-    let params = json!({"check-model": true});
-    let request = RunRequest {
-        run: "check-model".into(),
-        params: params.as_object().cloned().unwrap_or_default(),
-        inputs: BTreeMap::from([("model".to_owned(), vec![model])]),
-        scratch: scratch.path().to_path_buf(),
-        limits: Limits { threads: 1 },
-        secrets: Secrets::default(),
-        job: JobContext::default(),
-    };
-    let (events, _seen) = mpsc::unbounded_channel();
-    let (_keep, cancel) = watch::channel(false);
+    let folder = std::path::absolute(folder).map_err(io)?;
     // Large files are hashed and loaded without a sign of life.
     let limits = RunLimits { stall_timeout: Duration::from_secs(3600), ..RunLimits::default() };
-    let end = hosts.run(&plugin.file(), request, limits, events, cancel).await;
+    let params = json!({"check-model": true});
+    let end = ask(&hosts, &plugin.file(), ("model", &folder), &params, scratch.path(), limits).await;
     hosts.shutdown().await;
     match &end.kind {
         EndKind::Succeeded { facts, .. } => Ok(facts.get("contract").cloned().unwrap_or_default()),

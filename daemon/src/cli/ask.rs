@@ -1,0 +1,40 @@
+//! A question to a stage outside of any job: what it says of a folder of the studio that it would be given in one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+use spotloom_plugin_api::{Artifact, JobContext, Limits, RunRequest, Secrets};
+use tokio::sync::{mpsc, watch};
+
+use crate::host::{HostPool, PluginFile, RunEnd, RunLimits};
+
+/// Runs a stage once on `folder`, the input of that name. What it makes lies in `scratch`.
+pub(super) async fn ask(
+    hosts: &HostPool,
+    plugin: &PluginFile,
+    (input, folder): (&str, &Path),
+    params: &Value,
+    scratch: &Path,
+    limits: RunLimits,
+) -> RunEnd {
+    let artifact = Artifact {
+        path: folder.to_path_buf(),
+        sha256: String::new(),
+        media: "inode/directory".into(),
+        name: folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+        facts: Map::new(),
+    };
+    let request = RunRequest {
+        run: format!("ask-{input}"),
+        params: params.as_object().cloned().unwrap_or_default(),
+        inputs: BTreeMap::from([(input.to_owned(), vec![artifact])]),
+        scratch: scratch.to_path_buf(),
+        limits: Limits { threads: 1 },
+        secrets: Secrets::default(),
+        job: JobContext::default(),
+    };
+    let (events, _seen) = mpsc::unbounded_channel();
+    let (_keep, cancel) = watch::channel(false);
+    hosts.run(plugin, request, limits, events, cancel).await
+}
