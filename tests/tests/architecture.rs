@@ -102,7 +102,8 @@ fn a_plugin_knows_neither_the_daemon_nor_another_plugin() {
             .collect();
         for dependency in &known {
             assert!(
-                ["spotloom-plugin-sdk", "spotloom-media", "spotloom-onnx"].contains(&dependency.as_str()),
+                ["spotloom-plugin-sdk", "spotloom-composition", "spotloom-media", "spotloom-onnx"]
+                    .contains(&dependency.as_str()),
                 "plugins/{plugin} depends on {dependency}"
             );
         }

@@ -39,7 +39,8 @@ stages:
     uses: transcode
     for-each: {aspect: "{{ aspects }}"}
     with:
-      mezzanine: "{{ stages.compose.mezzanine | pick(aspect=each.aspect.name) }}"
+      composition: "{{ stages.compose.composition | pick(aspect=each.aspect.name) }}"
+      clips: "{{ stages.footage.clip | pick(aspect=each.aspect.name) }}"
       presets: "{{ each.aspect.presets }}"
       name: Plate
       locale: en

@@ -83,7 +83,7 @@ fn frames(
     // What feeds and stories cover of upright pictures.
     let zone = if height > width { json!({"top": 0.14, "bottom": 0.20}) } else { json!({}) };
     let params = json!({
-        "width": width, "height": height, "fps": f64::from(FPS), "locale": case.locale, "copy": case.copy, "grain": 0,
+        "width": width, "height": height, "fps": f64::from(FPS), "locale": case.locale, "copy": case.copy, "grain": 0, "mezzanine": true,
         "scenes": scenes, "end-card": {"seconds": CARD}, "safe-zone": zone,
     });
     let mut harness = Harness::<Compose>::new().params(params).input("look", look, "image/svg+xml").input(

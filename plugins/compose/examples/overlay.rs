@@ -12,11 +12,11 @@ use std::time::Instant;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 use serde_json::{Value, json};
-use spotloom_compose::composer::{Composer, Setup};
-use spotloom_compose::look::motion::{Idle, Motion};
 use spotloom_compose::look::raster;
 use spotloom_compose::params::{EndCardBackground, Params};
-use spotloom_compose::timeline::Timeline;
+use spotloom_compose::timeline::lay_out;
+use spotloom_composition::motion::{Idle, Motion};
+use spotloom_composition::{Composer, Composition};
 use spotloom_media::{Frame, FrameFormat, Pixel};
 
 const SIZE: (u32, u32) = (1920, 1080);
@@ -133,20 +133,22 @@ fn period(layer: usize) -> f64 {
 fn compose(threads: usize, idle: impl Fn(usize) -> Idle) -> Result<Rate, Box<dyn Error>> {
     let params: Params =
         serde_json::from_value(json!({"width": SIZE.0, "height": SIZE.1, "end-card": {"seconds": 0}}))?;
-    let timeline = Timeline::new(&params, &[SECONDS])?;
+    let timeline = lay_out(&params, &[SECONDS])?;
     let size = (SIZE.0 as usize, SIZE.1 as usize);
     let motion = |idle| Motion { start: 0.0, end: SECONDS + 1.0, enter: None, leave: None, idle, distance: 0.0 };
     let page = |body: &str| {
         format!("<svg xmlns='http://www.w3.org/2000/svg' width='{}' height='{}'>{body}</svg>", SIZE.0, SIZE.1)
     };
     let ground = page("<rect x='-100' y='-100' width='2200' height='1300' fill='#3A6EA5'/>");
-    let mut layers: Vec<_> = raster::plain("ground", &ground, motion(None), size).into_iter().collect();
+    let mut layers: Vec<_> =
+        raster::plain("ground", &ground, motion(None), size).map(|l| l.drawn).into_iter().collect();
     for (i, layer) in LAYERS.into_iter().enumerate() {
         let inner = document(layer).replacen("<svg ", &format!("<svg x='{}' y='{}' ", layer.0, layer.1), 1);
-        layers.extend(raster::plain(&format!("layer-{i}"), &page(&inner), motion(Some(idle(i))), size));
+        layers
+            .extend(raster::plain(&format!("layer-{i}"), &page(&inner), motion(Some(idle(i))), size).map(|l| l.drawn));
     }
     assert_eq!(layers.len(), LAYERS.len() + 1, "every layer is drawn");
-    let mut composer = Composer::new(Setup {
+    let composition = Composition {
         timeline,
         clips: Vec::new(),
         layers,
@@ -158,8 +160,8 @@ fn compose(threads: usize, idle: impl Fn(usize) -> Idle) -> Result<Rate, Box<dyn
         dip: [16, 128, 128],
         rtl: false,
         background: EndCardBackground::Brand,
-        threads,
-    });
+    };
+    let mut composer = Composer::new(composition, Vec::new(), threads);
     let mut frame = Frame::new(FrameFormat::new(SIZE.0, SIZE.1, Pixel::Yuv420p));
     let (started, before) = (Instant::now(), cpu()?.0);
     for number in 0..FRAMES {

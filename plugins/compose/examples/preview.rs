@@ -15,10 +15,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [look, brand, params, out, product, clips @ ..] = &args[..] else {
         return Err("expected LOOK.svg BRAND_FOLDER PARAMS.json OUT_FOLDER PRODUCT|- CLIP…".into());
     };
-    let mut harness = Harness::<Compose>::new()
-        .params(serde_json::from_str(&std::fs::read_to_string(params)?)?)
-        .input("look", look, "image/svg+xml")
-        .input("brand", brand, "inode/directory");
+    let mut params: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(params)?)?;
+    params["mezzanine"] = true.into();
+    let mut harness = Harness::<Compose>::new().params(params).input("look", look, "image/svg+xml").input(
+        "brand",
+        brand,
+        "inode/directory",
+    );
     if product != "-" {
         harness = harness.input("product", product, "image/png");
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+pub use spotloom_composition::timeline::{EndCardBackground, TransitionKind};
 
 /// Parameters of `compose`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -53,6 +54,10 @@ pub struct Params {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub poster_at: Option<f64>,
+    /// Also writes the finished picture track as a file, `mezzanine`: nearly lossless H.264 in Matroska, for whoever
+    /// edits on. Masters are made from the composition and don't need it.
+    #[serde(default)]
+    pub mezzanine: bool,
     /// Draws the sheet of the brand kit in place of an ad: only `brand` is read, `poster` is the sheet, and its fact
     /// `mistakes` lists what is wrong with the kit. For `spotloom validate`.
     #[serde(default)]
@@ -111,32 +116,6 @@ pub enum Reframe {
     Subject,
     /// The middle.
     Centre,
-}
-
-/// How one scene becomes the next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TransitionKind {
-    /// From one frame to the next.
-    Cut,
-    /// A dissolve.
-    #[default]
-    Fade,
-    /// Out to the brand's ink colour and in again.
-    Dip,
-    /// The new scene moves over the old one in reading direction.
-    Wipe,
-}
-
-/// What is behind the end card.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum EndCardBackground {
-    /// The look's own brand-coloured ground.
-    #[default]
-    Brand,
-    /// The last scene, out of focus.
-    Blur,
 }
 
 /// Margins as fractions of the picture's width or height, each 0 to 0.45.

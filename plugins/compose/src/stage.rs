@@ -1,25 +1,26 @@
-//! The stage itself: inputs in, checks, frames out.
+//! The stage itself: inputs in, checks, a composition out.
 
-use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use spotloom_media::{
-    Error as MediaError, Frame, FrameFormat, Mezzanine, Pixel, Subject, WriteOptions, Writer, Written,
-};
+use spotloom_composition::{ClipMark, Composer, Composition};
+use spotloom_media::{Error as MediaError, Frame, FrameFormat, Mezzanine, Pixel, Subject, WriteOptions};
 use spotloom_plugin_sdk::api::Output;
 use spotloom_plugin_sdk::prelude::*;
 
-use crate::composer::{Composer, Setup};
 use crate::legible;
-use crate::look::layer::Layer;
 use crate::look::layout;
+use crate::mezzanine;
 use crate::params::{Params, Reframe};
-use crate::picture::footage::clip_seconds;
 use crate::poster;
 use crate::prepare::{Design, prepare};
 use crate::sheet;
-use crate::timeline::{Timeline, in_range};
+use crate::timeline::{Timeline, in_range, lay_out};
+use spotloom_composition::picture::footage::clip_seconds;
+
+/// The media type of what [`Composition::write`] writes.
+const COMPOSITION: &str = "application/vnd.spotloom.composition";
 
 /// The stage `compose`.
 #[derive(Debug, Default)]
@@ -29,17 +30,22 @@ impl Stage for Compose {
     type Params = Params;
 
     fn about() -> About {
-        About::new("compose", env!("CARGO_PKG_VERSION"), "Clips, brand kit and look to one finished picture track")
-            .cpu(0)
-            .input(input("clips", "The scenes' clips, in order").required().many().media("video/*"))
-            .input(input("brand", "The brand kit").required().resource(Resource::Brand))
-            .input(input("look", "The graphics: an SVG template").required().resource(Resource::Look))
-            .input(input("product", "A picture of the product, with alpha").resource(Resource::Asset).media("image/*"))
-            .input(input("images", "More pictures for the look").many().resource(Resource::Asset).media("image/*"))
-            .input(input("captions", "Cues to burn in, as `captions` writes them").media("application/json"))
-            .output("mezzanine", "The finished picture track", "video/x-matroska")
-            .output("poster", "The most telling frame", "image/png")
-            .output("layout", "Where its texts stand, and when which scene is seen", "application/json")
+        About::new(
+            "compose",
+            env!("CARGO_PKG_VERSION"),
+            "Clips, brand kit and look to one finished ad, ready to be encoded",
+        )
+        .cpu(0)
+        .input(input("clips", "The scenes' clips, in order").required().many().media("video/*"))
+        .input(input("brand", "The brand kit").required().resource(Resource::Brand))
+        .input(input("look", "The graphics: an SVG template").required().resource(Resource::Look))
+        .input(input("product", "A picture of the product, with alpha").resource(Resource::Asset).media("image/*"))
+        .input(input("images", "More pictures for the look").many().resource(Resource::Asset).media("image/*"))
+        .input(input("captions", "Cues to burn in, as `captions` writes them").media("application/json"))
+        .output("composition", "The finished ad before it is encoded; `transcode` paints it", COMPOSITION)
+        .output("mezzanine", "The finished picture track, where `mezzanine` asks for it", "video/x-matroska")
+        .output("poster", "The most telling frame", "image/png")
+        .output("layout", "Where its texts stand, and when which scene is seen", "application/json")
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
@@ -53,7 +59,7 @@ impl Stage for Compose {
         check(&params)?;
         run.progress(0, 0, "laying out");
         let lengths = clips.iter().map(|c| clip_seconds(c)).collect::<Result<Vec<_>, _>>().map_err(media_failure)?;
-        let timeline = Timeline::new(&params, &lengths)?;
+        let timeline = lay_out(&params, &lengths)?;
         let poster_frame = poster_frame(&timeline, params.poster_at)?;
         let Design { mut layers, ink, paper, rtl } = prepare(&params, &timeline, run)?;
         run.check_cancelled()?;
@@ -65,71 +71,46 @@ impl Stage for Compose {
         let push = |clip| if matches!(own(clip), Some("footage" | "picture")) { 0.0 } else { params.push };
         let push: Vec<f64> = (0..clips.len()).map(push).collect();
         run.progress(0, 0, "looking for the subjects");
-        let subjects = subjects(&params, &clips, run)?;
-        let setup = |layers: Vec<Layer>| Setup {
-            timeline: timeline.clone(),
-            clips: clips.clone(),
-            layers,
+        let mut composition = Composition {
             width,
             height,
-            push: push.clone(),
-            subjects: subjects.clone(),
+            timeline: timeline.clone(),
+            clips: run.inputs("clips").iter().map(|a| ClipMark { sha256: a.sha256.clone() }).collect(),
+            layers: Vec::new(),
+            push,
+            subjects: subjects(&params, &clips, run)?,
             grain: params.grain,
             dip: ink.to_yuv(),
             rtl,
             background: params.end_card.background,
-            threads: run.threads(),
         };
-        let mut footage = Composer::new(setup(Vec::new()));
-        let last_of_scenes = timeline.number(timeline.scenes_end()).saturating_sub(1);
-        let mut card_begun = false;
+        let mut footage = Composer::new(composition.clone(), clips.clone(), run.threads());
         legible::ensure(&mut layers, &timeline, (width, height), [ink, paper], |number| {
             run.check_cancelled()?;
             run.progress(number, frames, "looking at what is under the texts");
             let mut frame = Frame::new(format);
-            // The card's ground is made from the last scene's last picture.
-            if number > last_of_scenes && !card_begun {
-                card_begun = true;
-                footage.paint(last_of_scenes, &mut frame).map_err(media_failure)?;
-            }
-            footage.paint(number, &mut frame).map_err(media_failure)?;
+            footage.paint_alone(number, &mut frame).map_err(media_failure)?;
             Ok(frame)
         })?;
         drop(footage);
         let layout = run.scratch().join("layout.json");
         let document = layout::document(&timeline, (params.width, params.height), &params.locale, &layers).to_string();
         std::fs::write(&layout, document).map_err(|e| io_failure("write", &layout, &e))?;
-        let mut composer = Composer::new(setup(layers));
-        let mezzanine = run.scratch().join("mezzanine.mkv");
+        composition.layers = layers.into_iter().map(|l| l.drawn).collect();
+        let file = run.scratch().join("composition");
+        let composition = Arc::new(composition);
+        composition.write(&file).map_err(|e| Failure::new("write-failed", e.to_string()))?;
         let poster = run.scratch().join("poster.png");
-        let options = WriteOptions { codec: Mezzanine::Visual, format, fps, threads: run.threads() };
-        let mut poster_picture = None;
-        let written = encode(&mezzanine, options, |send| {
-            for number in 0..frames {
-                run.check_cancelled()?;
-                let mut frame = send.frame();
-                composer.paint(number, &mut frame).map_err(media_failure)?;
-                if number == poster_frame {
-                    poster_picture = Some(frame.clone());
-                }
-                if number % 10 == 0 {
-                    run.progress(number, frames, "composing");
-                }
-                if !send.send(frame) {
-                    break;
-                }
-            }
-            Ok(())
-        })?;
-        run.progress(frames, frames, "composed");
-        if let Some(frame) = poster_picture {
-            poster::write(&frame, &poster)?;
-        }
+        let mut frame = Frame::new(format);
+        let mut composer = Composer::new(Arc::clone(&composition), clips.clone(), run.threads());
+        composer.paint_alone(poster_frame, &mut frame).map_err(media_failure)?;
+        drop(composer);
+        poster::write(&frame, &poster)?;
         let rate = f64::from(fps.0) / f64::from(fps.1);
         let size = json!({"width": params.width, "height": params.height});
         let track = json!({
             "width": params.width, "height": params.height, "fps": rate,
-            "seconds": written.seconds, "frames": written.frames, "locale": params.locale,
+            "seconds": timeline.seconds, "frames": frames, "locale": params.locale,
         });
         let output = |path: PathBuf, media: &str, facts: Value| Output {
             path,
@@ -137,12 +118,19 @@ impl Stage for Compose {
             name: String::new(),
             facts: facts.as_object().cloned().unwrap_or_else(Map::new),
         };
-        Ok(Outputs::new()
-            .output("mezzanine", output(mezzanine, "video/x-matroska", track))
+        let mut outputs = Outputs::new();
+        if params.mezzanine {
+            let path = run.scratch().join("mezzanine.mkv");
+            let options = WriteOptions { codec: Mezzanine::Visual, format, fps, threads: run.threads() };
+            mezzanine::write(&path, options, Composer::new(composition, clips, run.threads()), run)?;
+            outputs = outputs.output("mezzanine", output(path, "video/x-matroska", track.clone()));
+        }
+        Ok(outputs
+            .output("composition", output(file, COMPOSITION, track))
             .output("poster", output(poster, "image/png", size))
             .output("layout", output(layout, "application/json", json!({"locale": params.locale})))
-            .fact("frames", written.frames)
-            .fact("seconds", written.seconds))
+            .fact("frames", frames)
+            .fact("seconds", timeline.seconds))
     }
 }
 
@@ -199,52 +187,7 @@ fn poster_frame(timeline: &Timeline, wanted: Option<f64>) -> Result<u64, Failure
     Ok(((wanted.unwrap_or(usual) * rate) as u64).min(timeline.frames - 1))
 }
 
-/// Where frames go to be encoded on another thread, and where used ones come back from.
-struct Sender {
-    to: mpsc::SyncSender<Frame>,
-    back: mpsc::Receiver<Frame>,
-    format: FrameFormat,
-}
-
-impl Sender {
-    fn frame(&self) -> Frame {
-        self.back.try_recv().unwrap_or_else(|_| Frame::new(self.format))
-    }
-
-    /// False when the encoder has given up; its error is found when it is joined.
-    fn send(&self, frame: Frame) -> bool {
-        self.to.send(frame).is_ok()
-    }
-}
-
-/// Encodes what `make` sends while it makes more.
-fn encode(
-    path: &Path,
-    options: WriteOptions,
-    make: impl FnOnce(&Sender) -> Result<(), Failure>,
-) -> Result<Written, Failure> {
-    let (to, frames) = mpsc::sync_channel::<Frame>(3);
-    let (used, back) = mpsc::channel();
-    std::thread::scope(|scope| {
-        let encoder = scope.spawn(move || -> Result<Written, MediaError> {
-            let mut writer = Writer::create(path, options)?;
-            for frame in frames {
-                writer.write(&frame)?;
-                // The maker may be gone already; then nobody needs the buffer.
-                let _ = used.send(frame);
-            }
-            writer.finish()
-        });
-        let sender = Sender { to, back, format: options.format };
-        let made = make(&sender);
-        drop(sender);
-        let written = encoder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        made?;
-        written.map_err(media_failure)
-    })
-}
-
-fn media_failure(error: MediaError) -> Failure {
+pub(crate) fn media_failure(error: MediaError) -> Failure {
     let failure = Failure::new(error.code(), error.to_string());
     if error.is_retryable() { failure.retryable() } else { failure }
 }

@@ -1,161 +1,66 @@
-//! When what is on screen. Pure: parameters and clip lengths in, times out.
-//!
-//! Invariant: the ad is exactly as long as its scenes and its end card together. A transition takes half of its time
-//! from either side of the cut and shortens nothing: footage reaches over the cut by that half.
+//! Lays an ad out in time. Pure: parameters and clip lengths in, times out.
+
+pub use spotloom_composition::timeline::{Part, PartKind, Showing, Timeline};
 
 use crate::error::Error;
 use crate::params::{EndCardBackground, Params, TransitionKind};
 
-/// The parts of an ad, one after another.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Timeline {
-    /// Frames per second as a fraction.
-    pub fps: (u32, u32),
-    /// Frames in all, at least 1.
-    pub frames: u64,
-    pub seconds: f64,
-    /// Scenes in order, then the end card when there is one.
-    pub parts: Vec<Part>,
-}
-
-/// A scene or the end card, in seconds from the start of the ad.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Part {
-    pub kind: PartKind,
-    pub start: f64,
-    pub end: f64,
-    /// How it takes over from the part before.
-    pub transition: TransitionKind,
-    /// Length of that transition, around `start`.
-    pub transition_seconds: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PartKind {
-    /// By number from 0.
-    Scene(usize),
-    EndCard,
-}
-
-/// What the footage shows at an instant.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Showing {
-    One {
-        part: usize,
-    },
-    /// `to` has taken over by `progress`, 0 to 1.
-    Two {
-        from: usize,
-        to: usize,
-        kind: TransitionKind,
-        progress: f64,
-    },
-}
-
-impl Timeline {
-    /// Lays out the parts. `clips` are the lengths of the clips in seconds.
-    ///
-    /// # Errors
-    /// Figures out of range, or not one scene per clip.
-    pub fn new(params: &Params, clips: &[f64]) -> Result<Self, Error> {
-        let fps = frame_rate(params.fps)?;
-        if !params.scenes.is_empty() && params.scenes.len() != clips.len() {
-            return Err(Error::Param {
-                name: "scenes".into(),
-                value: format!("a list of {}", params.scenes.len()),
-                expected: format!("one scene for each of the {} clips, or none at all", clips.len()),
-            });
-        }
-        let mut parts = Vec::new();
-        let mut at = 0.0;
-        for (i, &clip) in clips.iter().enumerate() {
-            let scene = params.scenes.get(i);
-            let seconds = scene.map_or(clip, |s| s.seconds);
-            in_range(&format!("scenes[{i}].seconds"), seconds, 0.2, 600.0)?;
-            let transition = scene.map_or(TransitionKind::default(), |s| s.transition);
-            let wanted = scene.and_then(|s| s.transition_seconds).unwrap_or(default_seconds(transition));
-            in_range(&format!("scenes[{i}].transition-seconds"), wanted, 0.0, 5.0)?;
-            parts.push(Part {
-                kind: PartKind::Scene(i),
-                start: at,
-                end: at + seconds,
-                transition,
-                transition_seconds: wanted,
-            });
-            at += seconds;
-        }
-        let card = &params.end_card;
-        in_range("end-card.seconds", card.seconds, 0.0, 60.0)?;
-        if card.seconds > 0.0 {
-            let usual = match card.background {
-                EndCardBackground::Brand => TransitionKind::Cut,
-                EndCardBackground::Blur => TransitionKind::Fade,
-            };
-            let transition = card.transition.unwrap_or(usual);
-            parts.push(Part {
-                kind: PartKind::EndCard,
-                start: at,
-                end: at + card.seconds,
-                transition,
-                transition_seconds: default_seconds(transition),
-            });
-            at += card.seconds;
-        }
-        for i in (0..parts.len()).rev() {
-            let shorter = if i == 0 { 0.0 } else { length(&parts[i]).min(length(&parts[i - 1])) };
-            let part = &mut parts[i];
-            let cut = part.transition == TransitionKind::Cut;
-            part.transition_seconds = if cut { 0.0 } else { part.transition_seconds.min(0.8 * shorter) };
-        }
-        let frames = (at * f64::from(fps.0) / f64::from(fps.1)).round().max(1.0) as u64;
-        Ok(Self { fps, frames, seconds: at, parts })
+/// Lays out the parts. `clips` are the lengths of the clips in seconds.
+///
+/// # Errors
+/// Figures out of range, or not one scene per clip.
+pub fn lay_out(params: &Params, clips: &[f64]) -> Result<Timeline, Error> {
+    let fps = frame_rate(params.fps)?;
+    if !params.scenes.is_empty() && params.scenes.len() != clips.len() {
+        return Err(Error::Param {
+            name: "scenes".into(),
+            value: format!("a list of {}", params.scenes.len()),
+            expected: format!("one scene for each of the {} clips, or none at all", clips.len()),
+        });
     }
-
-    /// The instant at which a frame is shown.
-    #[must_use]
-    pub fn time(&self, frame: u64) -> f64 {
-        frame as f64 * f64::from(self.fps.1) / f64::from(self.fps.0)
+    let mut parts = Vec::new();
+    let mut at = 0.0;
+    for (i, &clip) in clips.iter().enumerate() {
+        let scene = params.scenes.get(i);
+        let seconds = scene.map_or(clip, |s| s.seconds);
+        in_range(&format!("scenes[{i}].seconds"), seconds, 0.2, 600.0)?;
+        let transition = scene.map_or(TransitionKind::default(), |s| s.transition);
+        let wanted = scene.and_then(|s| s.transition_seconds).unwrap_or(default_seconds(transition));
+        in_range(&format!("scenes[{i}].transition-seconds"), wanted, 0.0, 5.0)?;
+        parts.push(Part {
+            kind: PartKind::Scene(i),
+            start: at,
+            end: at + seconds,
+            transition,
+            transition_seconds: wanted,
+        });
+        at += seconds;
     }
-
-    /// The frame that is shown at `t` seconds.
-    #[must_use]
-    pub fn number(&self, t: f64) -> u64 {
-        (t.max(0.0) * f64::from(self.fps.0) / f64::from(self.fps.1)) as u64
+    let card = &params.end_card;
+    in_range("end-card.seconds", card.seconds, 0.0, 60.0)?;
+    if card.seconds > 0.0 {
+        let usual = match card.background {
+            EndCardBackground::Brand => TransitionKind::Cut,
+            EndCardBackground::Blur => TransitionKind::Fade,
+        };
+        let transition = card.transition.unwrap_or(usual);
+        parts.push(Part {
+            kind: PartKind::EndCard,
+            start: at,
+            end: at + card.seconds,
+            transition,
+            transition_seconds: default_seconds(transition),
+        });
+        at += card.seconds;
     }
-
-    /// What the footage shows at `t` seconds.
-    #[must_use]
-    pub fn showing(&self, t: f64) -> Showing {
-        for (i, part) in self.parts.iter().enumerate().skip(1) {
-            let half = part.transition_seconds / 2.0;
-            if half > 0.0 && t >= part.start - half && t < part.start + half {
-                let progress = (t - (part.start - half)) / part.transition_seconds;
-                return Showing::Two { from: i - 1, to: i, kind: part.transition, progress };
-            }
-        }
-        let part = self.parts.iter().rposition(|p| t >= p.start - 1e-9).unwrap_or(0);
-        Showing::One { part }
+    for i in (0..parts.len()).rev() {
+        let shorter = if i == 0 { 0.0 } else { length(&parts[i]).min(length(&parts[i - 1])) };
+        let part = &mut parts[i];
+        let cut = part.transition == TransitionKind::Cut;
+        part.transition_seconds = if cut { 0.0 } else { part.transition_seconds.min(0.8 * shorter) };
     }
-
-    /// From when until when a part's footage is seen, its transitions included.
-    #[must_use]
-    pub fn footage(&self, part: usize) -> (f64, f64) {
-        let p = &self.parts[part];
-        let after = self.parts.get(part + 1).map_or(0.0, |n| n.transition_seconds / 2.0);
-        (p.start - p.transition_seconds / 2.0, p.end + after)
-    }
-
-    /// The end card, when there is one.
-    #[must_use]
-    pub fn end_card(&self) -> Option<&Part> {
-        self.parts.iter().find(|p| p.kind == PartKind::EndCard)
-    }
-
-    /// Where the scenes end and the end card begins.
-    #[must_use]
-    pub fn scenes_end(&self) -> f64 {
-        self.end_card().map_or(self.seconds, |c| c.start)
-    }
+    let frames = (at * f64::from(fps.0) / f64::from(fps.1)).round().max(1.0) as u64;
+    Ok(Timeline { fps, frames, seconds: at, parts })
 }
 
 fn length(part: &Part) -> f64 {
@@ -200,7 +105,7 @@ mod tests {
 
     fn timeline(scenes: Value, card: f64, clips: &[f64]) -> Timeline {
         let given = json!({"width": 64, "height": 64, "scenes": scenes, "end-card": {"seconds": card}});
-        Timeline::new(&serde_json::from_value(given).unwrap(), clips).unwrap()
+        lay_out(&serde_json::from_value(given).unwrap(), clips).unwrap()
     }
 
     #[test]

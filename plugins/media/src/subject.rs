@@ -60,6 +60,18 @@ impl Subject {
         Ok(Self { middles: steady(&middles) })
     }
 
+    /// From the middles themselves, five a second.
+    #[must_use]
+    pub fn from_middles(middles: Vec<[f64; 2]>) -> Self {
+        Self { middles }
+    }
+
+    /// The middles, five a second.
+    #[must_use]
+    pub fn middles(&self) -> &[[f64; 2]] {
+        &self.middles
+    }
+
     /// The middle at `t` seconds.
     #[must_use]
     pub fn at(&self, t: f64) -> [f64; 2] {

@@ -1,19 +1,17 @@
-//! One decode, many encoders: decoded frames go to one thread per master through short queues.
+//! One composition, many encoders: frames go to one thread per master through short queues.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use spotloom_media::{
-    AudioClip, Error, FilterChain, Frame, FrameFormat, GifWriter, MasterWriter, Pixel, ReadOptions, Reader, Written,
-    filters,
-};
+use spotloom_media::{AudioClip, Error, FilterChain, Frame, FrameFormat, GifWriter, MasterWriter, Written, filters};
 use spotloom_plugin_sdk::Run;
 use spotloom_plugin_sdk::api::Failure;
 
 use crate::plan::Planned;
 use crate::preset::Container;
 use crate::sheet::Sheet;
+use crate::source::{Frames, Source};
 
 /// Frames that wait for a slow encoder. Short: a 4K frame is 12 MB.
 const QUEUE: usize = 4;
@@ -38,16 +36,16 @@ enum Step {
     End,
 }
 
-/// Encodes all jobs in one pass over the mezzanine.
+/// Encodes all jobs in one pass over the programme.
 pub(crate) fn encode(
-    mezzanine: &Path,
+    source: &Source,
     fps: (u32, u32),
     total: u64,
     jobs: Vec<Job>,
     sheet: &mut Sheet,
     run: &Run,
 ) -> Result<Vec<Made>, Failure> {
-    let reader = Reader::open(mezzanine, ReadOptions::new(Pixel::Yuv420p).threads(run.threads())).map_err(failure)?;
+    let frames = source.frames(run.threads()).map_err(failure)?;
     let count = jobs.len();
     let message = format!("encoding {count} master{}", if count == 1 { "" } else { "s" });
     std::thread::scope(|scope| {
@@ -58,7 +56,7 @@ pub(crate) fn encode(
                 (sender, scope.spawn(move || work(job, fps, &receiver)))
             })
             .unzip();
-        let fed = feed(reader, queues, total, &message, sheet, run);
+        let fed = feed(frames, queues, total, &message, sheet, run);
         let ended: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         fed?;
         let mut all = Vec::with_capacity(count);
@@ -79,9 +77,9 @@ pub(crate) fn encode(
     })
 }
 
-/// Decodes and hands out. A queue whose worker has ended is dropped; its error is read when it is joined.
+/// Paints or decodes, and hands out. A queue whose worker has ended is dropped; its error is read when it is joined.
 fn feed(
-    reader: Reader,
+    frames: Frames,
     mut queues: Vec<SyncSender<Step>>,
     total: u64,
     message: &str,
@@ -89,9 +87,9 @@ fn feed(
     run: &Run,
 ) -> Result<(), Failure> {
     let mut done = 0;
-    for frame in reader {
+    for frame in frames {
         run.check_cancelled()?;
-        let frame = Arc::new(frame.map_err(failure)?);
+        let frame = frame.map_err(failure)?;
         sheet.see(&frame).map_err(failure)?;
         let before = queues.len();
         queues.retain(|queue| queue.send(Step::Frame(Arc::clone(&frame))).is_ok());

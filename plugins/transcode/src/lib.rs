@@ -18,6 +18,7 @@ pub mod preset;
 mod sheet;
 mod slate;
 mod sound;
+mod source;
 mod stage;
 mod tracks;
 

@@ -1,18 +1,19 @@
 //! The stage `transcode`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use spotloom_media::{AudioClip, Pass, RateControl, Written, probe, takes_two_passes};
+use spotloom_media::{AudioClip, Pass, RateControl, Written, takes_two_passes};
 use spotloom_plugin_sdk::api::{Artifact, Level};
 use spotloom_plugin_sdk::prelude::*;
 
-use crate::encode::{self, Job, Made, failure};
+use crate::encode::{self, Job, Made};
 use crate::facts;
 use crate::params::Params;
 use crate::plan::{self, Mezzanine, Planned};
 use crate::preset::Preset;
 use crate::sheet::Sheet;
 use crate::slate;
+use crate::source::Source;
 use crate::tracks;
 
 /// Makes masters.
@@ -25,7 +26,13 @@ impl Stage for Transcode {
     fn about() -> About {
         About::new("transcode", env!("CARGO_PKG_VERSION"), "Makes a master file for every preset from a composed video")
             .cpu(0)
-            .input(input("mezzanine", "The composed video").required().media("video/*"))
+            .input(input("composition", "The finished ad, as `compose` writes it"))
+            .input(
+                input("clips", "The clips of the composition, in the order they were given to `compose`")
+                    .many()
+                    .media("video/*"),
+            )
+            .input(input("mezzanine", "A finished video, in place of a composition").media("video/*"))
             .input(input("presets", "What the masters are for").required().many().resource(Resource::Preset))
             .input(
                 input("music", "Music, repeated or cut to the length of the video")
@@ -47,10 +54,9 @@ impl Stage for Transcode {
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
         params.check()?;
-        let file = &run.require("mezzanine")?.path;
         run.require("presets")?;
         let presets = run.inputs("presets").iter().map(read_preset).collect::<Result<Vec<_>, _>>()?;
-        let mezzanine = look_at(file)?;
+        let (source, mezzanine) = Source::open(run)?;
         let planned = plan::plan(mezzanine, presets, &params)?;
         for p in planned.iter().filter(|p| p.options.width > mezzanine.width) {
             let (w, h) = (mezzanine.width, mezzanine.height);
@@ -64,7 +70,7 @@ impl Stage for Transcode {
         run.progress(0, frames, "preparing the sound");
         let sounds = tracks::sounds(&planned, mezzanine.seconds, &params, run)?;
 
-        let mut work = Work { file, mezzanine, frames, params: &params, sheet: None, run };
+        let mut work = Work { source, mezzanine, frames, params: &params, sheet: None, run };
         let mut made = work.make(&planned, &sounds)?;
         work.again(&planned, &sounds, &mut made, "below the platform's least rate: padded up to it", below_floor)?;
         work.shrink(&planned, &sounds, &mut made)?;
@@ -73,19 +79,19 @@ impl Stage for Transcode {
     }
 }
 
-/// The mezzanine and what goes with it.
+/// The programme and what goes with it.
 struct Work<'a> {
-    file: &'a Path,
+    source: Source,
     mezzanine: Mezzanine,
     frames: u64,
     params: &'a Params,
-    /// Filled by the first pass over the mezzanine.
+    /// Filled by the first pass.
     sheet: Option<Sheet>,
     run: &'a Run,
 }
 
 impl Work<'_> {
-    /// One pass over the mezzanine for all of these.
+    /// One pass over the programme for all of these.
     fn make(&mut self, planned: &[Planned], sounds: &[AudioClip]) -> Result<Vec<Made>, Failure> {
         let mut jobs = Vec::with_capacity(planned.len());
         for (planned, sound) in planned.iter().zip(sounds) {
@@ -96,7 +102,7 @@ impl Work<'_> {
             jobs.push(Job { planned, sound: sound.clone(), path, slate });
         }
         let mut sheet = Sheet::new(self.frames, self.mezzanine.width, self.mezzanine.height);
-        let made = encode::encode(self.file, self.mezzanine.fps, self.frames, jobs, &mut sheet, self.run)?;
+        let made = encode::encode(&self.source, self.mezzanine.fps, self.frames, jobs, &mut sheet, self.run)?;
         self.sheet.get_or_insert(sheet);
         Ok(made)
     }
@@ -178,20 +184,4 @@ fn read_preset(artifact: &Artifact) -> Result<(String, Preset), Failure> {
     let name = if artifact.name.is_empty() { &file } else { &artifact.name };
     let name = name.trim_end_matches(".yaml").trim_end_matches(".yml").to_owned();
     Preset::parse(&format!("{name}.yaml"), &text).map(|preset| (name, preset))
-}
-
-fn look_at(file: &Path) -> Result<Mezzanine, Failure> {
-    let info = probe(file).map_err(failure)?;
-    let name = file.display();
-    let video = info.video.ok_or_else(|| {
-        Failure::new("no-video", format!("{name} has no video stream")).hint("give the composed video to `mezzanine`")
-    })?;
-    let seconds = video.seconds.or(info.seconds).filter(|s| *s > 0.0);
-    let (Some(seconds), true) = (seconds, video.fps.0 > 0) else {
-        return Err(Failure::new("bad-media", format!("{name} does not say how long it lasts or how fast it runs"))
-            .hint("give the composed video to `mezzanine`"));
-    };
-    let (width, height) =
-        if video.rotation % 180 == 0 { (video.width, video.height) } else { (video.height, video.width) };
-    Ok(Mezzanine { width, height, fps: video.fps, seconds })
 }

@@ -5,9 +5,9 @@ use std::ops::Range;
 use super::{CONTRAST, LOGO_CONTRAST};
 use crate::colour::Rgb;
 use crate::look::layer::Layer;
-use crate::look::motion::Animation;
 use crate::look::svg::TextMark;
 use crate::timeline::Timeline;
+use spotloom_composition::motion::Animation;
 
 /// The texts of one group of a look, or its logo, with where and when to look.
 pub(super) struct Check {
@@ -80,9 +80,9 @@ fn check(
     let touches =
         |area: [f32; 4]| boxes().any(|b| b[0] < area[2] && b[2] > area[0] && b[1] < area[3] && b[3] > area[1]);
     let shades = (0..range.end).filter(|i| {
-        let (layer, own) = (&layers[*i], &layers[range.start].motion);
-        let together = layer.motion.start < last.motion.end && own.start < layer.motion.end;
-        layer.shade.is_some() && together && touches(layer.resting)
+        let (layer, own) = (&layers[*i], &layers[range.start].drawn.motion);
+        let together = layer.drawn.motion.start < last.drawn.motion.end && own.start < layer.drawn.motion.end;
+        layer.drawn.shade.is_some() && together && touches(layer.drawn.resting)
     });
     let need = if is_logo { LOGO_CONTRAST } else { CONTRAST };
     let (shades, frames) = (shades.collect(), frames(timeline, last));
@@ -91,8 +91,8 @@ fn check(
 
 fn frames(timeline: &Timeline, last: &Layer) -> Vec<(usize, u64)> {
     let length = |a: &Option<Animation>| a.map_or(0.0, |a| a.seconds);
-    let start = last.motion.start + length(&last.motion.enter);
-    let end = (last.motion.end - length(&last.motion.leave)).max(start);
+    let start = last.drawn.motion.start + length(&last.drawn.motion.enter);
+    let end = (last.drawn.motion.end - length(&last.drawn.motion.leave)).max(start);
     let number = |t: f64| timeline.number(t).min(timeline.frames - 1);
     let three = |part: usize, start: f64, end: f64| {
         // Not a frame earlier: until then it is not complete.

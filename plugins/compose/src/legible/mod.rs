@@ -139,7 +139,7 @@ fn look(layers: &[Layer], check: &Check, part: usize, t: f64, frame: &Frame, wid
 /// with the pictures.
 fn set_shades(layers: &mut [Layer], timeline: &Timeline, open: &[(Check, Vec<Found>)]) {
     for (i, layer) in layers.iter_mut().enumerate() {
-        let Some(shade) = &mut layer.shade else { continue };
+        let Some(shade) = &mut layer.drawn.shade else { continue };
         let over = || open.iter().filter(|(c, _)| c.shades.contains(&i)).flat_map(|(_, found)| found);
         shade.keys.clear();
         for (p, part) in timeline.parts.iter().enumerate() {

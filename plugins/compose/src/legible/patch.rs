@@ -6,7 +6,7 @@ use super::check::Check;
 use crate::colour::{Rgb, rgb709};
 use crate::look::layer::Layer;
 use crate::look::svg::TextMark;
-use crate::picture::blend::{Band, Drawing};
+use spotloom_composition::picture::blend::{Band, Drawing};
 
 /// Rows of a frame, to try things on.
 pub(super) struct Patch {
@@ -37,11 +37,11 @@ impl Patch {
         let mut band = Band { width: self.width, top: self.top, rows: self.rows, planes: [y, u, v] };
         let end = if check.is_logo { check.layers.start } else { check.layers.end };
         for layer in &layers[..end] {
-            let strength = layer.shade.as_ref().map_or(1.0, |s| s.between(shade));
-            let Some(placement) = layer.placed(t, strength) else { continue };
+            let strength = layer.drawn.shade.as_ref().map_or(1.0, |s| s.between(shade));
+            let Some(placement) = layer.drawn.placed(t, strength) else { continue };
             // Letters are no ground: neither their own, nor what hangs down from the line above.
             let sprite = match (layer.texts.is_empty(), &layer.ground) {
-                (true, _) => &layer.sprite,
+                (true, _) => &layer.drawn.sprite,
                 (false, Some(ground)) => ground,
                 (false, None) => continue,
             };

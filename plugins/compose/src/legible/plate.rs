@@ -3,9 +3,9 @@
 use super::{CONTRAST, contrast, worst};
 use crate::colour::Rgb;
 use crate::look::layer::Layer;
-use crate::look::motion::{Animation, Ease, Effect, Motion};
 use crate::look::raster;
 use crate::look::svg::TextMark;
+use spotloom_composition::motion::{Animation, Ease, Effect, Motion};
 
 /// A plate under a text, no more opaque than it has to be.
 pub(super) fn plate(
@@ -36,8 +36,8 @@ pub(super) fn plate(
         bottom - top,
         text.size * 0.16
     );
-    let start = group.iter().map(|l| l.motion.start).fold(f64::INFINITY, f64::min);
-    let end = group.iter().map(|l| l.motion.end).fold(0.0, f64::max);
+    let start = group.iter().map(|l| l.drawn.motion.start).fold(f64::INFINITY, f64::min);
+    let end = group.iter().map(|l| l.drawn.motion.end).fold(0.0, f64::max);
     let fade = |seconds: f64| Some(Animation { effect: Effect::Fade, seconds, ease: Ease::InOut });
     let motion = Motion { start, end, enter: fade(0.3), leave: fade(0.2), idle: None, distance: 0.0 };
     tracing::debug!(text = text.name, %colour, alpha, "a plate under a text");

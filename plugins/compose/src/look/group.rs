@@ -6,11 +6,12 @@ use std::ops::Range;
 use resvg::usvg::roxmltree::Node;
 
 use crate::error::Error;
+use crate::look::animation::{Words, parse_animation, parse_idle, parse_time};
 use crate::look::count::Number;
-use crate::look::motion::{Animation, Effect, Motion, Words, parse_animation, parse_idle, parse_time};
 use crate::look::place::{Override, Placed, number, place_text};
 use crate::look::svg::{Scope, TextMark, place, push_attribute};
 use crate::timeline::PartKind;
+use spotloom_composition::motion::{Animation, Effect, Motion};
 
 /// Pictures a second of a number that counts, and how many at most.
 const COUNTS_A_SECOND: f64 = 20.0;

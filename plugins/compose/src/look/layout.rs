@@ -44,7 +44,7 @@ fn texts((width, height): (u32, u32), layers: &[Layer]) -> Vec<Text<'_>> {
     let (w, h) = (f64::from(width), f64::from(height));
     let mut texts: Vec<Text<'_>> = Vec::new();
     for layer in layers {
-        let motion = &layer.motion;
+        let motion = &layer.drawn.motion;
         let from = motion.start + motion.enter.as_ref().map_or(0.0, |a| a.seconds);
         let until = motion.end - motion.leave.as_ref().map_or(0.0, |a| a.seconds);
         for mark in &layer.texts {
@@ -65,7 +65,7 @@ fn texts((width, height): (u32, u32), layers: &[Layer]) -> Vec<Text<'_>> {
                     lines,
                     colour: mark.colour.to_string(),
                     opacity: mark.opacity,
-                    size: f64::from(mark.size * layer.unit) / w.min(h),
+                    size: f64::from(mark.size * layer.drawn.unit) / w.min(h),
                 }),
             }
         }

@@ -1,5 +1,6 @@
 //! A look: one SVG file with template expressions, from which every layer of graphics over the footage is made.
 
+mod animation;
 mod area;
 pub mod captions;
 pub mod clear;
@@ -7,7 +8,6 @@ pub mod count;
 mod group;
 pub mod layer;
 pub mod layout;
-pub mod motion;
 pub mod pictures;
 mod place;
 pub mod raster;

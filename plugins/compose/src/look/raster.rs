@@ -4,11 +4,11 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 
 use crate::error::Error;
-use crate::look::layer::{Layer, Shade};
-use crate::look::motion::Motion;
+use crate::look::layer::{DrawnLayer, Layer, Shade};
 use crate::look::pictures::Pictures;
 use crate::look::svg::{LayerSource, PictureMark};
-use crate::picture::sprite::Sprite;
+use spotloom_composition::motion::Motion;
+use spotloom_composition::picture::sprite::Sprite;
 
 /// How far outside of the picture a layer is drawn, as a fraction of it: what a slide or a swell may bring in.
 const BLEED: f32 = 0.1;
@@ -58,16 +58,18 @@ pub fn draw(
     Ok(Some(Layer {
         id: source.id,
         group: source.group,
-        motion: source.motion,
-        sprite,
-        resting,
-        unit: place.user,
-        letters,
+        drawn: DrawnLayer {
+            motion: source.motion,
+            sprite,
+            resting,
+            unit: place.user,
+            letters,
+            covers,
+            shade: source.shade.map(|least| Shade { least, keys: Vec::new() }),
+        },
         texts,
         ground,
         pictures,
-        covers,
-        shade: source.shade.map(|least| Shade { least, keys: Vec::new() }),
     }))
 }
 
@@ -82,16 +84,10 @@ pub fn plain(id: &str, svg: &str, motion: Motion, size: (usize, usize)) -> Optio
     Some(Layer {
         id: id.into(),
         group: id.into(),
-        motion,
-        sprite,
-        resting,
-        unit: 1.0,
-        letters: Vec::new(),
+        drawn: DrawnLayer { motion, sprite, resting, unit: 1.0, letters: Vec::new(), covers, shade: None },
         texts: Vec::new(),
         ground: None,
         pictures: Vec::new(),
-        covers,
-        shade: None,
     })
 }
 

@@ -9,10 +9,10 @@ use crate::brand::Fonts;
 use crate::colour::Rgb;
 use crate::error::Error;
 use crate::look::group::GroupReader;
-use crate::look::motion::Motion;
 use crate::look::pictures::Pictures;
 use crate::look::template::SharedTypesetter;
 use crate::timeline::Timeline;
+use spotloom_composition::motion::Motion;
 
 const SVG: &str = "http://www.w3.org/2000/svg";
 

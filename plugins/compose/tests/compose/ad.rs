@@ -115,7 +115,7 @@ fn the_same_inputs_give_the_same_bytes_on_any_number_of_threads() {
     let given = params(json!({"grain": 0.5, "push": 0.1, "end-card": {"seconds": 0.5}}));
     let bytes = |threads| {
         let done = compose("clean", given.clone(), &clips).threads(threads).run();
-        (std::fs::read(done.path("mezzanine")).unwrap(), std::fs::read(done.path("poster")).unwrap())
+        ["composition", "mezzanine", "poster"].map(|port| std::fs::read(done.path(port)).unwrap())
     };
     let first = bytes(1);
     assert!(first == bytes(1));

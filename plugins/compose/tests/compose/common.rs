@@ -41,7 +41,7 @@ pub const GREY: [u16; 3] = [500, 512, 512];
 /// Parameters with some of them replaced.
 pub fn params(changes: Value) -> Value {
     let mut all = json!({
-        "width": 320, "height": 180, "fps": 10, "grain": 0, "push": 0,
+        "width": 320, "height": 180, "fps": 10, "grain": 0, "push": 0, "mezzanine": true,
         "copy": {"headline": "Taste the sun", "subline": "Real oranges. Nothing else.", "cta": "Order now", "price": "$1.49"},
         "end-card": {"seconds": 2},
     });

@@ -61,7 +61,7 @@ fn mistakes_are_told_before_anything_is_rendered() {
         let done = with_look(&file, params(changes), &clips).run();
         let failure = done.failure();
         assert!(!failure.retryable);
-        assert!(!done.scratch().join("mezzanine.mkv").exists(), "{what}");
+        assert!(!done.scratch().join("composition").exists(), "{what}");
         writeln!(told, "# {what}\n{}: {}", failure.code, failure.message).unwrap();
         if let Some(hint) = &failure.hint {
             writeln!(told, "hint: {hint}").unwrap();

@@ -72,7 +72,7 @@ fn told(ad: &Ad) -> String {
     let done = run(ad);
     let End::Failed(failure) = &done.end else { return "nothing was found".into() };
     let rendered = |name: &str| Path::new(&done.scratch()).join(name).exists();
-    assert!(!rendered("mezzanine.mkv") && !rendered("poster.png") && !failure.retryable);
+    assert!(!rendered("composition") && !rendered("poster.png") && !failure.retryable);
     let hint = failure.hint.as_deref().unwrap_or("NO HINT");
     format!("{}: {}\n{hint}", failure.code, failure.message)
 }
@@ -146,7 +146,7 @@ fn the_built_in_looks_keep_any_clear_space() {
                 ad.params["locale"] = json!(locale);
                 ad.params["end-card"] = json!({"seconds": 1.5});
                 let done = run(&ad);
-                assert!(done.path("mezzanine").is_file(), "{look} {width}x{height} {locale}");
+                assert!(done.path("composition").is_file(), "{look} {width}x{height} {locale}");
             }
         }
     }

@@ -3,7 +3,7 @@
 //! at CRF 20.
 //!
 //! All work on the same source in the same run, in turns. Ours goes the way of a brief: `spotloom run` with the installed
-//! plugins, so starting hosts, hashing, the mezzanine and the delivery are in its figures. The other decodes once, splits
+//! plugins, so starting hosts, hashing and the delivery are in its figures. The other decodes once, splits
 //! and encodes three times; its graphics are pictures that lie ready, and it crops before it scales. x264 is told the same
 //! in both. The pictures are not the same: ours has a look with text and shades, so the sizes are shown as well.
 
@@ -189,7 +189,8 @@ stages:
     uses: transcode
     for-each: {aspect: "{{ aspects }}"}
     with:
-      mezzanine: "{{ stages.compose.mezzanine | pick(aspect=each.aspect.name) }}"
+      composition: "{{ stages.compose.composition | pick(aspect=each.aspect.name) }}"
+      clips: [assets/source.mp4]
       presets: "{{ each.aspect.presets }}"
       music: "{{ brief.audio.music }}"
       name: bench

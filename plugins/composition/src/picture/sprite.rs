@@ -72,6 +72,21 @@ impl Sprite {
         Self { left, top, width, height, planes }
     }
 
+    /// From the planes that a sprite of that size has: Y and its alpha, then U, V and the alpha they share. Width and
+    /// height are even.
+    #[must_use]
+    pub fn from_planes(left: i32, top: i32, width: usize, height: usize, planes: [Vec<u8>; 5]) -> Self {
+        let [y, whole, u, v, quarter] = planes;
+        let (cw, ch) = (width / 2, height / 2);
+        let plane = |width, height, samples, alpha| {
+            let (still, moving) = (Runs::default(), Runs::default());
+            Plane { width, height, samples, alpha, still, moving }
+        };
+        let mut planes = [plane(width, height, y, whole), plane(cw, ch, u, quarter.clone()), plane(cw, ch, v, quarter)];
+        planes.iter_mut().for_each(Plane::find_runs);
+        Self { left, top, width, height, planes }
+    }
+
     /// Whether no pixel has any alpha.
     #[must_use]
     pub fn is_empty(&self) -> bool {

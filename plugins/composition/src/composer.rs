@@ -3,39 +3,26 @@
 //! Invariant: a frame depends on its number and the inputs only, never on the number of threads.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use spotloom_media::{Error as MediaError, Frame, Subject};
+use spotloom_media::{Error as MediaError, Frame};
 
-use crate::look::layer::Layer;
-use crate::params::{EndCardBackground, TransitionKind};
+use crate::file::Composition;
+use crate::layer::DrawnLayer;
 use crate::picture::blend::{Band, Drawing, Placement};
 use crate::picture::footage::{Footage, Picture};
 use crate::picture::mix::{self, Base, Grain, Shot};
-use crate::timeline::{PartKind, Showing, Timeline};
+use crate::timeline::{EndCardBackground, PartKind, Showing, Timeline, TransitionKind};
 
 /// Bands for each thread, and how many rows one has at least.
 const BANDS: usize = 4;
 const LEAST_ROWS: usize = 32;
 
-/// Everything that is decided before the first frame.
-pub struct Setup {
-    pub timeline: Timeline,
-    pub clips: Vec<PathBuf>,
-    /// From the bottom up.
-    pub layers: Vec<Layer>,
-    pub width: usize,
-    pub height: usize,
-    /// How far each clip is enlarged from its start to its end.
-    pub push: Vec<f64>,
-    /// Of each clip, what its crop is to keep; the middle where there is none.
-    pub subjects: Vec<Option<Subject>>,
-    pub grain: f64,
-    /// The colour a dip goes through, in video values.
-    pub dip: [u8; 3],
-    pub rtl: bool,
-    pub background: EndCardBackground,
-    pub threads: usize,
+/// What frames are made from.
+struct Setup {
+    what: Arc<Composition>,
+    clips: Vec<PathBuf>,
+    threads: usize,
 }
 
 /// Makes frames, in order.
@@ -61,16 +48,41 @@ impl Source {
 }
 
 impl Composer {
+    /// `clips` are the files of the scenes, in order; `threads` paint and decode.
     #[must_use]
-    pub fn new(setup: Setup) -> Self {
-        let grain = Grain::new(setup.grain, setup.width);
-        let sources = setup.timeline.parts.iter().map(|_| None).collect();
-        Self { setup, grain, sources }
+    pub fn new(composition: impl Into<Arc<Composition>>, clips: Vec<PathBuf>, threads: usize) -> Self {
+        let composition = composition.into();
+        let grain = Grain::new(composition.grain, composition.width);
+        let sources = composition.timeline.parts.iter().map(|_| None).collect();
+        Self { setup: Setup { what: composition, clips, threads }, grain, sources }
     }
 
     #[must_use]
     pub fn timeline(&self) -> &Timeline {
-        &self.setup.timeline
+        &self.setup.what.timeline
+    }
+
+    /// Whether any footage is to be seen in a frame: where a layer hides all of it, none is read.
+    #[must_use]
+    pub fn shows_footage(&self, number: u64) -> bool {
+        let t = self.setup.what.timeline.time(number);
+        !self.setup.what.layers.iter().any(|l| l.placement(t).is_some_and(|p| l.hides_all(&p)))
+    }
+
+    /// Paints one frame and none before it. Numbers may only grow here too.
+    ///
+    /// # Errors
+    /// A clip can't be read.
+    pub fn paint_alone(&mut self, number: u64, frame: &mut Frame) -> Result<(), MediaError> {
+        // The card's ground is made from the last scene's last picture.
+        let timeline = &self.setup.what.timeline;
+        let card = timeline.parts.iter().position(|p| p.kind == PartKind::EndCard);
+        let last_of_scenes = timeline.number(timeline.scenes_end()).saturating_sub(1);
+        let unmade = card.and_then(|card| self.sources.get(card)).is_some_and(Option::is_none);
+        if number > last_of_scenes && unmade && self.shows_footage(number) {
+            self.paint(last_of_scenes, frame)?;
+        }
+        self.paint(number, frame)
     }
 
     /// Paints frame `number` over whatever `frame` held. Numbers may only grow.
@@ -78,9 +90,9 @@ impl Composer {
     /// # Errors
     /// A clip can't be read.
     pub fn paint(&mut self, number: u64, frame: &mut Frame) -> Result<(), MediaError> {
-        let t = self.setup.timeline.time(number);
-        let mut visible: Vec<(&Layer, Placement)> =
-            self.setup.layers.iter().filter_map(|l| l.placement(t).map(|p| (l, p))).collect();
+        let t = self.setup.what.timeline.time(number);
+        let mut visible: Vec<(&DrawnLayer, Placement)> =
+            self.setup.what.layers.iter().filter_map(|l| l.placement(t).map(|p| (l, p))).collect();
         let hidden_below = visible.iter().rposition(|(layer, placement)| layer.hides_all(placement));
         let base = match hidden_below {
             Some(first) => {
@@ -88,14 +100,14 @@ impl Composer {
                 None
             }
             None => {
-                let showing = self.setup.timeline.showing(t);
+                let showing = self.setup.what.timeline.showing(t);
                 for part in 0..self.sources.len() {
                     prepare(&self.setup, &mut self.sources, part, showing, t)?;
                 }
                 Some(base(&self.setup, &self.sources, showing, t)?)
             }
         };
-        let (width, height) = (self.setup.width, self.setup.height);
+        let (width, height) = (self.setup.what.width, self.setup.what.height);
         let grain = &self.grain;
         let drawings: Vec<Drawing<'_>> =
             visible.iter().map(|(layer, placement)| Drawing::new(&layer.sprite, *placement, (width, height))).collect();
@@ -145,7 +157,7 @@ fn prepare(
         Showing::One { part: p } => p == part,
         Showing::Two { from, to, .. } => from == part || to == part,
     };
-    let timeline = &setup.timeline;
+    let timeline = &setup.what.timeline;
     let (start, end) = timeline.footage(part);
     if !needed {
         // A card still has to come that is made from the last scene's last picture.
@@ -170,7 +182,7 @@ fn prepare(
         PartKind::EndCard => {
             if sources[part].is_none() {
                 let last = sources[..part].iter().rev().flatten().next().map(|s| s.picture().clone());
-                sources[part] = last.map(|picture| match setup.background {
+                sources[part] = last.map(|picture| match setup.what.background {
                     EndCardBackground::Brand => Source::Still(picture),
                     EndCardBackground::Blur => Source::Still(picture.blurred()),
                 });
@@ -188,7 +200,7 @@ fn base<'a>(setup: &'a Setup, sources: &'a [Option<Source>], showing: Showing, t
         };
         let (zoom, lean) = camera(setup, part, t);
         let lean = kept(setup, part, source.picture(), t, zoom, lean);
-        Ok(Shot::new(source.picture(), (setup.width, setup.height), zoom, lean))
+        Ok(Shot::new(source.picture(), (setup.what.width, setup.what.height), zoom, lean))
     };
     Ok(match showing {
         Showing::One { part } => Base::One(shot(part)?),
@@ -197,11 +209,13 @@ fn base<'a>(setup: &'a Setup, sources: &'a [Option<Source>], showing: Showing, t
             match kind {
                 TransitionKind::Cut => Base::One(shot(to)?),
                 TransitionKind::Fade => Base::Fade(shot(from)?, shot(to)?, eased as f32),
-                TransitionKind::Dip if progress < 0.5 => Base::Dip(shot(from)?, setup.dip, (2.0 * progress) as f32),
-                TransitionKind::Dip => Base::Dip(shot(to)?, setup.dip, (2.0 - 2.0 * progress) as f32),
+                TransitionKind::Dip if progress < 0.5 => {
+                    Base::Dip(shot(from)?, setup.what.dip, (2.0 * progress) as f32)
+                }
+                TransitionKind::Dip => Base::Dip(shot(to)?, setup.what.dip, (2.0 - 2.0 * progress) as f32),
                 TransitionKind::Wipe => {
-                    let edge = (eased * setup.width as f64) as usize & !1;
-                    let columns = if setup.rtl { (setup.width - edge, setup.width) } else { (0, edge) };
+                    let edge = (eased * setup.what.width as f64) as usize & !1;
+                    let columns = if setup.what.rtl { (setup.what.width - edge, setup.what.width) } else { (0, edge) };
                     Base::Wipe(shot(from)?, shot(to)?, columns)
                 }
             }
@@ -211,14 +225,15 @@ fn base<'a>(setup: &'a Setup, sources: &'a [Option<Source>], showing: Showing, t
 
 /// The lean that keeps the subject of a clip of another shape in the picture; the camera's own where nothing is cut off.
 fn kept(setup: &Setup, part: usize, picture: &Picture, t: f64, zoom: f64, lean: (f64, f64)) -> (f64, f64) {
-    let scene = match setup.timeline.parts[part].kind {
+    let scene = match setup.what.timeline.parts[part].kind {
         PartKind::Scene(clip) => clip,
         PartKind::EndCard => part.saturating_sub(1),
     };
-    let Some(Some(subject)) = setup.subjects.get(scene) else { return lean };
-    let (start, _) = setup.timeline.footage(scene.min(part));
+    let Some(Some(subject)) = setup.what.subjects.get(scene) else { return lean };
+    let (start, _) = setup.what.timeline.footage(scene.min(part));
     let middle = subject.at(t - start);
-    let (from, to) = ([picture.width as f64, picture.height as f64], [setup.width as f64, setup.height as f64]);
+    let (from, to) =
+        ([picture.width as f64, picture.height as f64], [setup.what.width as f64, setup.what.height as f64]);
     let step = (from[0] / to[0]).min(from[1] / to[1]) / zoom.max(1.0);
     let one = |axis: usize, own: f64| {
         let spare = (from[axis] - to[axis] * step) / 2.0;
@@ -234,19 +249,19 @@ fn kept(setup: &Setup, part: usize, picture: &Picture, t: f64, zoom: f64, lean: 
 
 /// The slow camera: in during one scene, out during the next, leaning a little to either side.
 fn camera(setup: &Setup, part: usize, t: f64) -> (f64, (f64, f64)) {
-    let scene = match setup.timeline.parts[part].kind {
+    let scene = match setup.what.timeline.parts[part].kind {
         PartKind::Scene(_) => part,
         // The card holds the last scene's last view.
         PartKind::EndCard => part.saturating_sub(1),
     };
-    let push = match setup.timeline.parts[scene].kind {
-        PartKind::Scene(clip) => setup.push.get(clip).copied().unwrap_or_default(),
+    let push = match setup.what.timeline.parts[scene].kind {
+        PartKind::Scene(clip) => setup.what.push.get(clip).copied().unwrap_or_default(),
         PartKind::EndCard => 0.0,
     };
     if push == 0.0 {
         return (1.0, (0.0, 0.0));
     }
-    let (start, end) = setup.timeline.footage(scene);
+    let (start, end) = setup.what.timeline.footage(scene);
     let progress = ((t - start) / (end - start)).clamp(0.0, 1.0);
     let inward = if scene % 2 == 0 { progress } else { 1.0 - progress };
     let lean = [(0.5, -0.2), (-0.6, 0.2), (0.3, 0.4), (-0.3, -0.4)][scene % 4];

@@ -1,10 +1,8 @@
 //! How a layer comes, stays and goes: a pure function from time to pose.
 
-mod parse;
-
 use std::f64::consts::TAU;
 
-pub use self::parse::{Words, parse_animation, parse_idle, parse_time};
+use serde::{Deserialize, Serialize};
 
 /// Where, how big and how opaque a layer is at an instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,7 +38,8 @@ impl Pose {
 }
 
 /// The ways to come in; going out is the same backwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effect {
     Fade,
     /// Towards the top while fading in; `Left`, `Right` and `Down` likewise.
@@ -60,7 +59,8 @@ pub enum Effect {
 }
 
 /// Where a movement goes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Side {
     Up,
     Down,
@@ -68,7 +68,8 @@ pub enum Side {
     Right,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ease {
     Linear,
     OutCubic,
@@ -78,7 +79,7 @@ pub enum Ease {
 }
 
 /// An effect with its length, as written in `data-in` and `data-out`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Animation {
     pub effect: Effect,
     pub seconds: f64,
@@ -86,7 +87,8 @@ pub struct Animation {
 }
 
 /// What a layer does all the time it is there.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Idle {
     /// Up and down by so many units.
     Float { distance: f64, period: f64 },
@@ -97,7 +99,7 @@ pub enum Idle {
 }
 
 /// A layer's life.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Motion {
     /// Seconds from the start of the ad.
     pub start: f64,
@@ -226,6 +228,3 @@ impl Ease {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
