@@ -26,6 +26,24 @@ sources: [a test]
 
 const CAN: &str = "image: assets/zest-can.png, move: in, seconds: 1.5";
 
+/// The daemon's own tests plan with these descriptions, without loading a plugin.
+#[test]
+fn the_descriptions_that_plans_are_tested_with_are_those_of_the_plugins() {
+    let studio = TestStudio::example();
+    let folder = spotloom_tests::build::root().join("daemon/tests/catalog");
+    let mut seen = 0;
+    for file in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
+        if file.extension().is_some_and(|e| e == "json") {
+            let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+            let kept: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+            let own = studio.run(&["plugins", "show", &name, "--json"]).ok().json();
+            assert_eq!(kept, own, "write `spotloom plugins show {name} --json` to {}", file.display());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 12, "{seen}");
+}
+
 fn studio() -> TestStudio {
     let studio = TestStudio::example();
     studio.write("pipelines/presets/instagram-square.yaml", SMALL);
