@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 
 /// Nesting deeper than this is no honest model.
-const DEPTH: usize = 64;
+pub(crate) const DEPTH: usize = 64;
 
 /// Message kinds on the way, and where their sub-messages are. Numbers are those of onnx.proto.
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+pub(crate) enum Kind {
     Model,
     Graph,
     Node,
@@ -24,7 +24,7 @@ enum Kind {
 
 impl Kind {
     /// What the length-delimited field of this number holds, when it is followed.
-    fn child(self, field: u64) -> Option<Self> {
+    pub(crate) fn child(self, field: u64) -> Option<Self> {
         match (self, field) {
             (Self::Model, 7) | (Self::Attribute, 6 | 11) | (Self::Training, 1 | 2) => Some(Self::Graph),
             (Self::Model, 20) => Some(Self::Training),
@@ -86,18 +86,18 @@ fn walk(kind: Kind, bytes: &[u8], found: &mut BTreeSet<String>, depth: usize) ->
 }
 
 /// What a field holds.
-enum Content<'a> {
+pub(crate) enum Content<'a> {
     Bytes(&'a [u8]),
     Number(u64),
 }
 
 /// Reads fields one after the other.
-struct Reader<'a> {
-    bytes: &'a [u8],
+pub(crate) struct Reader<'a> {
+    pub(crate) bytes: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    fn field(&mut self) -> Result<Option<(u64, Content<'a>)>, String> {
+    pub(crate) fn field(&mut self) -> Result<Option<(u64, Content<'a>)>, String> {
         if self.bytes.is_empty() {
             return Ok(None);
         }

@@ -74,6 +74,18 @@ pub struct GraphFile {
     pub(crate) data: Vec<(PathBuf, Stamp)>,
 }
 
+impl GraphFile {
+    /// Ties the graph's chance to a seed, and tells how many nodes draw random numbers.
+    ///
+    /// # Errors
+    /// What is wrong, when the bytes are no protocol buffer.
+    pub fn seed(&mut self, seed: u32) -> Result<usize, String> {
+        let (bytes, count) = crate::seed::seeded(&self.bytes, seed)?;
+        self.bytes = bytes;
+        Ok(count)
+    }
+}
+
 /// What tells a file from another or a changed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {

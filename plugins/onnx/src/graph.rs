@@ -13,7 +13,7 @@ use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, Value, ValueTyp
 use std::fs;
 
 use crate::error::Error;
-use crate::folder::{Described, Model, Stamp};
+use crate::folder::{Described, GraphFile, Model, Stamp};
 use crate::provider::Provider;
 use crate::runtime::Engine;
 
@@ -26,6 +26,7 @@ pub struct Port {
     pub shape: Vec<Option<usize>>,
     kind: Element,
     presence: Presence,
+    any_rank: bool,
 }
 
 /// What a port may be made of.
@@ -50,7 +51,13 @@ impl Port {
     /// A port of floats of any precision.
     #[must_use]
     pub fn float(name: &str, shape: &[Option<usize>]) -> Self {
-        Self { name: name.into(), shape: shape.to_vec(), kind: Element::Float, presence: Presence::Required }
+        Self {
+            name: name.into(),
+            shape: shape.to_vec(),
+            kind: Element::Float,
+            presence: Presence::Required,
+            any_rank: false,
+        }
     }
 
     /// A port of 64-bit integers.
@@ -78,6 +85,13 @@ impl Port {
         self
     }
 
+    /// The same port, of any number of dimensions.
+    #[must_use]
+    pub fn of_any_rank(mut self) -> Self {
+        self.any_rank = true;
+        self
+    }
+
     fn is(&self, name: &str) -> bool {
         match self.presence {
             Presence::Numbered => name.strip_prefix(&self.name).is_some_and(|n| n.parse::<u32>().is_ok()),
@@ -101,6 +115,9 @@ impl Port {
             Element::I64 => "i64",
             Element::Number => "floats or i64",
         };
+        if self.any_rank {
+            return format!("{kind} of any shape");
+        }
         format!("{kind} [{}]", dimensions(self.shape.iter().copied()))
     }
 }
@@ -143,9 +160,23 @@ impl Graph {
         inputs: &[Port],
         outputs: &[Port],
     ) -> Result<Self, Error> {
+        Self::load(engine, model, component, &model.read_graph(component)?, inputs, outputs)
+    }
+
+    /// The same for a component whose file has been read.
+    ///
+    /// # Errors
+    /// `model-unreadable`, `model-port-mismatch`, `provider-unusable`.
+    pub fn load<C: Described>(
+        engine: &Engine,
+        model: &Model<C>,
+        component: &str,
+        source: &GraphFile,
+        inputs: &[Port],
+        outputs: &[Port],
+    ) -> Result<Self, Error> {
         let name = model.contract.name();
         let file = &model.component(component)?.file;
-        let source = model.read_graph(component)?;
         let unreadable = |reason: String| Error::Unreadable { model: name.into(), file: file.clone(), reason };
         let mut builder = options(engine).map_err(|e| unreadable(e.message().into()))?;
         if engine.provider != Provider::Cpu {
@@ -333,7 +364,8 @@ fn check_port(outlet: &Outlet, port: &Port) -> Result<(), String> {
     let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
         return Err(format!("is no tensor; expected {}", port.wanted()));
     };
-    let dimensions_fit = port.presence == Presence::Numbered
+    let dimensions_fit = port.any_rank
+        || port.presence == Presence::Numbered
         || shape.len() == port.shape.len()
             && shape.iter().zip(&port.shape).all(|(have, want)| match want {
                 Some(want) => *have < 0 || usize::try_from(*have) == Ok(*want),
