@@ -1,10 +1,7 @@
 //! Sentences to one track: where each begins and ends, and the sound.
 
-use std::path::Path;
-
 use serde::Serialize;
 use spotloom_media::{AudioClip, audio::RATE};
-use spotloom_plugin_sdk::prelude::*;
 
 use crate::text::Sentence;
 
@@ -59,33 +56,6 @@ fn seconds(samples: usize) -> f64 {
 
 fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
-}
-
-/// Writes 16-bit stereo WAV.
-pub(crate) fn write_wav(path: &Path, clip: &AudioClip) -> Result<(), Failure> {
-    let bytes =
-        u32::try_from(clip.samples().len() * 4).map_err(|_| Failure::new("too-long", "the track is too long"))?;
-    let mut wav = Vec::with_capacity(bytes as usize + 44);
-    wav.extend_from_slice(b"RIFF");
-    wav.extend_from_slice(&(bytes + 36).to_le_bytes());
-    wav.extend_from_slice(b"WAVEfmt ");
-    wav.extend_from_slice(&16_u32.to_le_bytes());
-    for field in [1_u16, 2] {
-        wav.extend_from_slice(&field.to_le_bytes()); // PCM, two channels
-    }
-    wav.extend_from_slice(&RATE.to_le_bytes());
-    wav.extend_from_slice(&(RATE * 4).to_le_bytes());
-    for field in [4_u16, 16] {
-        wav.extend_from_slice(&field.to_le_bytes()); // bytes of a sample in both channels, bits of one
-    }
-    wav.extend_from_slice(b"data");
-    wav.extend_from_slice(&bytes.to_le_bytes());
-    for (left, right) in clip.samples() {
-        for value in [left, right] {
-            wav.extend_from_slice(&((value * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16).to_le_bytes());
-        }
-    }
-    std::fs::write(path, wav).map_err(|e| io_failure("write", path, &e))
 }
 
 #[cfg(test)]
