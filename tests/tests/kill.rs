@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -103,6 +104,36 @@ fn sigterm_drains_and_the_next_start_goes_on() {
     let _again = studio.serve();
     wait_for("the job", Duration::from_secs(30), || (jobs(&studio)[0]["finished"] == true).then_some(()));
     assert_eq!(jobs(&studio)[0]["phase"], "delivered");
+}
+
+#[test]
+fn run_goes_on_with_what_a_killed_run_began() {
+    let studio = TestStudio::with_test_plugins();
+    let film = studio.path("film.yaml").display().to_string();
+    let text = |more: &str| brief("Survivor", "five", &format!("with: {{seconds: 1}}\n{more}"));
+    studio.write("film.yaml", &text(""));
+    let mut doomed = spotloom_tests::command();
+    doomed.args(["run", &film]).current_dir(studio.path("")).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut doomed = doomed.spawn().unwrap();
+    wait_for("the second stage", Duration::from_secs(30), || {
+        let listed: Vec<Value> = serde_json::from_str(&studio.run(&["jobs", "list", "--json"]).stdout).ok()?;
+        (listed.first()?["tasks"]["succeeded"].as_u64()? >= 1).then_some(())
+    });
+    doomed.kill().unwrap();
+    doomed.wait().unwrap();
+
+    let told = studio.run(&["run", &film]).ok().stdout;
+    assert!(told.contains("going on with job 1: "), "{told}");
+    let all = jobs(&studio);
+    assert_eq!((all.len(), &all[0]["phase"]), (1, &Value::from("delivered")), "{all:?}");
+    assert_eq!(delivered(&studio).as_deref(), Some("Survivor, two, three, four, five"));
+
+    // What has ended is not gone on with, nor is another brief of that name.
+    let again = studio.run(&["run", &film]).ok().stdout;
+    studio.write("film.yaml", &text("# changed\n"));
+    let other = studio.run(&["run", &film]).ok().stdout;
+    assert!(!again.contains("going on") && !other.contains("going on"), "{again}\n{other}");
+    assert_eq!(jobs(&studio).len(), 3);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::error::Diagnostic;
 use crate::ids::JobId;
 use crate::inbox::shown;
-use crate::ledger::{JobView, TaskView};
+use crate::ledger::{self, JobFilter, JobView, Ledger, NewJob, TaskView};
 use crate::studio::{Studio, files, planning};
 
 use super::exit::{Done, Exit, Problem};
@@ -70,7 +70,19 @@ async fn run_in(engine: &Engine, studio: &Studio, brief: &Path, bytes: &[u8], ou
     job.intake_id = hash_bytes(format!("run\0{shown}\0{}\0{}", now().0, std::process::id()).as_bytes()).0[..20].into();
     let total = job.plan.tasks.len();
     let updates = engine.updates();
-    let submitted = m.ledger(move |l| l.submit(&job, now())).await?;
+    let (submitted, begun) = m
+        .ledger(move |l| {
+            let begun = interrupted(l, &job)?;
+            if let Some(view) = &begun {
+                job.intake_id.clone_from(&view.intake_id);
+            }
+            Ok((l.submit(&job, now())?, begun))
+        })
+        .await?;
+    if let Some(view) = begun {
+        let (done, all) = (view.tasks.succeeded, view.tasks.total);
+        term.say(format!("going on with job {}: {done} of its {all} tasks are done", view.id));
+    }
     m.wake.notify_one();
 
     tokio::select! {
@@ -95,6 +107,22 @@ async fn run_in(engine: &Engine, studio: &Studio, brief: &Path, bytes: &[u8], ou
     let shown = show(&tasks, &m.store, &shown)?;
     print(&view, &tasks, &files, &shown, term);
     Ok(view.phase.outcome().into())
+}
+
+/// The job of the same brief that an earlier `run` began and did not finish, because it was killed or the machine went
+/// down: it is gone on with, where beginning a second one would make everything twice.
+fn interrupted(ledger: &dyn Ledger, job: &NewJob) -> ledger::Result<Option<JobView>> {
+    let same = |view: &JobView| {
+        view.source == job.source && view.brief_name == job.brief_name && view.brief_sha256 == job.brief_sha256
+    };
+    let unfinished = ledger.jobs(&JobFilter { unfinished: true, ..JobFilter::default() })?;
+    for view in unfinished.into_iter().filter(same) {
+        // An asset or a pipeline that has changed since is another job.
+        if ledger.plan(view.id)?.as_ref() == Some(&job.plan) {
+            return Ok(Some(view));
+        }
+    }
+    Ok(None)
 }
 
 /// Paths of what was put into the studio's own deliveries folder, from the receipt of that delivery.

@@ -82,6 +82,7 @@ fn serve(args: &Args) -> Result<i32, (i32, String)> {
     }
     // What `top` shows. Only a name: nothing depends on it.
     let _ = std::fs::write("/proc/self/comm", "spotloom-host");
+    map_large_blocks();
     confine::close_inherited();
     let (input, output) = confine::move_protocol().map_err(|e| failed("could not set up the channel", e))?;
     let confinement = confine::drop_rights(args.memory_limit);
@@ -106,12 +107,42 @@ fn serve(args: &Args) -> Result<i32, (i32, String)> {
     for command in commands {
         match command {
             Command::Describe { generation } => session.describe(&plugin, generation),
-            Command::Run { generation, request } => session.run(&plugin, generation, &request),
+            Command::Run { generation, request } => {
+                session.run(&plugin, generation, &request);
+                give_back();
+            }
         }
     }
     // The reader kills the process at the end of input and never just returns.
     die(EXIT_DEFECT)
 }
+
+/// Blocks as large as frames of video and tensors are mapped one by one, so that each goes back when it is freed. Without
+/// this the first that is freed moves the limit up, and the next ones lie scattered in heaps that never shrink.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "`mallopt` has no safe wrapper")]
+fn map_large_blocks() {
+    // SAFETY: takes any numbers; called before there is another thread.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 64 << 20);
+    }
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn map_large_blocks() {}
+
+/// Gives the memory that a run has freed back to the system: a warm host waits for its next run with what it needs, not
+/// with what the last one took at its peak.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "`malloc_trim` has no safe wrapper")]
+fn give_back() {
+    // SAFETY: takes any padding and is safe to call from any thread at any time.
+    unsafe { libc::malloc_trim(0) };
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn give_back() {}
 
 fn read_commands(input: File, session: &'static Session, queue: &mpsc::Sender<Command>) {
     let mut input = BufReader::new(input);

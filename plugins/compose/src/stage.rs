@@ -1,7 +1,7 @@
 //! The stage itself: inputs in, checks, a composition out.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value, json};
 use spotloom_composition::{ClipMark, Composer, Composition};
@@ -18,13 +18,17 @@ use crate::prepare::{Design, prepare};
 use crate::sheet;
 use crate::timeline::{Timeline, in_range, lay_out};
 use spotloom_composition::picture::footage::clip_seconds;
+use spotloom_composition::picture::samples::Samples;
 
 /// The media type of what [`Composition::write`] writes.
 const COMPOSITION: &str = "application/vnd.spotloom.composition";
 
 /// The stage `compose`.
 #[derive(Debug, Default)]
-pub struct Compose;
+pub struct Compose {
+    /// The next aspect or language mostly looks at the same frames of the same clips.
+    samples: Arc<Mutex<Samples>>,
+}
 
 impl Stage for Compose {
     type Params = Params;
@@ -84,7 +88,10 @@ impl Stage for Compose {
             rtl,
             background: params.end_card.background,
         };
-        let mut footage = Composer::new(composition.clone(), clips.clone(), run.threads());
+        let look_through = |composition: Arc<Composition>| {
+            Composer::new(composition, clips.clone(), run.threads()).with_samples(Arc::clone(&self.samples))
+        };
+        let mut footage = look_through(Arc::new(composition.clone()));
         legible::ensure(&mut layers, &timeline, (width, height), [ink, paper], |number| {
             run.check_cancelled()?;
             run.progress(number, frames, "looking at what is under the texts");
@@ -102,7 +109,7 @@ impl Stage for Compose {
         composition.write(&file).map_err(|e| Failure::new("write-failed", e.to_string()))?;
         let poster = run.scratch().join("poster.png");
         let mut frame = Frame::new(format);
-        let mut composer = Composer::new(Arc::clone(&composition), clips.clone(), run.threads());
+        let mut composer = look_through(Arc::clone(&composition));
         composer.paint_alone(poster_frame, &mut frame).map_err(media_failure)?;
         drop(composer);
         poster::write(&frame, &poster)?;

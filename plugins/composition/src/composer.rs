@@ -12,6 +12,7 @@ use crate::layer::DrawnLayer;
 use crate::picture::blend::{Band, Drawing, Placement};
 use crate::picture::footage::{Footage, Picture};
 use crate::picture::mix::{self, Base, Grain, Shot};
+use crate::picture::samples::{Place, Samples};
 use crate::timeline::{EndCardBackground, PartKind, Showing, Timeline, TransitionKind};
 
 /// Bands for each thread, and how many rows one has at least.
@@ -31,11 +32,13 @@ pub struct Composer {
     grain: Grain,
     /// The sources of the parts, open while they are seen.
     sources: Vec<Option<Source>>,
+    /// Where pictures are kept that were looked at, when single frames are wanted.
+    samples: Option<Arc<Mutex<Samples>>>,
 }
 
 enum Source {
     Clip(Box<Footage>),
-    Still(Picture),
+    Still(Arc<Picture>),
 }
 
 impl Source {
@@ -54,7 +57,15 @@ impl Composer {
         let composition = composition.into();
         let grain = Grain::new(composition.grain, composition.width);
         let sources = composition.timeline.parts.iter().map(|_| None).collect();
-        Self { setup: Setup { what: composition, clips, threads }, grain, sources }
+        Self { setup: Setup { what: composition, clips, threads }, grain, sources, samples: None }
+    }
+
+    /// Looks for footage in `samples` before it reads, and keeps there what it read: for whoever wants a few frames of the
+    /// same clips again and again.
+    #[must_use]
+    pub fn with_samples(mut self, samples: Arc<Mutex<Samples>>) -> Self {
+        self.samples = Some(samples);
+        self
     }
 
     #[must_use]
@@ -102,7 +113,7 @@ impl Composer {
             None => {
                 let showing = self.setup.what.timeline.showing(t);
                 for part in 0..self.sources.len() {
-                    prepare(&self.setup, &mut self.sources, part, showing, t)?;
+                    prepare(&self.setup, &mut self.sources, self.samples.as_deref(), part, showing, t)?;
                 }
                 Some(base(&self.setup, &self.sources, showing, t)?)
             }
@@ -149,6 +160,7 @@ impl Composer {
 fn prepare(
     setup: &Setup,
     sources: &mut [Option<Source>],
+    samples: Option<&Mutex<Samples>>,
     part: usize,
     showing: Showing,
     t: f64,
@@ -170,21 +182,31 @@ fn prepare(
     }
     match timeline.parts[part].kind {
         PartKind::Scene(clip) => {
-            if sources[part].is_none() {
-                let fps = f64::from(timeline.fps.0) / f64::from(timeline.fps.1);
+            let fps = f64::from(timeline.fps.0) / f64::from(timeline.fps.1);
+            let kept = samples.map(|s| s.lock().unwrap_or_else(PoisonError::into_inner));
+            let mut kept =
+                kept.map(|samples| (Place::new(&setup.what.clips[clip].sha256, end - start, fps, t - start), samples));
+            if let Some(picture) = kept.as_ref().and_then(|(place, samples)| samples.get(place)) {
+                sources[part] = Some(Source::Still(picture));
+                return Ok(());
+            }
+            if !matches!(sources[part], Some(Source::Clip(_))) {
                 let footage = Footage::open(&setup.clips[clip], end - start, fps, setup.threads)?;
                 sources[part] = Some(Source::Clip(Box::new(footage)));
             }
             if let Some(Source::Clip(footage)) = &mut sources[part] {
                 footage.advance(t - start)?;
+                if let Some((place, samples)) = &mut kept {
+                    samples.keep(place.clone(), footage.picture());
+                }
             }
         }
         PartKind::EndCard => {
             if sources[part].is_none() {
-                let last = sources[..part].iter().rev().flatten().next().map(|s| s.picture().clone());
+                let last = sources[..part].iter().rev().flatten().next().map(Source::picture);
                 sources[part] = last.map(|picture| match setup.what.background {
-                    EndCardBackground::Brand => Source::Still(picture),
-                    EndCardBackground::Blur => Source::Still(picture.blurred()),
+                    EndCardBackground::Brand => Source::Still(Arc::new(picture.clone())),
+                    EndCardBackground::Blur => Source::Still(Arc::new(picture.blurred())),
                 });
             }
         }

@@ -42,8 +42,9 @@ pub struct Written {
 
 /// Slices per FFV1 frame, so that the bytes don't depend on the machine: the first number the size allows.
 const FFV1_SLICES: [&str; 4] = ["12", "6", "4", "1"];
-/// libx264's result depends on its number of threads, so that is fixed as well.
-pub(crate) const X264_THREADS: usize = 6;
+/// libx264's result depends on its number of threads, so that is fixed as well. Each takes some 25 MB at 1080p; a machine with
+/// many cores makes several masters at once.
+pub(crate) const X264_THREADS: usize = 4;
 
 /// Writes frames to a Matroska file. Without [`Writer::finish`] the file is not complete.
 pub struct Writer {

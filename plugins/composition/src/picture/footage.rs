@@ -53,6 +53,16 @@ impl Picture {
         if plane == 0 { (self.width, self.height) } else { (self.width.div_ceil(2), self.height.div_ceil(2)) }
     }
 
+    /// What it takes in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let plane = |samples: &Samples| match samples {
+            Samples::Eight(samples) => samples.len(),
+            Samples::Fourteen(samples) => samples.len() * 2,
+        };
+        self.planes.iter().map(plane).sum()
+    }
+
     fn between(&self, other: &Self, t: f32) -> Self {
         let plane = |i: usize| {
             let pairs = self.planes[i].levels().zip(other.planes[i].levels());

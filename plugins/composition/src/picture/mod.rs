@@ -6,4 +6,5 @@ pub mod footage;
 mod kernel;
 pub mod mix;
 mod runs;
+pub mod samples;
 pub mod sprite;

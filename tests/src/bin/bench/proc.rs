@@ -16,6 +16,11 @@ fn sum_ms(fields: &[String], which: std::ops::Range<usize>) -> f64 {
     fields[which].iter().map(|f| f.parse::<f64>().unwrap_or_default()).sum::<f64>() * TICK_MS
 }
 
+/// Whether a process is there and not only waiting for its parent to read how it ended.
+pub fn alive(pid: u32) -> bool {
+    stat(pid).is_some_and(|fields| fields.first().is_none_or(|state| state != "Z"))
+}
+
 /// Processes whose parent is `pid`.
 pub fn children(pid: u32) -> Vec<u32> {
     let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|e| e.file_name().to_str()?.parse().ok());
