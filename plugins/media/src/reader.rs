@@ -1,5 +1,7 @@
 //! A video file (or a picture) as a sequence of frames in one format.
 
+mod skip;
+
 use std::path::{Path, PathBuf};
 
 use ffmpeg_next::{Error as AvError, Packet, Rational, decoder, error::EAGAIN, format::context::Input, frame, media};
@@ -76,6 +78,13 @@ pub struct Reader {
     state: State,
     decoded: u64,
     given: u64,
+    /// Packets that the decoder was given, and frames that came back.
+    sent: u64,
+    received: u64,
+    /// How many of the frames that come next nobody wants.
+    unwanted: u64,
+    /// A packet that was read and has not been decoded yet.
+    held: Option<Packet>,
     /// When the last decoded frame ends, in seconds from the first.
     end: f64,
     start: Option<f64>,
@@ -157,6 +166,10 @@ impl Reader {
             state: State::Reading,
             decoded: 0,
             given: 0,
+            sent: 0,
+            received: 0,
+            unwanted: 0,
+            held: None,
             end: 0.0,
             start,
             end_ticks: 0,
@@ -212,7 +225,15 @@ impl Reader {
     /// One step of the decoder: a frame to give (when there are no filters), or something fed forward.
     fn decode(&mut self, av: &mut frame::Video) -> Result<Option<Frame>> {
         match self.decoder.receive_frame(av) {
-            Ok(()) => return self.decoded(av),
+            Ok(()) => {
+                self.received += 1;
+                if self.unwanted > 0 {
+                    self.unwanted -= 1;
+                    self.note_time(av.timestamp().or(av.pts()), av.packet().duration);
+                    return Ok(None);
+                }
+                return self.decoded(av);
+            }
             Err(AvError::Other { errno: EAGAIN }) if self.state == State::Reading => {}
             Err(AvError::Eof) => {
                 let end = self.end_ticks;
@@ -224,13 +245,23 @@ impl Reader {
             }
             Err(source) => return Err(Error::Damaged { path: self.path.clone(), doing: "decoding", source }),
         }
-        let mut packet = Packet::empty();
-        match packet.read(&mut self.input) {
+        let (packet, read) = match self.held.take() {
+            Some(packet) => (packet, Ok(())),
+            None => {
+                let mut packet = Packet::empty();
+                let read = packet.read(&mut self.input);
+                (packet, read)
+            }
+        };
+        match read {
             Ok(()) if packet.stream() != self.stream => Ok(None),
             Ok(()) if packet.is_corrupt() => {
                 Err(Error::Damaged { path: self.path.clone(), doing: "reading", source: AvError::InvalidData })
             }
-            Ok(()) => self.decoder.send_packet(&packet).map(|()| None).map_err(Error::damaged(&self.path, "decoding")),
+            Ok(()) => {
+                self.sent += 1;
+                self.decoder.send_packet(&packet).map(|()| None).map_err(Error::damaged(&self.path, "decoding"))
+            }
             Err(AvError::Eof) => {
                 self.state = State::Draining;
                 self.decoder.send_eof().map(|()| None).map_err(Error::damaged(&self.path, "decoding"))

@@ -67,6 +67,48 @@ fn ffv1_gives_back_every_sample() {
 }
 
 #[test]
+fn frames_are_passed_over_without_a_trace() {
+    let folder = TempDir::new().unwrap();
+    let [exact, near] = ["exact.mkv", "near.mkv"].map(|name| folder.path().join(name));
+    let format = FrameFormat::new(64, 36, Pixel::Yuv420p);
+    let frames = noise(format, 20);
+    write(&exact, Mezzanine::Ffv1, 1, &frames);
+    write(&near, Mezzanine::Visual, 1, &frames);
+    // Frames that are read, then how many to pass over, until the end; then what was read, by number.
+    fn check(path: &Path, threads: usize, steps: &[(usize, u64)], expected: &[usize]) {
+        let mut reader = Reader::open(path, ReadOptions::new(Pixel::Yuv420p).threads(threads)).unwrap();
+        let (mut at, mut seen, mut indices) = (0, Vec::new(), Vec::new());
+        for (count, over) in steps {
+            for frame in reader.by_ref().take(*count) {
+                indices.push(frame.unwrap().index);
+                seen.push(at);
+                at += 1;
+            }
+            at += reader.pass_over(*over).unwrap() as usize;
+        }
+        let rest: Vec<_> = reader.map(|f| f.unwrap().index).collect();
+        seen.extend((0..rest.len()).map(|i| at + i));
+        indices.extend(rest);
+        assert_eq!(seen, expected, "{steps:?} on {threads}");
+        assert_eq!(indices, expected.iter().map(|i| *i as u64).collect::<Vec<_>>());
+    }
+    for threads in [1, 2, 4] {
+        check(&exact, threads, &[(1, 3), (2, 9)], &[0, 4, 5, 15, 16, 17, 18, 19]);
+        check(&exact, threads, &[(0, 18)], &[18, 19]);
+        check(&exact, threads, &[(1, 1), (1, 1), (1, 12)], &[0, 2, 4, 17, 18, 19]);
+        // Never over the last one.
+        check(&exact, threads, &[(3, 100)], &[0, 1, 2, 19]);
+        check(&exact, threads, &[(19, 1)], &(0..20).collect::<Vec<_>>());
+        check(&near, threads, &[(2, 5)], &(0..20).collect::<Vec<_>>());
+    }
+    let mut reader = Reader::open(&exact, ReadOptions::new(Pixel::Yuv420p).threads(2)).unwrap();
+    let first = reader.next().unwrap().unwrap();
+    assert_eq!(reader.pass_over(11).unwrap(), 11);
+    let after = reader.next().unwrap().unwrap();
+    assert_eq!((first.plane(0), after.plane(0)), (frames[0].plane(0), frames[12].plane(0)));
+}
+
+#[test]
 fn the_same_frames_are_the_same_bytes() {
     fn check(codec: Mezzanine, pixel: Pixel) {
         let folder = TempDir::new().unwrap();

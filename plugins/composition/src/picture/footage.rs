@@ -65,8 +65,11 @@ impl Picture {
 
     fn between(&self, other: &Self, t: f32) -> Self {
         let plane = |i: usize| {
-            let pairs = self.planes[i].levels().zip(other.planes[i].levels());
-            Samples::Fourteen(pairs.map(|(a, b)| (f32::from(a) + (f32::from(b) - f32::from(a)) * t) as u16).collect())
+            Samples::Fourteen(match (&self.planes[i], &other.planes[i]) {
+                (Samples::Eight(a), Samples::Eight(b)) => mixed(a, b, t),
+                (Samples::Fourteen(a), Samples::Fourteen(b)) => mixed(a, b, t),
+                (a, b) => mixed(&a.levels().collect::<Vec<_>>(), &b.levels().collect::<Vec<_>>(), t),
+            })
         };
         Self { width: self.width, height: self.height, planes: [plane(0), plane(1), plane(2)] }
     }
@@ -83,6 +86,15 @@ impl Picture {
         };
         Self { width, height, planes: [plane(0), plane(1), plane(2)] }
     }
+}
+
+/// Samples that are `t` of the way from `a` to `b`.
+fn mixed<S: Sample>(a: &[S], b: &[S], t: f32) -> Vec<u16> {
+    let one = |(a, b): (&S, &S)| {
+        let (a, b) = (f32::from(a.level()), f32::from(b.level()));
+        (a + (b - a) * t) as u16
+    };
+    a.iter().zip(b).map(one).collect()
 }
 
 /// Averages of boxes.
@@ -181,6 +193,10 @@ impl Footage {
         let at = (t * self.pace).max(0.0) + 1e-4;
         let wanted = if self.smooth { at.floor() } else { (at + 0.25).floor() } as u64;
         while self.index < wanted && !self.ended {
+            // Of a long way only the last frame is wanted.
+            if self.following.is_none() && self.index + 2 < wanted {
+                self.index += self.reader.pass_over(wanted - self.index - 1)?;
+            }
             self.step()?;
         }
         self.made_up = None;

@@ -92,7 +92,7 @@ pub struct Cost {
 
 pub fn cost(command: &mut Command) -> Cost {
     let me = std::process::id();
-    let (cpu, start) = (proc::cpu(me), Instant::now());
+    let (cpu, start) = (proc::reaped(me), Instant::now());
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let (pid, ended) = (child.id(), AtomicBool::new(false));
     let (status, memory) = std::thread::scope(|scope| {
@@ -100,7 +100,7 @@ pub fn cost(command: &mut Command) -> Cost {
             let mut most = 0.0_f64;
             while !ended.load(Ordering::Relaxed) {
                 most = most.max(proc::tree_mb(pid));
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(Duration::from_millis(250));
             }
             most
         });
@@ -114,7 +114,7 @@ pub fn cost(command: &mut Command) -> Cost {
         let _ = std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut text);
         panic!("{command:?}: {status}\n{text}");
     }
-    Cost { cpu: (proc::cpu(me) - cpu) / 1000.0, wall, memory }
+    Cost { cpu: (proc::reaped(me) - cpu) / 1000.0, wall, memory }
 }
 
 /// A studio with the presets of the bench.

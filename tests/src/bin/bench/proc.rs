@@ -46,6 +46,11 @@ pub fn cpu(pid: u32) -> f64 {
     living + stat(pid).map_or(0.0, |s| sum_ms(&s, 11..15))
 }
 
+/// The CPU time of the children that a process has reaped, and of theirs. What it took itself, for measuring, is not in it.
+pub fn reaped(pid: u32) -> f64 {
+    stat(pid).map_or(0.0, |s| sum_ms(&s, 13..15))
+}
+
 /// The most memory a process has had, in megabytes.
 pub fn peak_mb(pid: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
