@@ -158,7 +158,7 @@ fn a_brief_is_normalised() {
             "retake": {"from": null, "to": null}, "strength": null, "seed": null, "variations": null, "footage": null, "from": 0.0, "move": null, "seconds": 4.0,
             "transition": "fade", "headline": null, "say": null, "source": "picture",
         }],
-        "audio": {"music": null, "bpm": null, "voiceover": null, "recording": null, "cues": []},
+        "audio": {"music": null, "bpm": null, "voiceover": null, "voice": null, "speaker": null, "pace": null, "recording": null, "cues": []},
         "captions": {"burn": true, "script": null},
         "codes": {"ad_id": null, "clock_number": null}, "outputs": ["youtube-15s"], "seed": 0,
         "rights": {"ai_disclosure": "required", "territories": [], "licence_notes": null},

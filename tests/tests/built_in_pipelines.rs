@@ -133,3 +133,46 @@ fn a_failed_check_stops_the_delivery_and_shows_itself_or_stands_in_the_report() 
     let page = studio.read(&format!("deliveries/test/product-demo-v{}/report.html", report["version"]));
     assert!(page.contains("to look at") && !page.contains("nothing was delivered"), "the page does not say so");
 }
+
+#[test]
+fn a_voice_of_the_studio_speaks_and_one_without_the_language_is_refused() {
+    let studio = studio();
+    let fixtures = spotloom_tests::build::root().join("plugins/voice/tests/fixtures");
+    for (voice, files) in
+        [("tone", ["tone.onnx", "tone.onnx.json", "model.yaml"].as_slice()), ("duo", &["duo.onnx", "duo.onnx.json"])]
+    {
+        std::fs::create_dir_all(studio.path(&format!("models/{voice}"))).unwrap();
+        for file in files {
+            std::fs::copy(fixtures.join(voice).join(file), studio.path(&format!("models/{voice}/{file}"))).unwrap();
+        }
+        let said = studio.run(&["models", "check", voice]).ok().stdout;
+        assert!(said.contains("whose parts load") || said.contains("its parts load"), "{said}");
+    }
+    let listed = studio.run(&["models", "list"]).ok().stdout;
+    assert_eq!(listed.matches("piper (en-US)").count(), 2, "{listed}");
+
+    let scenes =
+        format!("scenes: [{{{CAN}, say: {{en: Taste the sun., de: Schmeck die Sonne.}}}}]\nwith: {{end_card: 2}}\n");
+    let (code, report, names) = run(
+        &studio,
+        "product-demo",
+        "en, de",
+        &format!("{scenes}audio: {{voice: {{en: duo}}, speaker: bert, pace: 1.2}}\n"),
+    );
+    assert_eq!(code, 0, "{report:#}");
+    assert_eq!(names.iter().filter(|n| n.ends_with(".mp4")).count(), 2);
+    let manifest: Value = serde_json::from_str(&studio.read("deliveries/test/product-demo-v1/manifest.json")).unwrap();
+    let voices: Vec<_> =
+        manifest["masters"].as_array().unwrap().iter().map(|m| m["facts"]["synthetic-voice"].clone()).collect();
+    assert_eq!(voices, ["duo", "espeak-ng de"], "German has no voice of its own here, and gets the guide");
+    assert_eq!(manifest["guide-voice"], true);
+
+    for voice in ["tone", "duo"] {
+        let (code, report, _) = run(&studio, "product-demo", "en, de", &format!("{scenes}audio: {{voice: {voice}}}\n"));
+        assert_eq!(code, 1, "{report:#}");
+        let mistake = &report["errors"][0];
+        assert_eq!(mistake["code"], "not-offered", "{report:#}");
+        assert_eq!(mistake["message"], format!("`{voice}` can't do the locale `de`"));
+        assert_eq!(mistake["expected"], "`en-US`");
+    }
+}

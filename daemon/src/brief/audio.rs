@@ -22,9 +22,19 @@ pub struct Audio {
     /// Its beats per minute: it is then repeated by whole bars, and fades from a downbeat. Without it, by what is heard.
     #[schemars(default, range(min = 30.0, max = 300.0))]
     pub bpm: Option<f64>,
-    /// Words to be spoken. Without a recording a plain voice speaks them, as a guide.
+    /// Words to be spoken. Without a recording `voice` speaks them, or a plain voice as a guide.
     #[schemars(default)]
     pub voiceover: Option<Text>,
+    /// Who speaks them when there is no recording: a voice of the studio's `models/`, or one for some languages; in others the
+    /// plain voice does. Left out: the brand's.
+    #[schemars(default)]
+    pub voice: Option<Text>,
+    /// Which speaker of that voice, where it has several: a name or a number.
+    #[schemars(default)]
+    pub speaker: Option<Text>,
+    /// How fast it is spoken: 1 is the voice's own pace, 2 twice as fast.
+    #[schemars(default, range(min = 0.5, max = 2.0))]
+    pub pace: Option<f64>,
     /// The words as somebody has read them: a file of the studio, or one for each language.
     #[schemars(default)]
     pub recording: Option<Text>,
@@ -80,6 +90,11 @@ pub(super) fn audio(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Audi
     let music = f.get("music").map(|n| asset(n, m));
     let bpm = f.get("bpm").map(|n| m.number(n, "beats per minute, from 30 to 300", 30.0..=300.0));
     let voiceover = f.get("voiceover").map(|n| text(n, known, "words to be spoken", m));
+    // A language that has none of its own gets the plain voice, so not all need to be there.
+    let anywhere = Known { locales: Vec::new() };
+    let voice = f.get("voice").map(|n| text(n, &anywhere, "a voice of the studio", m));
+    let speaker = f.get("speaker").map(|n| text(n, &anywhere, "a speaker of the voice", m));
+    let pace = f.get("pace").map(|n| m.number(n, "a pace from 0.5 to 2, where 1 is the voice's own", 0.5..=2.0));
     let recording = f.get("recording").map(|n| recording(n, known, m));
     let cues = f.get("cues").map_or_else(
         || Some(Vec::new()),
@@ -93,6 +108,9 @@ pub(super) fn audio(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Audi
         music: settled(music)?,
         bpm: settled(bpm)?,
         voiceover: settled(voiceover)?,
+        voice: settled(voice)?,
+        speaker: settled(speaker)?,
+        pace: settled(pace)?,
         recording: settled(recording)?,
         cues: cues?,
     })

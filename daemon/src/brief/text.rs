@@ -112,6 +112,16 @@ pub fn localised(value: &Value, locale: &str, locales: &[String]) -> Value {
     }
 }
 
+/// What a mapping from languages has for `locale` itself or its language, and nothing otherwise; what is no mapping as it is.
+#[must_use]
+pub fn own(value: &Value, locale: &str) -> Value {
+    let language = locale.split('-').next().unwrap_or(locale);
+    match value {
+        Value::Object(map) => map.get(locale).or_else(|| map.get(language)).cloned().unwrap_or(Value::Null),
+        other => other.clone(),
+    }
+}
+
 fn is_localised(value: &Value, locales: &[String]) -> bool {
     value.as_object().is_some_and(|map| {
         let is_locale = |key: &String| Locale::parse(key).is_ok_and(|l| l.as_str() == key);
@@ -167,6 +177,15 @@ mod tests {
         check("a@b.example\r\nBcc: x@y.example", false);
         check("a b@c.example", false);
         check("a@b..example", false);
+    }
+
+    #[test]
+    fn a_language_has_its_own_or_nothing() {
+        let check = |value: Value, locale: &str, expected: Value| assert_eq!(own(&value, locale), expected, "{locale}");
+        check(json!({"en": "amy", "de": "thorsten"}), "de-AT", json!("thorsten"));
+        check(json!({"en": "amy"}), "de", Value::Null);
+        check(json!("amy"), "de", json!("amy"));
+        check(Value::Null, "de", Value::Null);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `spotloom models`: what can generate.
+//! `spotloom models`: what can generate, and what can speak.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::ask::ask;
 use super::exit::{Done, Exit};
 use super::term::{Term, table};
 
-/// The stage that loads models.
+/// The stage that loads models of families that no other stage says it loads.
 const PLUGIN: &str = "diffusion";
 
 pub(super) async fn models(studio: &Studio, action: Option<ModelsAction>, term: Term) -> Done {
@@ -39,8 +39,12 @@ fn list(studio: &Studio, term: Term) -> Done {
     for name in planning::names(studio, Resource::Model) {
         let Some(folder) = folder(studio, &name) else { continue };
         if !folder.join("model.yaml").is_file() {
-            rows.push(vec![name.clone(), "diffusers".into(), "?".into(), "?".into(), folder.display().to_string()]);
-            all.push(json!({ "name": name, "folder": folder, "contract": null }));
+            let family = resources::family(&folder);
+            let said = speaks(family, resources::told_elsewhere(&folder, "locales"));
+            rows.push(vec![name.clone(), said, disk::human(bytes(&folder)), "?".into(), folder.display().to_string()]);
+            all.push(
+                json!({ "name": name, "folder": folder, "family": family, "bytes": bytes(&folder), "contract": null }),
+            );
             continue;
         }
         let contract = catalog::read_checked(studio, &folder.join("model.yaml"), "model");
@@ -48,12 +52,12 @@ fn list(studio: &Studio, term: Term) -> Done {
             Ok(map) => Value::Object(map.clone()).pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned(),
             Err(_) => "?".into(),
         };
-        let bytes: u64 = std::fs::read_dir(&folder)
-            .map(|entries| entries.flatten().filter_map(|e| e.metadata().ok()).map(|m| m.len()).sum())
-            .unwrap_or(0);
+        let bytes = bytes(&folder);
+        let locales = contract.as_ref().ok().and_then(|c| c.get("locales")?.as_array().cloned());
+        let locales = locales.map(|l| l.iter().filter_map(Value::as_str).map(str::to_owned).collect());
         rows.push(vec![
             name.clone(),
-            text("/family"),
+            speaks(&text("/family"), locales),
             disk::human(bytes),
             text("/licence/spdx"),
             folder.display().to_string(),
@@ -64,6 +68,17 @@ fn list(studio: &Studio, term: Term) -> Done {
     term.give(&all);
     term.say(table(&rows).trim_end());
     Ok(Exit::Done)
+}
+
+/// The bytes of the files that lie in a folder.
+fn bytes(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|e| e.path().metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).sum()
+}
+
+/// A family, and the languages of a voice.
+fn speaks(family: &str, locales: Option<Vec<String>>) -> String {
+    locales.map_or_else(|| family.to_owned(), |locales| format!("{family} ({})", locales.join(", ")))
 }
 
 async fn check(studio: &Studio, name: &str, write: bool, term: Term) -> Done {
@@ -78,10 +93,11 @@ async fn check(studio: &Studio, name: &str, write: bool, term: Term) -> Done {
     };
     let file = folder.join("model.yaml");
     if !file.is_file() {
-        let contract = loaded(studio, &folder).await?;
+        let contract = loaded(studio, &folder, None).await?;
         return derived(name, &file, &contract, write, term);
     }
     let contract = catalog::read_checked(studio, &file, "model")?;
+    let family = contract.get("family").and_then(Value::as_str).map(str::to_owned);
     let mut problems = Diagnostics::new();
     let mut checked = 0;
     for (file, expected) in hashes(&Value::Object(contract)) {
@@ -99,7 +115,7 @@ async fn check(studio: &Studio, name: &str, write: bool, term: Term) -> Done {
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    loaded(studio, &folder).await?;
+    loaded(studio, &folder, family.as_deref()).await?;
     term.give(&json!({ "name": name, "files": checked, "ok": true }));
     term.say(format!("{name}: {checked} files, all as model.yaml says; its parts load, and fit"));
     Ok(Exit::Done)
@@ -132,11 +148,14 @@ fn derived(name: &str, file: &Path, contract: &Value, write: bool, term: Term) -
 
 /// Has the stage load every part of a model and hold it against the contract, and gives the contract that it put
 /// together when no model.yaml has one.
-async fn loaded(studio: &Studio, folder: &Path) -> Result<Value, Diagnostics> {
+async fn loaded(studio: &Studio, folder: &Path, family: Option<&str>) -> Result<Value, Diagnostics> {
     let hosts = HostPool::new(HostOptions::default());
     let registry = engine::open_registry(studio, &hosts).await?;
-    let Some(plugin) = registry.get(PLUGIN) else {
-        let mistake = Diagnostic::new("unknown-plugin", format!("there is no plugin `{PLUGIN}`, which loads models"));
+    let plugin =
+        registry.trusted().find(|p| loads(&p.description.params, family, folder)).map(|p| p.description.id.clone());
+    let plugin = plugin.as_deref().unwrap_or(PLUGIN);
+    let Some(plugin) = registry.get(plugin) else {
+        let mistake = Diagnostic::new("unknown-plugin", format!("there is no plugin `{plugin}`, which loads models"));
         return Err(vec![mistake.hint("`spotloom doctor` says what is missing")]);
     };
     let io = |e: std::io::Error| vec![Diagnostic::new("io", format!("the model could not be tried: {e}"))];
@@ -154,6 +173,16 @@ async fn loaded(studio: &Studio, folder: &Path) -> Result<Value, Diagnostics> {
             Err(vec![Diagnostic { hint: failure.hint, ..Diagnostic::new(&failure.code, failure.message) }])
         }
     }
+}
+
+/// Whether a stage says that it loads models like this one: `"x-models": {"families", "described-by"}` at one of its parameters
+/// names families, and what a file's name ends with that describes one where there is no model.yaml.
+fn loads(params: &Value, family: Option<&str>, folder: &Path) -> bool {
+    let properties = params.get("properties").and_then(Value::as_object).into_iter().flatten();
+    properties.filter_map(|(_, property)| property.get("x-models")).any(|models| match family {
+        Some(family) => models["families"].as_array().is_some_and(|f| f.iter().any(|f| f == family)),
+        None => models["described-by"].as_str().is_some_and(|s| resources::with_suffix(folder, s).is_some()),
+    })
 }
 
 /// A contract as YAML: what is short on a line of its own, in the braces that YAML shares with JSON.

@@ -22,6 +22,7 @@ pub(super) fn print(of: SchemaOf, term: Term) -> Done {
         SchemaOf::Brand => "brand",
         SchemaOf::Preset => "preset",
         SchemaOf::Model => "model",
+        SchemaOf::Voice => "model-piper",
     };
     let path = Installation::find()?.share().join(format!("pipelines/schemas/{file}.schema.json"));
     let unreadable = |e: &dyn std::fmt::Display| Diagnostic::new("not-installed", format!("{}: {e}", path.display()));

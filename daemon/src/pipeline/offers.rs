@@ -4,6 +4,7 @@
 //! A plugin says so in its parameters' schema. `"x-offered-by": {"input": "model", "field": "modes"}` on a property means
 //! that its value must stand in the list `modes` of the file that describes what the port `model` gets. Where the value
 //! is left out, `when-absent` tells what it will be: the first entry all of whose `given` ports and parameters are there.
+//! With `"match": "language"` values are language tags, and fit when the language is the same, whatever the country.
 
 use std::collections::BTreeMap;
 
@@ -34,12 +35,22 @@ pub(super) fn mistakes(
             _ => None,
         })?;
         let offered = catalog.offered(kind, thing, field)?;
-        if offered.iter().any(|o| o == value) {
+        let fits = if by.get("match").and_then(Json::as_str) == Some("language") { same_language } else { same };
+        if offered.iter().any(|o| fits(o, value)) {
             return None;
         }
-        Some((name.clone(), refusal(name, value, (kind, thing, field), &offered, catalog)))
+        Some((name.clone(), refusal(name, value, (kind, thing, field), &offered, fits, catalog)))
     });
     asked.collect()
+}
+
+fn same(offered: &str, value: &str) -> bool {
+    offered == value
+}
+
+fn same_language(offered: &str, value: &str) -> bool {
+    let language = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+    language(offered) == language(value)
 }
 
 /// What the value will be when it is left out; `None` when that is not told.
@@ -56,16 +67,35 @@ fn refusal(
     value: &str,
     (kind, thing, field): (Resource, &str, &str),
     offered: &[String],
+    fits: fn(&str, &str) -> bool,
     catalog: &dyn Catalog,
 ) -> Diagnostic {
     let message = format!("`{thing}` can't do the {param} `{value}`");
     let known: Vec<&str> = offered.iter().map(String::as_str).collect();
     let mistake = Diagnostic::new("not-offered", message).expected(error::list(&known, "or"));
-    let can = |name: &String| catalog.offered(kind, name, field).is_some_and(|list| list.iter().any(|o| o == value));
+    let can =
+        |name: &String| catalog.offered(kind, name, field).is_some_and(|list| list.iter().any(|o| fits(o, value)));
     let others: Vec<String> = catalog.names(kind).into_iter().filter(can).collect();
     let others: Vec<&str> = others.iter().map(String::as_str).collect();
     mistake.hint(match others.as_slice() {
         [] => "nothing else in the studio can".to_owned(),
         names => format!("{} can", error::list(names, "and")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn countries_do_not_part_languages() {
+        let check = |offered: &str, value: &str, expected: bool| {
+            assert_eq!(same_language(offered, value), expected, "{offered} for {value}");
+        };
+        check("en-US", "en", true);
+        check("en-US", "en-GB", true);
+        check("de", "de-AT", true);
+        check("en-US", "de", false);
+        check("es", "est", false);
+    }
 }

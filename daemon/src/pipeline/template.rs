@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::choose::{by_scene, numbered, pick};
 use super::value::{Evaluated, Reference, to_value};
-use crate::brief::text::localised;
+use crate::brief::text::{localised, own};
 use crate::error::Diagnostic;
 use crate::yaml::{Kind, Node};
 
@@ -44,6 +44,11 @@ impl Language {
                 Error::new(ErrorKind::InvalidOperation, "`localised` chooses words; files have no language")
             })?;
             Ok::<_, Error>(to_value(&localised(&json, &locale.to_string(), &locales)))
+        });
+        env.add_filter("own", |value: &Value, locale: &Value| {
+            let json = Evaluated::from_value(value)?.into_json();
+            let json = json.map_err(|_| Error::new(ErrorKind::InvalidOperation, "files have no language"))?;
+            Ok::<_, Error>(to_value(&own(&json, &locale.to_string())))
         });
         env.add_filter("pick", pick);
         env.add_filter("by_scene", by_scene);
@@ -158,8 +163,9 @@ pub(super) struct Inspection {
 }
 
 /// The filters worth suggesting: ours and those of minijinja that make sense here.
-const FILTERS: [&str; 26] = [
+const FILTERS: [&str; 27] = [
     "localised",
+    "own",
     "pick",
     "by_scene",
     "numbered",

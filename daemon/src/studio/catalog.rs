@@ -82,7 +82,7 @@ pub fn read_checked(studio: &Studio, path: &Path, kind: &str) -> Result<Map<Stri
     let node = yaml::parse(&shown, &bytes)?;
     let value = node.to_json();
     let mut mistakes = Mistakes::new();
-    match schema(studio, kind) {
+    match schema(studio, &of_family(studio, kind, &value)) {
         Ok(schema) => {
             mistakes.extend(schema.errors(&value).into_iter().map(|e| e.locate(&node, &format!("the {kind}"))))
         }
@@ -92,12 +92,24 @@ pub fn read_checked(studio: &Studio, path: &Path, kind: &str) -> Result<Map<Stri
     Ok(value.as_object().cloned().unwrap_or_default())
 }
 
+/// A family of models whose contract is another than the common one has a schema of its own, `model-FAMILY`.
+fn of_family(studio: &Studio, kind: &str, value: &Value) -> String {
+    let family = value.get("family").and_then(Value::as_str).filter(|_| kind == "model");
+    let own = family.map(|family| format!("model-{family}"));
+    let is_there = |name: &String| resources::is_name(name) && schema_file(studio, name).is_file();
+    own.filter(is_there).unwrap_or_else(|| kind.to_owned())
+}
+
+fn schema_file(studio: &Studio, kind: &str) -> PathBuf {
+    studio.install.share().join(format!("pipelines/schemas/{kind}.schema.json"))
+}
+
 /// The JSON Schema of a kind of file whose shape a plugin defines.
 ///
 /// # Errors
 /// When the installation lacks it.
 pub fn schema(studio: &Studio, kind: &str) -> Result<Schema, String> {
-    let path = studio.install.share().join(format!("pipelines/schemas/{kind}.schema.json"));
+    let path = schema_file(studio, kind);
     let text = fs::read_to_string(&path).map_err(|e| format!("{} can't be read: {e}", path.display()))?;
     let value = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
     Schema::new(value)
@@ -122,7 +134,11 @@ impl Catalog for StudioCatalog<'_> {
     }
 
     fn offered(&self, kind: Resource, name: &str, field: &str) -> Option<Vec<String>> {
-        let path = self.find(kind, name).ok()?.join(resources::marker(kind)?);
+        let folder = self.find(kind, name).ok()?;
+        let path = folder.join(resources::marker(kind)?);
+        if !path.is_file() {
+            return resources::told_elsewhere(&folder, field);
+        }
         let bytes = files::read(&path).ok()?;
         let data = yaml::parse(&path.display().to_string(), &bytes).ok()?.to_json();
         let list = data.get(field)?.as_array()?;

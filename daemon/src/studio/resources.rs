@@ -11,21 +11,31 @@ struct Shape {
     folder: &'static str,
     /// Appended to the name of a single file; empty for folders.
     suffix: &'static str,
-    /// What must be in the folder: one of these.
+    /// What must be in the folder: one of these; `*.onnx.json` is any file whose name ends so.
     markers: &'static [&'static str],
 }
 
 impl Shape {
     /// Whether a folder is one of these things.
     fn is_in(&self, folder: &Path) -> bool {
-        self.markers.iter().any(|marker| folder.join(marker).is_file())
+        self.markers.iter().any(|marker| match marker.strip_prefix('*') {
+            Some(suffix) => with_suffix(folder, suffix).is_some(),
+            None => folder.join(marker).is_file(),
+        })
     }
+}
+
+/// The first file of a folder whose name ends so.
+#[must_use]
+pub fn with_suffix(folder: &Path, suffix: &str) -> Option<PathBuf> {
+    let files = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    files.filter(|path| path.is_file() && path.file_name().is_some_and(|n| n.to_string_lossy().ends_with(suffix))).min()
 }
 
 fn shape(kind: Resource) -> Option<Shape> {
     let (folder, suffix, markers): (_, _, &[&str]) = match kind {
-        // Without a contract of ours, a folder of diffusers may tell what would stand in it.
-        Resource::Model => ("models", "", &["model.yaml", "model_index.json"]),
+        // Without a contract of ours, a folder of diffusers or a voice of Piper may tell what would stand in it.
+        Resource::Model => ("models", "", &["model.yaml", "model_index.json", "*.onnx.json"]),
         Resource::Brand => ("brands", "", &["brand.yaml"]),
         Resource::Look => ("templates/overlays", ".svg", &[]),
         Resource::PromptTemplate => ("templates/prompts", ".yaml", &[]),
@@ -42,8 +52,25 @@ pub fn marker(kind: Resource) -> Option<&'static str> {
     shape(kind)?.markers.first().copied()
 }
 
+/// What a folder without the file that describes it lists under `field`, as far as a description of another kind tells.
+#[must_use]
+pub fn told_elsewhere(folder: &Path, field: &str) -> Option<Vec<String>> {
+    /// Ends of file names, our field, and where its one value stands in that file.
+    const TOLD: [(&str, &str, &str); 1] = [(".onnx.json", "locales", "/language/code")];
+    let (suffix, _, place) = TOLD.iter().find(|(_, name, _)| *name == field)?;
+    let text = std::fs::read(with_suffix(folder, suffix)?).ok()?;
+    let value: serde_json::Value = serde_json::from_slice(&text).ok()?;
+    Some(vec![value.pointer(place)?.as_str()?.replace('_', "-")])
+}
+
+/// What a model's folder is that has no contract of ours.
+#[must_use]
+pub fn family(folder: &Path) -> &'static str {
+    if with_suffix(folder, ".onnx.json").is_some() { "piper" } else { "diffusers" }
+}
+
 /// Whether a name can be one: it becomes a file name, never a path.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
 }
 

@@ -30,7 +30,7 @@ const PLUGINS: [&str; 12] = [
     include_str!("webhook.json"),
 ];
 
-const MODELS: [&str; 2] = ["ambient-v1", "text-only"];
+const MODELS: [&str; 4] = ["ambient-v1", "text-only", "amy", "thorsten"];
 
 impl Studio {
     pub fn new() -> Self {
@@ -120,12 +120,14 @@ impl Catalog for Studio {
     }
 
     fn offered(&self, kind: Resource, name: &str, field: &str) -> Option<Vec<String>> {
-        let modes: &[&str] = match (kind, name, field) {
+        let offered: &[&str] = match (kind, name, field) {
             (Resource::Model, "ambient-v1", "modes") => &["text-to-video", "image-to-video", "first-last", "loop"],
             (Resource::Model, "text-only", "modes") => &["text-to-video"],
+            (Resource::Model, "amy", "locales") => &["en-US"],
+            (Resource::Model, "thorsten", "locales") => &["de-DE"],
             _ => return None,
         };
-        Some(modes.iter().map(|m| (*m).to_owned()).collect())
+        Some(offered.iter().map(|m| (*m).to_owned()).collect())
     }
 
     fn names(&self, kind: Resource) -> Vec<String> {

@@ -22,12 +22,36 @@ pub struct Brand {
     /// How the brand speaks, for prompts and copy.
     #[serde(default)]
     pub voice: Option<String>,
+    /// Who speaks for the brand where a brief has words to be spoken and no recording.
+    #[serde(default)]
+    pub speech: Speech,
     /// The small print by language (`en`, `de`, `ar`); shown on the end card unless the brief has its own.
     #[serde(default)]
     pub legal: BTreeMap<String, String>,
     /// Words that may not appear in any text on screen; case does not matter.
     #[serde(default)]
     pub forbidden_words: Vec<String>,
+}
+
+/// Who speaks, unless a brief's `audio` says otherwise. The stage `voice` reads it through the pipeline.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Speech {
+    /// A voice of the studio's `models/`, or one for some languages: `{en: amy, de: thorsten}`.
+    pub voice: Option<Spoken>,
+    /// Which speaker of that voice, where it has several.
+    pub speaker: Option<Spoken>,
+    /// How fast: 1 is the voice's own pace, 2 twice as fast.
+    #[schemars(range(min = 0.5, max = 2.0))]
+    pub pace: Option<f64>,
+}
+
+/// The same for all languages, or by language.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Spoken {
+    Everywhere(String),
+    ByLanguage(BTreeMap<String, String>),
 }
 
 /// Colours as `#RRGGBB`.

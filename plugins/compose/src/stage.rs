@@ -114,7 +114,7 @@ impl Stage for Compose {
         drop(composer);
         poster::write(&frame, &poster)?;
         let rate = f64::from(fps.0) / f64::from(fps.1);
-        let size = json!({"width": params.width, "height": params.height});
+        let size = json!({"width": params.width, "height": params.height, "locale": params.locale});
         let track = json!({
             "width": params.width, "height": params.height, "fps": rate,
             "seconds": timeline.seconds, "frames": frames, "locale": params.locale,

@@ -13,6 +13,8 @@ const BUILT_IN: &str = include_str!("../../../templates/report/checklists.yaml")
 struct Lists {
     everywhere: Vec<String>,
     generated: Vec<String>,
+    spoken: Vec<String>,
+    guide: Vec<String>,
     platforms: BTreeMap<String, Platform>,
 }
 
@@ -29,11 +31,22 @@ struct Preset {
     checklist: Vec<String>,
 }
 
-/// The points for a platform. `generated`: whether pictures were made by a model; `preset`: the text of its file.
+/// What of the masters a machine made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Made {
+    /// Pictures.
+    pub pictures: bool,
+    /// What is said.
+    pub voice: bool,
+    /// By a voice that is only a guide.
+    pub guide: bool,
+}
+
+/// The points for a platform. `preset`: the text of its file.
 ///
 /// # Errors
 /// `bad-preset`, or a defect of the built-in lists.
-pub(crate) fn points(platform: &str, generated: bool, preset: Option<&str>) -> Result<Vec<String>, Failure> {
+pub(crate) fn points(platform: &str, made: Made, preset: Option<&str>) -> Result<Vec<String>, Failure> {
     let lists: Lists = serde_saphyr::from_str(BUILT_IN)
         .map_err(|e| Failure::new("bad-template", format!("templates/report/checklists.yaml: {e}")))?;
     let own: Preset = match preset {
@@ -41,7 +54,9 @@ pub(crate) fn points(platform: &str, generated: bool, preset: Option<&str>) -> R
             .map_err(|e| Failure::new("bad-preset", format!("a preset of {platform} can't be read: {e}")))?,
         None => Preset::default(),
     };
-    let mut points = Vec::new();
+    let generated = made.pictures;
+    // A guide must not go on air whatever a preset says.
+    let mut points = if made.guide { lists.guide } else { Vec::new() };
     if own.checklist.is_empty() {
         let known = lists.platforms.get(platform);
         match known {
@@ -49,6 +64,9 @@ pub(crate) fn points(platform: &str, generated: bool, preset: Option<&str>) -> R
             Some(known) => points.extend(known.always.iter().cloned()),
             None if generated => points.extend(lists.generated),
             None => {}
+        }
+        if made.voice {
+            points.extend(lists.spoken);
         }
     } else {
         points.extend(own.checklist);
@@ -64,7 +82,8 @@ mod tests {
     #[test]
     fn what_is_left_to_do() {
         let check = |platform: &str, generated: bool, preset: Option<&str>, contains: &str, yes: bool| {
-            let points = points(platform, generated, preset).unwrap().join("\n");
+            let made = Made { pictures: generated, ..Made::default() };
+            let points = points(platform, made, preset).unwrap().join("\n");
             assert_eq!(points.contains(contains), yes, "{platform}: {points}");
         };
         check("TikTok", true, None, "AI-generated", true);
@@ -73,5 +92,9 @@ mod tests {
         check("Somewhere else", true, None, "made with AI", true);
         check("TikTok", true, Some("checklist: [Ask Anna first]"), "Ask Anna first", true);
         check("TikTok", true, Some("checklist: [Ask Anna first]"), "AI-generated", false);
+
+        let spoken = |guide| points("TikTok", Made { voice: true, guide, ..Made::default() }, None).unwrap();
+        assert!(spoken(false)[0].contains("covers more") && spoken(false)[1].starts_with("Count the voice"));
+        assert!(spoken(true)[0].contains("is a guide"), "{:?}", spoken(true));
     }
 }

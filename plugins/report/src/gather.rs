@@ -19,7 +19,10 @@ pub(crate) fn document(params: &Params, run: &Run) -> Result<Value, Failure> {
     let recipes = run.inputs("recipes").iter().map(json_of).collect::<Result<Vec<_>, _>>()?;
     let shots: Vec<Value> = recipes.iter().enumerate().map(|(i, r)| shot(i + 1, r)).collect();
     let masters: Vec<Value> = run.inputs("masters").iter().map(|m| master(m, &checks, job.version)).collect();
-    let checklists = checklists(&masters, !shots.is_empty(), run)?;
+    let fact = |name: &str| masters.iter().find_map(|m| m["facts"].get(name)).cloned().unwrap_or(Value::Null);
+    let (voice, guide) = (fact("synthetic-voice"), fact("guide-voice") == true);
+    let made = checklist::Made { pictures: !shots.is_empty(), voice: !voice.is_null(), guide };
+    let checklists = checklists(&masters, made, run)?;
     let mut counts = [("pass", 0_u64), ("warn", 0), ("fail", 0)];
     for check in masters.iter().filter_map(|m| m["checks"].as_array()).flatten() {
         for (name, n) in &mut counts {
@@ -33,6 +36,8 @@ pub(crate) fn document(params: &Params, run: &Run) -> Result<Value, Failure> {
         "pipeline": params.pipeline,
         "brief": params.brief,
         "generated": !shots.is_empty(),
+        "voice": voice,
+        "guide-voice": guide,
         "reseeded": job.reseeded,
         "shots": shots,
         "recipes": recipes,
@@ -127,7 +132,7 @@ fn shot(number: usize, recipe: &Value) -> Value {
 }
 
 /// One list for each platform that a master is for.
-fn checklists(masters: &[Value], generated: bool, run: &Run) -> Result<Vec<Value>, Failure> {
+fn checklists(masters: &[Value], made: checklist::Made, run: &Run) -> Result<Vec<Value>, Failure> {
     let mut lists: Vec<Value> = Vec::new();
     for master in masters {
         let text = |name: &str| master["facts"].get(name).and_then(Value::as_str);
@@ -140,7 +145,7 @@ fn checklists(masters: &[Value], generated: bool, run: &Run) -> Result<Vec<Value
         let preset = preset
             .map(|p| std::fs::read_to_string(&p.path).map_err(|e| io_failure("read", &p.path, &e)))
             .transpose()?;
-        let points = checklist::points(platform, generated, preset.as_deref())?;
+        let points = checklist::points(platform, made, preset.as_deref())?;
         lists.push(json!({"platform": platform, "points": points}));
     }
     Ok(lists)

@@ -11,6 +11,8 @@ use crate::{picture, plot};
 
 const PAGE: &str = include_str!("../../../templates/report/report.html");
 const PLOT: &str = include_str!("../../../templates/report/loudness.svg");
+/// Stills that a page shows.
+const MOST_POSTERS: usize = 8;
 const STYLE: &str = include_str!("../../../templates/report/report.css");
 
 /// The page of a document.
@@ -23,15 +25,51 @@ pub(crate) fn render(document: &Value, run: &Run) -> Result<String, Failure> {
         run.check_cancelled()?;
         pictures.insert(artifact.name.clone(), picture::whole(&artifact.path, &artifact.media)?.into());
     }
-    let posters = run.inputs("posters").iter().take(8).map(|p| picture::poster(&p.path));
-    let posters: Vec<String> = posters.collect::<Result<_, _>>()?;
-    let plots: Vec<Option<Value>> = match document["masters"].as_array() {
-        Some(masters) => masters.iter().map(|m| plot::loudness(&m["loudness"])).collect(),
-        None => Vec::new(),
-    };
-    let context =
-        json!({"d": document, "pictures": pictures, "posters": posters, "plots": plots, "style": style_hash()});
+    let stills = &run.inputs("posters")[..run.inputs("posters").len().min(MOST_POSTERS)];
+    let posters: Vec<String> = stills.iter().map(|p| picture::poster(&p.path)).collect::<Result<_, _>>()?;
+    let masters = document["masters"].as_array().map(Vec::as_slice).unwrap_or_default();
+    // The still that a player shows: that of the same shape and language.
+    let still = |m: &Value| stills.iter().position(|p| is_of(p, m));
+    let stills: Vec<Option<usize>> = masters.iter().map(still).collect();
+    let plots: Vec<Option<Value>> = masters.iter().map(|m| plot::loudness(&m["loudness"])).collect();
+    let context = json!({
+        "d": document, "pictures": pictures, "posters": posters, "stills": stills, "plots": plots,
+        "refused": refused(masters), "style": style_hash(),
+    });
     fill("report.html", &page(), &context)
+}
+
+/// Whether a still has the shape and the language of a master.
+fn is_of(still: &Artifact, master: &Value) -> bool {
+    let number = |value: Option<&Value>| value.and_then(Value::as_f64).unwrap_or(0.0);
+    let ratio = |facts: &dyn Fn(&str) -> f64| facts("width") / facts("height").max(1.0);
+    let (a, b) = (ratio(&|n| number(still.facts.get(n))), ratio(&|n| number(master["facts"].get(n))));
+    let spoken = |facts: Option<&Value>| facts.and_then(Value::as_str).map(str::to_owned);
+    a > 0.0 && (a / b - 1.0).abs() < 0.02 && spoken(still.facts.get("locale")) == spoken(master["facts"].get("locale"))
+}
+
+/// Failed checks by what they are: one picture, then what is wrong in which file.
+fn refused(masters: &[Value]) -> Vec<Value> {
+    let mut groups: Vec<(String, Value, Vec<Value>)> = Vec::new();
+    for master in masters {
+        for check in master["checks"].as_array().into_iter().flatten().filter(|c| c["verdict"] == "fail") {
+            let name = check["name"].as_str().unwrap_or_default();
+            let place = json!({"file": master["file"], "check": check});
+            match groups.iter_mut().find(|(known, ..)| known == name) {
+                Some((_, picture, places)) => {
+                    if picture.is_null() {
+                        *picture = check["picture"].clone();
+                    }
+                    places.push(place);
+                }
+                None => groups.push((name.to_owned(), check["picture"].clone(), vec![place])),
+            }
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(name, picture, places)| json!({"name": name, "picture": picture, "places": places}))
+        .collect()
 }
 
 /// Adds a drawing of the loudness of each master that has sound, as a file of its own.
@@ -60,6 +98,7 @@ fn fill(name: &str, template: &str, context: &Value) -> Result<String, Failure> 
     env.remove_filter("safe");
     env.set_undefined_behavior(UndefinedBehavior::Chainable);
     env.add_filter("size", size);
+    env.add_filter("plain", plain);
     env.add_filter("words", |text: String| text.replace('-', " "));
     let defect = |e: minijinja::Error| Failure::new("bad-template", format!("templates/report/{name}: {e:#}"));
     env.render_named_str(name, template, minijinja::Value::from(minijinja::value::Serde(context))).map_err(defect)
@@ -74,6 +113,12 @@ fn page() -> String {
 fn style_hash() -> String {
     let hash = Sha256::digest(STYLE.as_bytes());
     format!("sha256-{}", base64::engine::general_purpose::STANDARD.encode(hash))
+}
+
+/// A number as people write it: 30 for 30.0, 29.97 and 12.5 as they are.
+fn plain(number: f64) -> String {
+    let text = format!("{number:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// `840 B`, `75 KB`, `12.4 MB`: decimal, as platforms state their limits.

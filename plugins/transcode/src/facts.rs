@@ -25,7 +25,10 @@ pub(crate) fn hand_on(
     run: &Run,
 ) -> Result<Outputs, Failure> {
     let mut outputs = Outputs::new();
-    let guide = run.input("voiceover").is_some_and(|v| v.facts.get("guide") == Some(&json!(true)));
+    let spoken = |fact: &str| run.input("voiceover").and_then(|v| v.facts.get(fact));
+    let guide = spoken("guide") == Some(&json!(true));
+    let synthetic = spoken("synthetic") == Some(&json!(true));
+    let locale = ["composition", "mezzanine"].iter().find_map(|port| run.input(port)?.facts.get("locale"));
     if guide {
         run.log(Level::Warn, "the voice-over is a guide track spoken by a machine: record it before this goes on air");
     }
@@ -42,8 +45,14 @@ pub(crate) fn hand_on(
             return Err(Failure::new("too-large", message).hint("lower the preset's `max-kbps`, or shorten the scenes"));
         }
         let mut facts = facts(p, m, sound, seconds, &path)?;
+        if let Some(locale) = locale {
+            facts.insert("locale".into(), locale.clone());
+        }
         if guide && p.preset.audio.is_some() {
             facts.insert("guide-voice".into(), json!(true));
+        }
+        if synthetic && p.preset.audio.is_some() {
+            facts.insert("synthetic-voice".into(), spoken("voice").cloned().unwrap_or(json!("a machine")));
         }
         let media = p.preset.file_kind().1.to_owned();
         outputs = outputs.output("masters", Output { path, media, name: p.file.clone(), facts });
