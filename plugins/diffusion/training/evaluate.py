@@ -1,7 +1,8 @@
 """Judges exported models on the held-out prompts of prompts.py. -> results.json, evaluate.png
 
-usage: evaluate.py MODELDIR [EVERY]      EVERY: only each n-th prompt, for a quick look (7 meets every kind and shape)
-Without probe.pt here, only what needs no probe is judged: colour and motion.
+usage: evaluate.py MODELDIR [EVERY [KIND]]      EVERY: only each n-th prompt, for a quick look (7 meets every kind and
+shape); KIND: only the prompts of that kind, and no films
+Without probe.pt here, only what needs no probe is judged: colour and motion; with object_probe.pt, objects by that.
 Colour: a rule without learning; the chroma-weighted mean colour of the clip, nearest of eight prototypes measured the
 same way on rendered clips of that family; the ceiling is the same rule on other rendered clips. Scene, object, time:
 the probe. Motion: the shift that matches two frames best, and the probe. Continuation: each clip begins with the last
@@ -17,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 import numpy as np
 
+import object_probe
 import probe
 from attributes import SCENES
 from codec import PIXELS
@@ -24,7 +26,7 @@ from prompts import COLOURS, FORMS, SECOND, prompts
 from render import render, sheet
 from sampler import Sampler
 
-PROBED = os.path.exists('probe.pt')
+PROBED, OBJECTS = os.path.exists('probe.pt'), os.path.exists('object_probe.pt')
 
 
 def hue(video, scene):
@@ -83,9 +85,12 @@ def direction(video):
 def work(folder, jobs):
     """Generates and judges; only small things travel back."""
     sampler, net, hues, rows = Sampler(folder), probe.load()[0] if PROBED else None, {}, []
+    objects = object_probe.load()[0] if OBJECTS else None
     for job in jobs:
         video = sampler.clip(job['prompt'], job['seed'], job['shape'])
         found = probe.judge(net, video) if PROBED else {}
+        if job['kind'] == 'object' and OBJECTS:
+            found['object'], found['sure'] = object_probe.judge(objects, video)
         if job['kind'] == 'colour':
             key = job['scene'], job['shape']
             hues[key] = hues.get(key) or HueJudge(*key)
@@ -137,26 +142,35 @@ def report(rows):
     return results
 
 
-def main(folder, every):
-    start, jobs = time.time(), [j for j in prompts() if PROBED or j['kind'] in ('colour', 'motion')][::every]
+def main(folder, every, kind=None):
+    judged = {'colour', 'motion'} | ({'scene', 'time', 'object'} if PROBED else set()) | ({'object'} if OBJECTS else set())
+    start, jobs = time.time(), [j for j in prompts() if j['kind'] in judged and kind in (None, j['kind'])][::every]
     jobs.sort(key=lambda j: j['seed'] * 61 % 251)  # mixed, so that a run cut short has met all kinds
     with ProcessPoolExecutor(2) as pool:
-        # Each family to one process: its prototypes are drawn once.
-        parts = [pool.submit(work, folder, [j for j in jobs if SCENES.index(j['scene']) % 2 == k]) for k in range(2)]
+        # Each family to one process: its prototypes are drawn once. Objects need none.
+        half = lambda j: j['seed'] % 2 if j['kind'] == 'object' else SCENES.index(j['scene']) % 2
+        parts = [pool.submit(work, folder, [j for j in jobs if half(j) == k]) for k in range(2)]
         rows = [row for part in parts for row in part.result()]
     results = report(rows)
     films = [chain(folder, FORMS[s][0].format('blue') + m, 70, shape) for s, m, shape in
-             (('gradient', '', 'tall'), ('sea', '', 'wide'), ('silk', ', moving right', 'wide'), ('product', '', 'square'), ('bokeh', ', moving left', 'tall'))]
+             (('gradient', '', 'tall'), ('sea', '', 'wide'), ('silk', ', moving right', 'wide'), ('product', '', 'square'), ('bokeh', ', moving left', 'tall')) if kind is None]
     results['continuation'] = [r for r, _ in films]
+    results['wrong objects'] = [f"{j['prompt']}, {j['shape']}: {f['object']} {f.get('sure', '')}" for j, f, _ in rows
+                                if j['kind'] == 'object' and f['object'] != j['object']]
     results['probe on rendered clips'] = probe.load()[1] if PROBED else None
+    results['object probe on rendered clips'] = object_probe.load()[1] if OBJECTS else None
     results['seconds'] = round(time.time() - start)
     with open('results.json', 'w') as f:
         json.dump(results, f, indent=1)
     print(json.dumps(results, indent=1))
     rows.sort(key=lambda r: (r[0]['shape'], r[0]['scene']))
     sheet([v for _, _, v in rows], 'evaluate.png', 3, [j['prompt'] for j, _, _ in rows], 4)
-    sheet([film[:, ::4, ::4] for _, film in films], 'continuation.png', 9, None, 1)
+    wrong = [(j, f, v) for j, f, v in rows if j['kind'] == 'object' and f['object'] != j['object']]
+    if wrong:
+        sheet([v for _, _, v in wrong], 'wrong_objects.png', 3, [f"{j['prompt']}: {f['object']}" for j, f, _ in wrong], 4)
+    if films:
+        sheet([film[:, ::4, ::4] for _, film in films], 'continuation.png', 9, None, 1)
 
 
 if __name__ == '__main__':
-    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1, *sys.argv[3:4])

@@ -1,4 +1,4 @@
-"""The held-out prompts that a model is judged by: none comes from captions.py. 248 of them, a third in each shape."""
+"""The held-out prompts that a model is judged by: none comes from captions.py. 332 of them, a third in each shape."""
 from attributes import SCENES
 
 COLOURS = {'red': 'crimson', 'orange': 'orange', 'gold': 'golden', 'green': 'emerald', 'teal': 'turquoise', 'blue': 'blue',
@@ -41,6 +41,12 @@ def prompts():
     for i in range(16):
         time, scene = ['sunset', 'sunrise', 'night', 'day'][i % 4], ['sea', 'mountain'][i // 4 % 2]
         add('time', f"{'ocean' if scene == 'sea' else 'mountains'} at {time}", scene, time=time)
+    walls = ['black', 'white', 'pink', 'emerald', 'golden', 'blue']
+    for i in range(84):  # last, so that those before keep their seeds
+        thing, colour = THINGS[i % 7], colours[(i * 5 + i // 8) % 8]
+        word, said = COLOURS[colour], [w for w in walls if w != COLOURS[colour]]
+        form = ('product shot of a {} {}, {} backdrop', 'one {} {} on a podium before a {} wall')[i // 7 % 2]
+        add('object', form.format(word, thing, said[i % len(said)]), 'product', object=thing)
     return jobs
 
 
