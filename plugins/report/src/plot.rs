@@ -36,11 +36,10 @@ pub(crate) fn loudness(loudness: &Value) -> Option<Value> {
         .collect();
     let levels: Vec<Value> = [-10.0, -20.0, -30.0, -40.0].iter().map(|l| json!({"y": y(*l), "text": l})).collect();
     let target = loudness["target-lufs"].as_f64().map(|t| json!({"y": y(t), "text": t}));
-    // The first windows of 400 ms and 3 s are not full yet; of a very short film they never are.
-    let full = if seconds > 4.0 { 3.0 } else { 0.4 };
+    // The first windows of 400 ms and 3 s are not full yet: what is measured in them is how full they are.
     Some(json!({
         "width": WIDTH, "height": HEIGHT,
-        "momentary": path(|p| p.1, 0.4), "short": path(|p| p.2, full),
+        "momentary": path(|p| p.1, 0.4), "short": path(|p| p.2, 3.0),
         "times": times, "levels": levels, "target": target,
     }))
 }

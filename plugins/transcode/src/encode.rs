@@ -14,7 +14,7 @@ use crate::sheet::Sheet;
 use crate::source::{Frames, Source};
 
 /// Frames that wait for a slow encoder. Short: a 4K frame is 12 MB.
-const QUEUE: usize = 4;
+const QUEUE: usize = 2;
 
 /// A master to be encoded, with its sound.
 pub(crate) struct Job<'a> {
