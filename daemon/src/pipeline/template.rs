@@ -6,7 +6,7 @@ use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use serde_json::Value as Json;
 
-use super::choose::{by_scene, numbered, pick};
+use super::choose::{by_scene, direction, numbered, pick};
 use super::value::{Evaluated, Reference, to_value};
 use crate::brief::text::{localised, own};
 use crate::error::Diagnostic;
@@ -53,6 +53,7 @@ impl Language {
         env.add_filter("pick", pick);
         env.add_filter("by_scene", by_scene);
         env.add_filter("numbered", |scenes: &Value| numbered(scenes));
+        env.add_filter("direction", |locale: String| direction(&locale));
         env.add_filter("slug", |text: String| slug(&text));
         Self { env }
     }
@@ -163,12 +164,13 @@ pub(super) struct Inspection {
 }
 
 /// The filters worth suggesting: ours and those of minijinja that make sense here.
-const FILTERS: [&str; 27] = [
+const FILTERS: [&str; 28] = [
     "localised",
     "own",
     "pick",
     "by_scene",
     "numbered",
+    "direction",
     "slug",
     "default",
     "first",

@@ -90,6 +90,25 @@ impl Path {
     }
 }
 
+impl Path {
+    /// Where in the picture a thing has to be, to be within `field` of the clip from the first moment to the last. Both are
+    /// left, top, width and height as fractions, the result at least a tenth each way.
+    #[must_use]
+    pub fn always(&self, field: [f64; 4]) -> [f64; 4] {
+        let range = |i: usize| {
+            let seen = [self.from, self.to].map(|w| {
+                let whole = self.clip[i] * w.step;
+                let start = w.middle[i] - whole / 2.0;
+                [start + field[i] * whole, start + (field[i] + field[i + 2]) * whole].map(|v| v / self.picture[i])
+            });
+            let (low, high) = (seen[0][0].max(seen[1][0]), seen[0][1].min(seen[1][1]));
+            if high - low < 0.1 { (f64::midpoint(low, high) - 0.05, 0.1) } else { (low, high - low) }
+        };
+        let ((left, width), (top, height)) = (range(0), range(1));
+        [left, top, width, height]
+    }
+}
+
 /// The nearest window of the same size that lies within the picture.
 #[must_use]
 pub fn within(window: Window, picture: [f64; 2], clip: [f64; 2]) -> Window {
@@ -106,6 +125,22 @@ mod tests {
 
     fn camera(zoom: Option<Zoom>, pan: Option<Pan>) -> Move {
         Move { zoom, pan, amount: 0.2, focus: None }
+    }
+
+    #[test]
+    fn what_is_always_in_a_field_is_in_it_at_both_ends() {
+        let (clip, field) = ([1000.0, 500.0], [0.5, 0.1, 0.4, 0.8]);
+        let check = |zoom, pan, expected: [f64; 4]| {
+            let camera = camera(zoom, pan);
+            let near = closest(Some(&camera));
+            let path = Path::new(clip.map(|side| side * near), clip, Some(&camera), [0.5, 0.5]);
+            let found = path.always(field);
+            assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-3), "{zoom:?} {pan:?}: {found:?}");
+        };
+        check(None, None, field);
+        check(Some(Zoom::In), None, [0.5, 0.1667, 0.3333, 0.6667]);
+        // It goes by a sixth of the picture, and is seen between.
+        check(None, Some(Pan::Up), [0.5, 0.25, 0.3333, 0.5]);
     }
 
     #[test]

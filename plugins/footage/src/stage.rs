@@ -135,6 +135,16 @@ fn still_clip(
     let camera = params.camera.as_ref();
     let size = (params.width, params.height);
     run.progress(0, count, "reading the picture");
+    // Words stand where room was asked for, and the camera must not carry the product into them.
+    let ground = match params.room {
+        Some(_) => {
+            let clip = [f64::from(size.0), f64::from(size.1)];
+            let middle = camera.and_then(|c| c.focus).unwrap_or([0.5, 0.5]);
+            let path = Path::new(clip.map(|side| side * camera::closest(camera)), clip, camera, middle);
+            Ground { field: path.always(ground.field), ..ground }
+        }
+        None => ground,
+    };
     let still = still::read(source, size, camera::closest(camera), ground, run.threads()).map_err(media)?;
     let picture = Picture::new(&still.frame);
     let focus = match params.reframe {

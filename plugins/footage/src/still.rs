@@ -1,7 +1,8 @@
 //! A picture made ready for the camera: large enough for its closest moment, and on a ground where it is transparent.
 //!
-//! A product cut out of its background stands on a softly lit ground in the colour given, with a shadow under it, and is
-//! whole in every shape: in the middle, or where the words leave room for it.
+//! A product cut out of its background stands in a studio in the colour given: light on the wall behind it, a floor that the
+//! wall runs into, a soft shadow with a dark line where it touches. It is whole in every shape: in the middle, or where the words
+//! leave room for it.
 
 use std::path::Path;
 
@@ -84,24 +85,26 @@ fn on_ground(product: &Frame, [width, height]: [u32; 2], ground: Ground) -> Resu
         (f64::from(side) * free + (room - f64::from(of)) / 2.0).clamp(0.0, f64::from(side - of.min(side))) as u32
     };
     let (x0, y0) = (start(width, left_free, room[0], w), start(height, top_free, room[1], h));
-    let shadow = Shadow {
-        middle: [f64::from(x0) + f64::from(w) / 2.0, f64::from(y0 + h)],
-        half: [f64::from(w) * 0.56, f64::from(w) * 0.075],
-    };
-    let (cx, cy, reach) = (f64::from(width) * 0.5, f64::from(height) * 0.4, f64::from(width.max(height)) * 0.75);
+    let (middle, foot, wide) = (f64::from(x0) + f64::from(w) / 2.0, f64::from(y0 + h), f64::from(w));
+    // A wide soft one, and a dark line where the product touches the floor.
+    let shadows = [
+        Shadow { middle: [middle, foot - wide * 0.02], half: [wide * 1.05, wide * 0.17], dark: 0.34 },
+        Shadow { middle: [middle, foot - wide * 0.025], half: [wide * 0.62, wide * 0.055], dark: 0.62 },
+    ];
+    let room = Room { size: [f64::from(width), f64::from(height)], middle, horizon: foot - f64::from(h) * 0.10 };
     for (y, row) in canvas.plane_mut(0).chunks_exact_mut(width as usize * 6).enumerate() {
         for (x, pixel) in row.chunks_exact_mut(6).enumerate() {
-            let away = (((x as f64 - cx).powi(2) + (y as f64 - cy).powi(2)).sqrt() / reach).min(1.0);
-            // Lit from the front, a little darker towards the corners.
-            let light = 1.06 - 0.26 * away * away;
-            let dark = 1.0 - shadow.at(x as f64, y as f64);
+            let [lighter, darker] = room.light(x as f64, y as f64);
+            let dark: f64 = shadows.iter().map(|s| 1.0 - s.at(x as f64, y as f64)).product();
             let inside = (x as u32).checked_sub(x0).zip((y as u32).checked_sub(y0)).filter(|(x, y)| *x < w && *y < h);
             let over = inside.map(|(x, y)| {
                 let i = (y * w + x) as usize * 4;
                 &scaled.plane(0)[i..i + 4]
             });
             for (c, out) in pixel.chunks_exact_mut(2).enumerate() {
-                let below = (f64::from(ground.colour[c]) * 257.0 * light * dark).min(65_535.0);
+                let own = f64::from(ground.colour[c]) * 257.0;
+                // Towards white where it is lit: more of a channel that is full already would shift the hue.
+                let below = (own + (65_535.0 - own) * lighter) * (1.0 - darker) * dark;
                 let value = over.map_or(below, |o| f64::from(o[c]) * 257.0 + below * (1.0 - f64::from(o[3]) / 255.0));
                 out.copy_from_slice(&(value.clamp(0.0, 65_535.0) as u16).to_le_bytes());
             }
@@ -110,16 +113,45 @@ fn on_ground(product: &Frame, [width, height]: [u32; 2], ground: Ground) -> Resu
     convert(&canvas, "", PIXEL)
 }
 
+/// A studio without corners: a wall with a pool of light on it that runs into the floor.
+struct Room {
+    size: [f64; 2],
+    /// The column of the product.
+    middle: f64,
+    /// The row in which the wall becomes floor.
+    horizon: f64,
+}
+
+impl Room {
+    /// How much of the way to white and to black a place is from the ground's colour.
+    fn light(&self, x: f64, y: f64) -> [f64; 2] {
+        let [width, height] = self.size;
+        let reach = width.max(height) * 0.62;
+        let (dx, dy) = ((x - self.middle) / reach, (y - height * 0.38) / reach);
+        let away = (dx * dx + dy * dy).min(1.0);
+        let wall = [0.20 * (-5.0 * away).exp(), 0.23 * away * (0.4 + 0.6 * away)];
+        // The floor is darkest where it is furthest, and lightest at the front.
+        let front = ((y - self.horizon) / (height - self.horizon).max(1.0)).clamp(0.0, 1.0);
+        let side = (dx * dx).min(1.0);
+        let floor = [0.07 * front * (-6.0 * side).exp(), 0.15 * (1.0 - front) + 0.20 * side];
+        // No line: the wall bends into the floor over a twelfth of the picture.
+        let t = ((y - self.horizon) / (height / 12.0) * 0.5 + 0.5).clamp(0.0, 1.0);
+        let t = t * t * (3.0 - 2.0 * t);
+        [0, 1].map(|i| wall[i] + (floor[i] - wall[i]) * t)
+    }
+}
+
 /// A soft shadow on the floor.
 struct Shadow {
     middle: [f64; 2],
     half: [f64; 2],
+    dark: f64,
 }
 
 impl Shadow {
     fn at(&self, x: f64, y: f64) -> f64 {
         let (dx, dy) = ((x - self.middle[0]) / self.half[0], (y - self.middle[1]) / self.half[1]);
-        0.42 * (-2.2 * (dx * dx + dy * dy)).exp()
+        self.dark * (-2.2 * (dx * dx + dy * dy)).exp()
     }
 }
 

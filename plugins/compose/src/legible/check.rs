@@ -6,6 +6,7 @@ use super::{CONTRAST, LOGO_CONTRAST};
 use crate::colour::Rgb;
 use crate::look::layer::Layer;
 use crate::look::svg::TextMark;
+use crate::look::tone::Tone;
 use crate::timeline::Timeline;
 use spotloom_composition::motion::Animation;
 
@@ -24,6 +25,8 @@ pub(super) struct Check {
     pub rows: (usize, usize),
     /// The shades under it.
     pub shades: Vec<usize>,
+    /// Set where it is there light and dark.
+    pub tone: Option<Tone>,
 }
 
 /// Everything that is read, by the group it is in. `ink` and `paper` are what dark and light logos count as.
@@ -79,20 +82,30 @@ fn check(
     }
     let touches =
         |area: [f32; 4]| boxes().any(|b| b[0] < area[2] && b[2] > area[0] && b[1] < area[3] && b[3] > area[1]);
+    let tone = layers[range.start].tone.clone();
     let shades = (0..range.end).filter(|i| {
         let (layer, own) = (&layers[*i], &layers[range.start].drawn.motion);
         let together = layer.drawn.motion.start < last.drawn.motion.end && own.start < layer.drawn.motion.end;
-        layer.drawn.shade.is_some() && together && touches(layer.drawn.resting)
+        layer.drawn.shade.is_some() && beneath(layer, &tone) && together && touches(layer.drawn.resting)
     });
     let need = if is_logo { LOGO_CONTRAST } else { CONTRAST };
     let (shades, frames) = (shades.collect(), frames(timeline, last));
-    Some(Check { layers: range, need, is_logo, frames, rows: (top, bottom), shades, texts })
+    Some(Check { layers: range, need, is_logo, frames, rows: (top, bottom), shades, texts, tone })
+}
+
+/// Whether a layer counts as what something lies on: not what may be there in another tone, or not at all.
+pub(super) fn beneath(layer: &Layer, tone: &Option<Tone>) -> bool {
+    layer.tone.is_none() || layer.tone == *tone
 }
 
 fn frames(timeline: &Timeline, last: &Layer) -> Vec<(usize, u64)> {
     let length = |a: &Option<Animation>| a.map_or(0.0, |a| a.seconds);
-    let start = last.drawn.motion.start + length(&last.drawn.motion.enter);
-    let end = (last.drawn.motion.end - length(&last.drawn.motion.leave)).max(start);
+    let motion = &last.drawn.motion;
+    let start = motion.start + length(&motion.enter);
+    let end = motion.end - length(&motion.leave);
+    // What is never all there, for want of time, is looked at half-way.
+    let half = f64::midpoint(motion.start, motion.end);
+    let (start, end) = if start < end { (start, end) } else { (half, half) };
     let number = |t: f64| timeline.number(t).min(timeline.frames - 1);
     let three = |part: usize, start: f64, end: f64| {
         // Not a frame earlier: until then it is not complete.

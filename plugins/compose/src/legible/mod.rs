@@ -2,7 +2,7 @@
 //!
 //! A shade of the look is made as strong as what is read over it needs, scene by scene, and no stronger. A text that can't
 //! be read over the strongest shade, or has none, gets a plate. Where the look's own ground takes the contrast away,
-//! nothing helps: that is an error. A text that is readable over any footage has no footage read for it.
+//! nothing helps: that is an error. What a look has twice, light and dark, is shown in the tone that needs less shade. A text that is readable over any footage has no footage read for it.
 //!
 //! Contrast is WCAG 2's ratio of relative luminances, taken over cells about as large as a letter's stem and counter
 //! together, so that grain does not count and a bright cloud behind one word does.
@@ -10,6 +10,7 @@
 mod check;
 mod patch;
 mod plate;
+mod strength;
 
 use spotloom_media::Frame;
 use spotloom_plugin_sdk::api::Failure;
@@ -17,9 +18,10 @@ use spotloom_plugin_sdk::api::Failure;
 use self::check::{Check, checks};
 use self::patch::Patch;
 use self::plate::plate;
+use self::strength::Choice;
 use crate::colour::Rgb;
 use crate::error::Error;
-use crate::look::layer::Layer;
+use crate::look::layer::{Layer, Shade};
 use crate::look::svg::TextMark;
 use crate::timeline::Timeline;
 
@@ -75,7 +77,7 @@ pub fn ensure(
                 Ground::Fixed(_) | Ground::Readable => {}
             }
         }
-        if footage && !(check.is_logo && check.shades.is_empty()) {
+        if footage && !(check.is_logo && check.shades.is_empty() && check.tone.is_none()) {
             open.push((check, Vec::new()));
         }
     }
@@ -90,14 +92,20 @@ pub fn ensure(
             }
         }
     }
-    set_shades(layers, timeline, &open);
+    let choice = Choice::new(layers, timeline, &open);
+    strength::set(layers, timeline, &open, &choice);
     // From the top down, so that places of layers below stay what they are.
     open.sort_by_key(|(c, _)| std::cmp::Reverse(c.layers.start));
     for (check, found) in open.iter().filter(|(c, _)| !c.is_logo) {
         for (i, text) in check.texts.iter().enumerate() {
-            if found.iter().any(|f| !f.texts[i].0) {
-                let cells: Vec<Rgb> = found.iter().flat_map(|f| f.texts[i].1.iter().copied()).collect();
-                let plate = plate(text, &cells, &grounds, &layers[check.layers.clone()], (width, height));
+            let shown = || found.iter().filter(|f| choice.shows(&check.tone, f.part));
+            if shown().any(|f| !f.texts[i].0) {
+                let cells: Vec<Rgb> = shown().flat_map(|f| f.texts[i].1.iter().copied()).collect();
+                let mut plate = plate(text, &cells, &grounds, &layers[check.layers.clone()], (width, height));
+                if let Some(plate) = plate.as_mut().filter(|_| check.tone.is_some()) {
+                    let shows = |part| f32::from(u8::from(choice.shows(&check.tone, part)));
+                    plate.drawn.shade = Some(Shade { least: 1.0, keys: strength::keys(timeline, shows) });
+                }
                 layers.splice(check.layers.start..check.layers.start, plate);
             }
         }
@@ -133,25 +141,6 @@ fn look(layers: &[Layer], check: &Check, part: usize, t: f64, frame: &Frame, wid
     }
     let shade = if reach.iter().any(|r| *r) { high } else { 0.0 };
     Found { part, shade, texts: reach.into_iter().zip(least).collect() }
-}
-
-/// Gives each shade, in each part, the strength that the most demanding check over it asks for; between parts it changes
-/// with the pictures.
-fn set_shades(layers: &mut [Layer], timeline: &Timeline, open: &[(Check, Vec<Found>)]) {
-    for (i, layer) in layers.iter_mut().enumerate() {
-        let Some(shade) = &mut layer.drawn.shade else { continue };
-        let over = || open.iter().filter(|(c, _)| c.shades.contains(&i)).flat_map(|(_, found)| found);
-        shade.keys.clear();
-        for (p, part) in timeline.parts.iter().enumerate() {
-            let wanted = over().filter(|f| f.part == p).map(|f| f.shade).fold(0.0, f32::max);
-            let strength = shade.between(wanted);
-            let after = timeline.parts.get(p + 1).map_or(0.0, |next| next.transition_seconds / 2.0);
-            let (from, to) = (part.start + part.transition_seconds / 2.0, part.end - after);
-            // A cut changes it from one frame to the next.
-            shade.keys.extend([(from, strength), (to.max(from + 1e-4) - 1e-4, strength)]);
-            tracing::debug!(layer = layer.id, part = p, strength, "a shade");
-        }
-    }
 }
 
 /// Judges a text over black and over white footage, with as little shade as there can be: what lies between is between.

@@ -2,7 +2,7 @@
 
 use spotloom_media::Frame;
 
-use super::check::Check;
+use super::check::{Check, beneath};
 use crate::colour::{Rgb, rgb709};
 use crate::look::layer::Layer;
 use crate::look::svg::TextMark;
@@ -36,7 +36,7 @@ impl Patch {
         let [y, u, v] = &mut self.planes;
         let mut band = Band { width: self.width, top: self.top, rows: self.rows, planes: [y, u, v] };
         let end = if check.is_logo { check.layers.start } else { check.layers.end };
-        for layer in &layers[..end] {
+        for layer in layers[..end].iter().filter(|l| beneath(l, &check.tone)) {
             let strength = layer.drawn.shade.as_ref().map_or(1.0, |s| s.between(shade));
             let Some(placement) = layer.drawn.placed(t, strength) else { continue };
             // Letters are no ground: neither their own, nor what hangs down from the line above.

@@ -28,7 +28,7 @@ pub fn check(look: &str, brand: &str, space: f64, layers: &[LayerSource]) -> Res
                     let ground = j < i && contains(area, grown(logo.area, need));
                     let away = apart(logo.area, area).max(0.0);
                     if !ground && away < need - SLACK {
-                        let nearest = found.entry((what, &other.group, &layer.group)).or_insert((away, need));
+                        let nearest = found.entry((what, name(other), name(layer))).or_insert((away, need));
                         nearest.0 = nearest.0.min(away);
                     }
                 }
@@ -45,6 +45,11 @@ pub fn check(look: &str, brand: &str, space: f64, layers: &[LayerSource]) -> Res
     Err(Error::ClearSpace { look: look.into(), brand: brand.into(), space, found })
 }
 
+/// What a layer is called: what is there light and dark is told once.
+fn name(layer: &LayerSource) -> &str {
+    layer.tone.as_ref().map(|t| t.pair.as_str()).filter(|pair| !pair.is_empty()).unwrap_or(&layer.group)
+}
+
 /// Texts and pictures of a layer, logos left out, as people call them.
 fn things(layer: &LayerSource) -> impl Iterator<Item = (String, [f32; 4])> + '_ {
     let texts = layer.texts.iter().flat_map(|t| t.boxes.iter().map(|b| (format!("the text `{}`", t.name), *b)));
@@ -56,7 +61,10 @@ fn things(layer: &LayerSource) -> impl Iterator<Item = (String, [f32; 4])> + '_ 
 fn together(a: &Motion, b: &Motion) -> bool {
     let rest = |m: &Motion| {
         let length = |a: &Option<Animation>| a.map_or(0.0, |a| a.seconds);
-        (m.start + length(&m.enter), m.end - length(&m.leave))
+        let (from, to) = (m.start + length(&m.enter), m.end - length(&m.leave));
+        // What never rests, for want of time, counts where it is half-way.
+        let half = f64::midpoint(m.start, m.end);
+        if from < to { (from, to) } else { (half - 0.01, half + 0.01) }
     };
     let ((a0, a1), (b0, b1)) = (rest(a), rest(b));
     a0.max(b0) < a1.min(b1)

@@ -10,12 +10,18 @@ use crate::look::animation::{Words, parse_animation, parse_idle, parse_time};
 use crate::look::count::Number;
 use crate::look::place::{Override, Placed, number, place_text};
 use crate::look::svg::{Scope, TextMark, place, push_attribute};
+use crate::look::tone::Tone;
 use crate::timeline::PartKind;
 use spotloom_composition::motion::{Animation, Effect, Motion};
 
 /// Pictures a second of a number that counts, and how many at most.
 const COUNTS_A_SECOND: f64 = 20.0;
 const MOST_COUNTS: f64 = 60.0;
+/// A number counts for so much of its time at most, and not at all where it has fewer seconds.
+const MOST_OF_IT: f64 = 0.6;
+const LEAST_TO_COUNT: f64 = 1.0;
+/// From here on an ease shows the whole number.
+const AS_GOOD_AS_THERE: f64 = 0.94;
 
 /// A layer without the document around it.
 pub(super) struct Piece {
@@ -83,6 +89,11 @@ impl GroupReader<'_, '_> {
             return Err(self.wrong(text, "a shade has no texts of its own; they go into a group above it"));
         }
         Ok(Some(least as f32))
+    }
+
+    /// Whether it is there light and dark, and which it is.
+    pub fn tone(&self) -> Result<Option<Tone>, Error> {
+        Tone::of(self.group).map_err(|e| self.wrong(self.group, &e))
     }
 
     fn texts(&self, change: impl Fn(Node<'_, '_>) -> Result<Override, Error>) -> Result<Texts, Error> {
@@ -177,7 +188,10 @@ impl GroupReader<'_, '_> {
 
     /// The group once for each number that is shown on the way.
     fn counting(&self, motion: &Motion) -> Result<Vec<Piece>, Error> {
-        let Some(enter) = motion.enter else { return Ok(Vec::new()) };
+        let Some(mut enter) = motion.enter else { return Ok(Vec::new()) };
+        let there = motion.end - motion.start - motion.leave.map_or(0.0, |a| a.seconds);
+        // A wrong number must not be what stays: where there is little time it is the right one from the start.
+        enter.seconds = if there < LEAST_TO_COUNT { 0.0 } else { enter.seconds.min(there * MOST_OF_IT) };
         let full = self.texts(|_| Ok(Override::default()))?;
         let mut numbers = Vec::new();
         for (_, placed) in &full {
@@ -191,9 +205,16 @@ impl GroupReader<'_, '_> {
         };
         let value = distinct.max(1) as f64;
         let mut pieces = Vec::new();
+        let mut start_of_full = motion.start + enter.seconds;
         for step in 0..steps {
             let time = step as f64 / steps as f64;
-            let part = (from / value).min(1.0) + (1.0 - (from / value).min(1.0)) * enter.ease.at(time);
+            let eased = enter.ease.at(time);
+            // Eases linger at the end, and one cent less is another price.
+            if eased > AS_GOOD_AS_THERE || enter.seconds <= 0.0 {
+                start_of_full = motion.start + enter.seconds * time;
+                break;
+            }
+            let part = (from / value).min(1.0) + (1.0 - (from / value).min(1.0)) * eased;
             let which = std::cell::Cell::new(0);
             let texts = self.texts(|_| {
                 let i = which.replace(which.get() + 1);
@@ -208,9 +229,8 @@ impl GroupReader<'_, '_> {
                 pieces.push(piece);
             }
         }
-        let start = motion.start + enter.seconds;
-        if motion.end > start {
-            pieces.push(self.whole(&full, Motion { start, enter: None, ..motion.clone() }));
+        if motion.end > start_of_full {
+            pieces.push(self.whole(&full, Motion { start: start_of_full, enter: None, ..motion.clone() }));
         }
         Ok(pieces)
     }

@@ -4,6 +4,7 @@ pub use spotloom_composition::layer::{DrawnLayer, Shade};
 use spotloom_composition::picture::sprite::Sprite;
 
 use crate::look::svg::{PictureMark, TextMark};
+use crate::look::tone::Tone;
 
 /// Graphics that move as one, and what has to be readable in them.
 #[derive(Clone, Debug)]
@@ -18,4 +19,6 @@ pub struct Layer {
     pub ground: Option<Sprite>,
     /// Pictures in it; their areas are in pixels of the picture.
     pub pictures: Vec<PictureMark>,
+    /// Set where the look has it light and dark.
+    pub tone: Option<Tone>,
 }

@@ -47,10 +47,15 @@ fn texts((width, height): (u32, u32), layers: &[Layer]) -> Vec<Text<'_>> {
         let motion = &layer.drawn.motion;
         let from = motion.start + motion.enter.as_ref().map_or(0.0, |a| a.seconds);
         let until = motion.end - motion.leave.as_ref().map_or(0.0, |a| a.seconds);
-        for mark in &layer.texts {
+        let shown = shown(layer, from, until);
+        for (mark, (from, until)) in layer.texts.iter().flat_map(|m| shown.iter().map(move |s| (m, *s))) {
             let boxes = mark.boxes.iter().map(|b| b.map(f64::from));
             let lines: Vec<[f64; 4]> = boxes.map(|[l, t, r, b]| [l / w, t / h, r / w, b / h]).collect();
-            match texts.iter_mut().find(|t| t.group == layer.group && t.name == mark.name) {
+            let same = |t: &Text<'_>| {
+                let together = layer.tone.is_none() || (t.from < until && from < t.until);
+                t.group == layer.group && t.name == mark.name && together
+            };
+            match texts.iter_mut().find(|t| same(t)) {
                 // A text that was divided is all there once its last piece is.
                 Some(text) => {
                     (text.from, text.until) = (text.from.max(from), text.until.min(until));
@@ -71,4 +76,13 @@ fn texts((width, height): (u32, u32), layers: &[Layer]) -> Vec<Text<'_>> {
         }
     }
     texts
+}
+
+/// When a layer is shown between two times: a tone that is not is in no part of them.
+fn shown(layer: &Layer, from: f64, until: f64) -> Vec<(f64, f64)> {
+    let keys = layer.drawn.shade.as_ref().filter(|_| layer.tone.is_some()).map(|s| s.keys.as_slice());
+    let Some(keys) = keys else { return vec![(from, until)] };
+    // Two keys for each part.
+    let parts = keys.chunks_exact(2).filter(|k| k[0].1 > 0.99).map(|k| (k[0].0.max(from), k[1].0.min(until)));
+    parts.filter(|(from, until)| from < until).collect()
 }

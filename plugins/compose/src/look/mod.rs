@@ -13,3 +13,4 @@ mod place;
 pub mod raster;
 pub mod svg;
 pub mod template;
+pub mod tone;

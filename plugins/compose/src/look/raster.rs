@@ -70,6 +70,7 @@ pub fn draw(
         texts,
         ground,
         pictures,
+        tone: source.tone,
     }))
 }
 
@@ -88,6 +89,7 @@ pub fn plain(id: &str, svg: &str, motion: Motion, size: (usize, usize)) -> Optio
         texts: Vec::new(),
         ground: None,
         pictures: Vec::new(),
+        tone: None,
     })
 }
 

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::look::group::GroupReader;
 use crate::look::pictures::Pictures;
 use crate::look::template::SharedTypesetter;
+use crate::look::tone::Tone;
 use crate::timeline::Timeline;
 use spotloom_composition::motion::Motion;
 
@@ -36,6 +37,8 @@ pub struct LayerSource {
     pub pictures: Vec<PictureMark>,
     /// The least strength of a shade.
     pub shade: Option<f32>,
+    /// Set where the look has it light and dark.
+    pub tone: Option<Tone>,
     /// Width and height of the look in its own units, in which all of the above is.
     pub page: (f32, f32),
 }
@@ -138,7 +141,7 @@ pub fn layers(svg: &str, scope: &Scope<'_>) -> Result<Vec<LayerSource>, Error> {
         let label = group.attributes().find(|a| a.name() == "label").map(|a| a.value());
         let id = label.or(group.attribute("id")).unwrap_or("without a name").to_owned();
         let reader = GroupReader { scope, svg, group, id: id.clone() };
-        let (shade, pictures) = (reader.shade()?, reader.pictures(&head));
+        let (shade, tone, pictures) = (reader.shade()?, reader.tone()?, reader.pictures(&head));
         for piece in reader.read()? {
             // The pictures of a divided text come with its first piece.
             let with_pictures = piece.texts.is_empty() || piece.ground.is_some();
@@ -153,6 +156,7 @@ pub fn layers(svg: &str, scope: &Scope<'_>) -> Result<Vec<LayerSource>, Error> {
                 texts: piece.texts,
                 pictures: if with_pictures { pictures.clone() } else { Vec::new() },
                 shade,
+                tone: tone.clone(),
                 page,
             });
         }

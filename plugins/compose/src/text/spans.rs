@@ -131,7 +131,7 @@ impl Typesetter {
         let faces: Vec<(ID, Weight)> = self.fonts.db().faces().filter(upright).map(|f| (f.id, f.weight)).collect();
         let mut judged: Vec<(Weight, f32)> = faces
             .into_iter()
-            .filter_map(|(id, weight)| Some((weight, (self.stem(id, weight, c)? - stem).abs())))
+            .filter_map(|(id, weight)| Some((weight, unlike(self.stem(id, weight, c)?, stem))))
             .collect();
         judged.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.0.cmp(&b.0.0)));
         judged.first().copied().unwrap_or(nearest)
@@ -186,6 +186,11 @@ impl Typesetter {
     pub(super) fn missing_font(&self, family: &str) -> Error {
         Error::MissingFont { family: family.into(), known: self.families().join(", ") }
     }
+}
+
+/// How much a stem differs from the one that is wanted; too light looks worse than too heavy.
+fn unlike(stem: f32, wanted: f32) -> f32 {
+    if stem < wanted { (wanted - stem) * 1.4 } else { stem - wanted }
 }
 
 pub(super) fn missing(spec: &TextSpec, character: char) -> Error {

@@ -87,6 +87,7 @@ fn small_texts_stay_readable_over_white_footage() {
             let (without, with) = (&all[6], &all[18]);
             let layout: Value = serde_json::from_slice(&std::fs::read(done.path("layout")).unwrap()).unwrap();
             let subline = layout["texts"].as_array().unwrap().iter().find(|t| t["name"] == "subline").unwrap();
+            let colour: Rgb = subline["colour"].as_str().unwrap().parse().unwrap();
             let mut worst = f64::INFINITY;
             let mut letters = 0;
             for line in subline["lines"].as_array().unwrap() {
@@ -96,7 +97,8 @@ fn small_texts_stay_readable_over_white_footage() {
                 {
                     let (letter, ground) = (Rgb(pixel(with, x, y)), Rgb(pixel(without, x, y)));
                     // Insides of letters only; their edges are mixtures.
-                    if letter.luminance() > 0.8 && ground.luminance() < 0.7 {
+                    let inside = (0..3).all(|i| letter.0[i].abs_diff(colour.0[i]) < 24);
+                    if inside && letter.contrast(ground) > 1.3 {
                         letters += 1;
                         worst = worst.min(letter.contrast(ground));
                     }

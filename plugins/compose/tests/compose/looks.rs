@@ -122,26 +122,66 @@ fn a_text_is_written_and_a_number_counts() {
     let folder = TempDir::new().unwrap();
     let clips = [clip(folder.path(), "a.mkv", (64, 36), 30, |_| [64, 512, 512])];
     let look = folder.path().join("moving.svg");
-    let make = |effect: &str, text: &str| {
+    let make = |effect: &str, text: &str, seconds: f64| {
         let svg = format!(
             "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1920 1080' width='1920' height='1080'><g id='words' \
              data-in='{effect} 2 linear'><text data-box='100 400 1700 300' font-family='display' font-weight='800' \
              font-size='200' fill='#FFFFFF'>{text}</text></g></svg>"
         );
         std::fs::write(&look, svg).unwrap();
-        let given = params(json!({"end-card": {"seconds": 0}, "scenes": [{"seconds": 3}]}));
+        let given = params(json!({"end-card": {"seconds": 0}, "scenes": [{"seconds": seconds}]}));
         let all = frames(&with_look(&look, given, &clips).run());
         let lit = |f: &Frame| (0..320).filter(|x| (0..180).any(|y| pixel(f, *x, y)[0] > 128)).collect::<Vec<_>>();
         all.iter().map(lit).collect::<Vec<_>>()
     };
-    let typed = make("typewriter", "oranges");
+    let typed = make("typewriter", "oranges", 3.0);
     let right: Vec<usize> = typed.iter().map(|lit| lit.last().copied().unwrap_or_default()).collect();
     assert!(right.windows(2).all(|w| w[0] <= w[1]), "{right:?}");
     assert!(right[1] == 0 && right[10] > 0 && right[10] < right[25] && right[22] == right[29], "{right:?}");
-    let counted = make("count-up", "$100");
+    let counted = make("count-up", "$100", 3.0);
     let different = counted.windows(2).filter(|w| w[0] != w[1]).count();
     assert!(different >= 12, "{different}");
-    assert_eq!(counted[22], counted[29]);
+    // It counts for six tenths of its time at most, and not to a hair: one cent less is another price.
+    // `$100` is the widest of them.
+    let wide = |lit: &Vec<usize>| lit.last().copied();
+    assert!(counted[17..].iter().all(|lit| wide(lit) == wide(&counted[29])));
+    let short = make("count-up", "$100", 0.8);
+    assert!(
+        short.iter().all(|lit| wide(lit) == wide(&counted[29])),
+        "no time to count: the price from the first frame"
+    );
+}
+
+#[test]
+fn each_scene_gets_the_tone_that_its_picture_asks_for() {
+    let folder = TempDir::new().unwrap();
+    let clips = [
+        clip(folder.path(), "a.mkv", (64, 36), 30, |_| WHITE),
+        clip(folder.path(), "b.mkv", (64, 36), 30, |_| [150, 512, 512]),
+    ];
+    let given = params(json!({
+        "end-card": {"seconds": 0}, "scenes": [{"seconds": 2.4}, {"seconds": 2.4, "transition": "cut"}],
+    }));
+    let done = compose("clean", given, &clips).run();
+    let layout: serde_json::Value = serde_json::from_slice(&std::fs::read(done.path("layout")).unwrap()).unwrap();
+    let told: Vec<String> = layout["texts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|t| t["name"] == "headline")
+        .map(|t| format!("{} until {:.1}", t["colour"].as_str().unwrap(), t["until"].as_f64().unwrap()))
+        .collect();
+    assert_eq!(told, ["#FFF6E6 until 4.5", "#062B28 until 2.4"]);
+    let all = frames(&done);
+    // Ink on white needs no shade: the corner that it would be in is as white as the footage.
+    assert!(pixel(&all[20], 2, 177)[0] > 250, "{:?}", pixel(&all[20], 2, 177));
+    let dark = |f: &Frame| {
+        (0..320).flat_map(|x| (60..180).map(move |y| (x, y))).filter(|(x, y)| pixel(f, *x, *y)[0] < 60).count()
+    };
+    let light = |f: &Frame| {
+        (0..320).flat_map(|x| (60..180).map(move |y| (x, y))).filter(|(x, y)| pixel(f, *x, *y)[0] > 220).count()
+    };
+    assert!(dark(&all[20]) > 200 && light(&all[40]) > 200, "{} {}", dark(&all[20]), light(&all[40]));
 }
 
 #[test]

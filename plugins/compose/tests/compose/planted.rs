@@ -44,6 +44,12 @@ impl Ad {
         self
     }
 
+    fn tall(mut self) -> Self {
+        self.params["width"] = json!(180);
+        self.params["height"] = json!(320);
+        self
+    }
+
     fn without(self, name: &str) -> Self {
         std::fs::remove_file(self.file(name)).unwrap();
         self
@@ -118,7 +124,7 @@ fn planted_defects_are_found_before_anything_is_rendered() {
     );
     check(
         Ad::new().edit("clean.svg", "{{ copy.cta }}", "{{ copy.tagline }}"),
-        "unfilled-placeholder: look clean: line 178: nothing was given for `{{ copy.tagline }}`; the ad's texts are: cta, \
+        "unfilled-placeholder: look clean: line 192: nothing was given for `{{ copy.tagline }}`; the ad's texts are: cta, \
          headline, legal, price, subline\ngive it in the brief, or let the look ask for it first: {% if copy.tagline %} … \
          {% endif %}",
     );
@@ -131,6 +137,16 @@ fn planted_defects_are_found_before_anything_is_rendered() {
         "clear-space-broken: look clean: the text `headline` (layer words) is 14 from the logo (layer logo), 34 stays clear (of a picture \
          whose short side is 1080): the brand Zest keeps 0.25 of the logo's height clear around it\nmove it away in the look, shorten \
          the text, choose another look, or change `clear-space` under `logo` in brand.yaml",
+    );
+    // A kit that wants more room gets it from every built-in look; here one that does not ask.
+    check(
+        Ad::new()
+            .edit("clean.svg", "[64, logo_h * brand.clear_space + 8] | max", "8")
+            .edit("brand.yaml", "  mark: mark.svg", "  mark: mark.svg\n  clear-space: 1")
+            .tall(),
+        "clear-space-broken: look clean: the text `headline` (layer words) is 54 from the logo (layer words), 112 stays clear (of a \
+         picture whose short side is 1080): the brand Zest keeps 1 of the logo's height clear around it\nmove it away in the look, \
+         shorten the text, choose another look, or change `clear-space` under `logo` in brand.yaml",
     );
 }
 
