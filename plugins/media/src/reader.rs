@@ -2,6 +2,7 @@
 
 mod skip;
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use ffmpeg_next::{Error as AvError, Packet, Rational, decoder, error::EAGAIN, format::context::Input, frame, media};
@@ -83,8 +84,8 @@ pub struct Reader {
     received: u64,
     /// How many of the frames that come next nobody wants.
     unwanted: u64,
-    /// A packet that was read and has not been decoded yet.
-    held: Option<Packet>,
+    /// Packets that were read and have not been decoded yet.
+    held: VecDeque<Packet>,
     /// When the last decoded frame ends, in seconds from the first.
     end: f64,
     start: Option<f64>,
@@ -169,7 +170,7 @@ impl Reader {
             sent: 0,
             received: 0,
             unwanted: 0,
-            held: None,
+            held: VecDeque::new(),
             end: 0.0,
             start,
             end_ticks: 0,
@@ -245,7 +246,7 @@ impl Reader {
             }
             Err(source) => return Err(Error::Damaged { path: self.path.clone(), doing: "decoding", source }),
         }
-        let (packet, read) = match self.held.take() {
+        let (packet, read) = match self.held.pop_front() {
             Some(packet) => (packet, Ok(())),
             None => {
                 let mut packet = Packet::empty();

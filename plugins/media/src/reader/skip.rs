@@ -19,15 +19,24 @@ impl Reader {
         if !plain || self.state != State::Reading || !INTRA.contains(&self.video.codec.as_str()) {
             return Ok(0);
         }
+        // What is still to be passed over comes first.
+        if self.unwanted > 0 || !self.held.is_empty() {
+            return Ok(0);
+        }
         // Those first that the decoder has already begun.
-        let mut begun = (self.sent - self.received - self.unwanted).min(frames);
+        let mut begun = (self.sent - self.received).min(frames);
         let mut left = frames - begun;
-        let mut last: Option<Packet> = None;
+        // Those passed over since the last that can be decoded alone: FFV1 may build on what was before.
+        let mut group: Vec<Packet> = Vec::new();
         // One more than that is read: only then it is known that the last one passed over is not the file's last.
         loop {
             match self.next_packet()? {
                 Some(packet) if left == 0 => {
-                    self.held = Some(packet);
+                    if packet.is_key() {
+                        group.clear();
+                    }
+                    self.unwanted += group.len() as u64;
+                    group.push(packet);
                     break;
                 }
                 Some(packet) => {
@@ -35,19 +44,23 @@ impl Reader {
                     let start = packet.pts().map(|pts| pts as f64 * tick(self.time_base));
                     self.start = self.start.or(start);
                     left -= 1;
-                    last = Some(packet);
+                    if packet.is_key() {
+                        group.clear();
+                    }
+                    group.push(packet);
                 }
                 None => {
-                    match last.take() {
-                        Some(packet) => self.held = Some(packet),
-                        None if begun > 0 => begun -= 1,
-                        None => return Ok(0),
+                    match group.len() as u64 {
+                        0 if begun == 0 => return Ok(0),
+                        0 => begun -= 1,
+                        passed => self.unwanted += passed - 1,
                     }
                     left += 1;
                     break;
                 }
             }
         }
+        self.held = group.into();
         self.unwanted += begun;
         self.given += frames - left;
         Ok(frames - left)
@@ -55,7 +68,7 @@ impl Reader {
 
     /// The next packet of the video; `None` at the end of the file.
     fn next_packet(&mut self) -> Result<Option<Packet>> {
-        if let Some(packet) = self.held.take() {
+        if let Some(packet) = self.held.pop_front() {
             return Ok(Some(packet));
         }
         loop {
