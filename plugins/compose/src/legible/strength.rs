@@ -1,9 +1,11 @@
 //! How strong shades are, and which tone is shown, part by part of the ad.
 //!
 //! What is there light and dark is shown in the tone that needs less shade. Light is what looks are drawn for: dark has to
-//! be better by [`BETTER`]. A part in which nothing was looked at goes like the one before it.
+//! be better by [`BETTER`]. Parts that dissolve into each other have one tone; one in which nothing was looked at goes like the one
+//! before it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::Found;
 use super::check::Check;
@@ -25,19 +27,23 @@ impl Choice {
             layers.iter().filter_map(|l| l.tone.as_ref()).map(|t| (t.pair.as_str(), t.dark)).collect();
         let pairs = there.iter().map(|(pair, _)| *pair).collect::<BTreeSet<_>>();
         let choose = |pair: &str| -> Vec<bool> {
-            let cost = |dark: bool, part: usize| -> Option<f32> {
+            let cost = |dark: bool, parts: &Range<usize>| -> Option<f32> {
                 let own =
                     open.iter().filter(|(c, _)| c.tone.as_ref().is_some_and(|t| t.pair == pair && t.dark == dark));
-                let found = own.flat_map(|(_, found)| found).filter(|f| f.part == part);
+                let found = own.flat_map(|(_, found)| found).filter(|f| parts.contains(&f.part));
                 found.map(|f| if f.texts.iter().all(|t| t.0) { f.shade } else { UNREADABLE }).reduce(f32::max)
             };
-            let dark = |part: usize| match (cost(false, part), cost(true, part)) {
+            let dark = |parts: &Range<usize>| match (cost(false, parts), cost(true, parts)) {
                 _ if !there.contains(&(pair, true)) => Some(false),
                 _ if !there.contains(&(pair, false)) => Some(true),
                 (None, None) => None,
                 (light, dark) => Some(dark.unwrap_or(0.0) + BETTER < light.unwrap_or(0.0)),
             };
-            let judged: Vec<Option<bool>> = (0..timeline.parts.len()).map(dark).collect();
+            let judged: Vec<Option<bool>> = together(timeline)
+                .into_iter()
+                .flat_map(|parts| parts.clone().map(move |_| parts.clone()))
+                .map(|p| dark(&p))
+                .collect();
             let mut last = judged.iter().flatten().next().copied().unwrap_or(false);
             let follow = |dark: Option<bool>| {
                 last = dark.unwrap_or(last);
@@ -52,6 +58,19 @@ impl Choice {
     pub fn shows(&self, tone: &Option<Tone>, part: usize) -> bool {
         tone.as_ref().is_none_or(|t| self.0.get(&t.pair).is_none_or(|parts| parts[part] == t.dark))
     }
+}
+
+/// Parts that run into each other without a cut: within them the tone stays, since words that change from light to dark while
+/// the pictures dissolve can't be read half-way.
+fn together(timeline: &Timeline) -> Vec<Range<usize>> {
+    let mut all: Vec<Range<usize>> = Vec::new();
+    for (p, part) in timeline.parts.iter().enumerate() {
+        match all.last_mut() {
+            Some(parts) if part.transition_seconds > 0.0 => parts.end = p + 1,
+            _ => all.push(p..p + 1),
+        }
+    }
+    all
 }
 
 /// Gives each shade, in each part, the strength that the most demanding check over it asks for, and hides the tone that is
