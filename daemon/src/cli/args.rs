@@ -160,7 +160,8 @@ pub enum PluginsAction {
 pub enum ModelsAction {
     /// All models
     List,
-    /// Load a model or a voice and check its files against its model.yaml, or show what a folder of diffusers or a voice of Piper tells in its place
+    /// Load a model or a voice and check its files against its model.yaml, or show what a folder of diffusers or a voice
+    /// of Piper tells in its place
     Check {
         name: String,
         /// Write what the folder tells as its model.yaml

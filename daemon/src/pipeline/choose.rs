@@ -84,17 +84,6 @@ pub(super) fn numbered(scenes: &Value) -> Result<Value, Error> {
     Ok(to_value(&serde_json::Value::Array(items)))
 }
 
-/// `locale | direction`: `rtl` where it is written from right to left, else `ltr`.
-pub(super) fn direction(locale: &str) -> &'static str {
-    let mut subtags = locale.split(['-', '_']);
-    let language = subtags.next().unwrap_or_default().to_lowercase();
-    let rtl = match subtags.find(|s| s.len() == 4) {
-        Some(script) => ["arab", "hebr", "thaa", "syrc", "nkoo"].contains(&script.to_lowercase().as_str()),
-        None => ["ar", "he", "iw", "fa", "ur", "ps", "sd", "ug", "yi", "dv", "ckb"].contains(&language.as_str()),
-    };
-    if rtl { "rtl" } else { "ltr" }
-}
-
 fn conditions(wanted: &Kwargs) -> Result<Vec<(String, Value)>, Error> {
     let names: Vec<String> = wanted.args().map(str::to_owned).collect();
     names.into_iter().map(|n| wanted.get::<Value>(&n).map(|v| (n, v))).collect()

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 use spotloom_plugin_api::Resource;
+use spotloom_plugin_api::locale::same_language;
 
 use super::catalog::Catalog;
 use super::plan::InputRef;
@@ -48,11 +49,6 @@ fn same(offered: &str, value: &str) -> bool {
     offered == value
 }
 
-fn same_language(offered: &str, value: &str) -> bool {
-    let language = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
-    language(offered) == language(value)
-}
-
 /// What the value will be when it is left out; `None` when that is not told.
 fn implied(by: &Json, is_there: impl Fn(&str) -> bool) -> Option<&str> {
     let given = |entry: &Json| {
@@ -81,21 +77,4 @@ fn refusal(
         [] => "nothing else in the studio can".to_owned(),
         names => format!("{} can", error::list(names, "and")),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn countries_do_not_part_languages() {
-        let check = |offered: &str, value: &str, expected: bool| {
-            assert_eq!(same_language(offered, value), expected, "{offered} for {value}");
-        };
-        check("en-US", "en", true);
-        check("en-US", "en-GB", true);
-        check("de", "de-AT", true);
-        check("en-US", "de", false);
-        check("es", "est", false);
-    }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use minijinja::value::Value;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use serde_json::Value as Json;
+use spotloom_plugin_api::locale::reads_right_to_left;
 
-use super::choose::{by_scene, direction, numbered, pick};
+use super::choose::{by_scene, numbered, pick};
 use super::value::{Evaluated, Reference, to_value};
 use crate::brief::text::{localised, own};
 use crate::error::Diagnostic;
@@ -53,7 +54,7 @@ impl Language {
         env.add_filter("pick", pick);
         env.add_filter("by_scene", by_scene);
         env.add_filter("numbered", |scenes: &Value| numbered(scenes));
-        env.add_filter("direction", |locale: String| direction(&locale));
+        env.add_filter("direction", |locale: &str| if reads_right_to_left(locale) { "rtl" } else { "ltr" });
         env.add_filter("slug", |text: String| slug(&text));
         Self { env }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use spotloom_plugin_sdk::api::locale::reads_right_to_left;
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::brand::{Brand, confined};
@@ -205,17 +206,5 @@ fn view(
         seconds: timeline.seconds,
         product: picture("product"),
         images: (1..).map_while(|i| picture(&format!("image:{i}"))).collect(),
-    }
-}
-
-/// Whether a language is written from right to left.
-pub(crate) fn reads_right_to_left(locale: &str) -> bool {
-    let mut subtags = locale.split('-');
-    let language = subtags.next().unwrap_or_default().to_lowercase();
-    match subtags.find(|s| s.len() == 4) {
-        Some(script) => matches!(script.to_lowercase().as_str(), "arab" | "hebr" | "thaa" | "syrc" | "nkoo"),
-        None => {
-            matches!(language.as_str(), "ar" | "he" | "iw" | "fa" | "ur" | "ps" | "sd" | "ug" | "yi" | "dv" | "ckb")
-        }
     }
 }

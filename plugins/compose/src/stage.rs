@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value, json};
+use spotloom_composition::picture::footage::clip_seconds;
 use spotloom_composition::{ClipMark, Composer, Composition};
 use spotloom_media::{Error as MediaError, Frame, FrameFormat, Mezzanine, Pixel, Subject, WriteOptions};
 use spotloom_plugin_sdk::api::Output;
@@ -17,7 +18,6 @@ use crate::poster;
 use crate::prepare::{Design, prepare};
 use crate::sheet;
 use crate::timeline::{Timeline, in_range, lay_out};
-use spotloom_composition::picture::footage::clip_seconds;
 use spotloom_composition::picture::samples::Samples;
 
 /// The media type of what [`Composition::write`] writes.
@@ -106,7 +106,7 @@ impl Stage for Compose {
         composition.layers = layers.into_iter().map(|l| l.drawn).collect();
         let file = run.scratch().join("composition");
         let composition = Arc::new(composition);
-        composition.write(&file).map_err(|e| Failure::new("write-failed", e.to_string()))?;
+        composition.write(&file).map_err(|e| io_failure("write", &file, &e))?;
         let poster = run.scratch().join("poster.png");
         let mut frame = Frame::new(format);
         let mut composer = look_through(Arc::clone(&composition));

@@ -12,7 +12,10 @@ pub enum Error {
     #[error("{} is not a composition of this version: {message}; let `compose` make it again", path.display())]
     Invalid { path: PathBuf, message: String },
 
-    #[error("the composition was made of {expected} clip{} and {found} {} given", s(*expected), if *found == 1 { "is" } else { "are" })]
+    #[error(
+        "the composition was made of {expected} clip{} and {found} {} given",
+        s(*expected), if *found == 1 { "is" } else { "are" }
+    )]
     Count { expected: usize, found: usize },
 
     #[error("clip {number} is not the one the composition was made of (its hash begins with {found}, not {expected})")]

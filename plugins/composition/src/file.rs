@@ -94,22 +94,18 @@ impl Composition {
     /// Writes it.
     ///
     /// # Errors
-    /// [`Error::Io`].
-    pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let io = |source| Error::Io { path: path.into(), source };
-        let text = serde_json::to_vec(&self.document()).map_err(|e| io(e.into()))?;
-        let write = || -> std::io::Result<()> {
-            let mut file = BufWriter::new(File::create(path)?);
-            file.write_all(MAGIC)?;
-            file.write_all(&u32::try_from(text.len()).map_err(std::io::Error::other)?.to_le_bytes())?;
-            file.write_all(&text)?;
-            let mut packed = ZlibEncoder::new(file, Compression::fast());
-            for layer in &self.layers {
-                planes(&layer.sprite).into_iter().try_for_each(|plane| packed.write_all(plane))?;
-            }
-            packed.finish()?.flush()
-        };
-        write().map_err(io)
+    /// When the file can't be written.
+    pub fn write(&self, path: &Path) -> std::io::Result<()> {
+        let text = serde_json::to_vec(&self.document())?;
+        let mut file = BufWriter::new(File::create(path)?);
+        file.write_all(MAGIC)?;
+        file.write_all(&u32::try_from(text.len()).map_err(std::io::Error::other)?.to_le_bytes())?;
+        file.write_all(&text)?;
+        let mut packed = ZlibEncoder::new(file, Compression::fast());
+        for layer in &self.layers {
+            planes(&layer.sprite).into_iter().try_for_each(|plane| packed.write_all(plane))?;
+        }
+        packed.finish()?.flush()
     }
 
     /// Reads what [`Composition::write`] wrote.

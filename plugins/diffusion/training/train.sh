@@ -14,8 +14,10 @@ wait "$other"
 { { [ -f text.pt ] || $python "$here/train_text.py" 150; } && { [ -f probe.pt ] || $python "$here/probe.py" 240 6000; }; } & other=$!
 [ -f decoder.pt ] || $python "$here/train_decoder.py" 600
 wait "$other"
+[ -f object_probe.pt ] || $python "$here/object_probe.py" 1200 & other=$!
 train $(( minutes * 48 ))
 ANNEAL=1 train $(( minutes * 12 ))
+wait "$other"
 $python "$here/export.py" dit.ema.pt "$out"
 $python "$here/golden.py" "$out"
 $python "$here/sampler.py" "$out" "$out/samples.png"

@@ -129,11 +129,11 @@ impl Room {
         let reach = width.max(height) * 0.62;
         let (dx, dy) = ((x - self.middle) / reach, (y - height * 0.38) / reach);
         let away = (dx * dx + dy * dy).min(1.0);
-        let wall = [0.20 * (-5.0 * away).exp(), 0.23 * away * (0.4 + 0.6 * away)];
+        let wall = [0.20 * (-5.0 * away).exp(), 0.12 * away * (0.4 + 0.6 * away)];
         // The floor is darkest where it is furthest, and lightest at the front.
         let front = ((y - self.horizon) / (height - self.horizon).max(1.0)).clamp(0.0, 1.0);
         let side = (dx * dx).min(1.0);
-        let floor = [0.07 * front * (-6.0 * side).exp(), 0.15 * (1.0 - front) + 0.20 * side];
+        let floor = [0.07 * front * (-6.0 * side).exp(), 0.06 * (1.0 - front) + 0.07 * side];
         // No line: the wall bends into the floor over a twelfth of the picture.
         let t = ((y - self.horizon) / (height / 12.0) * 0.5 + 0.5).clamp(0.0, 1.0);
         let t = t * t * (3.0 - 2.0 * t);

@@ -22,9 +22,10 @@ impl Source {
     pub(crate) fn open(run: &Run) -> Result<(Self, Mezzanine), Failure> {
         match (run.input("composition"), run.input("mezzanine")) {
             (Some(file), None) => {
-                let wrong = |e: spotloom_composition::Error| {
-                    Failure::new("bad-composition", e.to_string())
-                        .hint("give `composition` what `compose` made, and `clips` the same list as there")
+                let wrong = |e: spotloom_composition::Error| match &e {
+                    spotloom_composition::Error::Io { path, source } => io_failure("read", path, source),
+                    _ => Failure::new("bad-composition", e.to_string())
+                        .hint("give `composition` what `compose` made, and `clips` the same list as there"),
                 };
                 let composition = Composition::read(&file.path).map_err(wrong)?;
                 let clips = run.inputs("clips");

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
+use spotloom_composition::motion::Animation;
+
 use super::{CONTRAST, LOGO_CONTRAST};
 use crate::colour::Rgb;
 use crate::look::layer::Layer;
 use crate::look::svg::TextMark;
 use crate::look::tone::Tone;
 use crate::timeline::Timeline;
-use spotloom_composition::motion::Animation;
 
 /// The texts of one group of a look, or its logo, with where and when to look.
 pub(super) struct Check {

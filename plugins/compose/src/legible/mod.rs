@@ -2,7 +2,8 @@
 //!
 //! A shade of the look is made as strong as what is read over it needs, scene by scene, and no stronger. A text that can't
 //! be read over the strongest shade, or has none, gets a plate. Where the look's own ground takes the contrast away,
-//! nothing helps: that is an error. What a look has twice, light and dark, is shown in the tone that needs less shade. A text that is readable over any footage has no footage read for it.
+//! nothing helps: that is an error. What a look has twice, light and dark, is shown in the tone that needs less shade. A text
+//! that is readable over any footage has no footage read for it.
 //!
 //! Contrast is WCAG 2's ratio of relative luminances, taken over cells about as large as a letter's stem and counter
 //! together, so that grain does not count and a bright cloud behind one word does.

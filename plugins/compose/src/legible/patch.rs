@@ -1,12 +1,12 @@
 //! Rows of a frame on which layers are tried, and the colours that are then under a text.
 
+use spotloom_composition::picture::blend::{Band, Drawing};
 use spotloom_media::Frame;
 
 use super::check::{Check, beneath};
 use crate::colour::{Rgb, rgb709};
 use crate::look::layer::Layer;
 use crate::look::svg::TextMark;
-use spotloom_composition::picture::blend::{Band, Drawing};
 
 /// Rows of a frame, to try things on.
 pub(super) struct Patch {

@@ -1,11 +1,12 @@
 //! A plate under a text that no shade makes readable.
 
+use spotloom_composition::motion::{Animation, Ease, Effect, Motion};
+
 use super::{CONTRAST, contrast, worst};
 use crate::colour::Rgb;
 use crate::look::layer::Layer;
 use crate::look::raster;
 use crate::look::svg::TextMark;
-use spotloom_composition::motion::{Animation, Ease, Effect, Motion};
 
 /// A plate under a text, no more opaque than it has to be.
 pub(super) fn plate(

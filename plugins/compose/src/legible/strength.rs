@@ -1,10 +1,11 @@
 //! How strong shades are, and which tone is shown, part by part of the ad.
 //!
 //! What is there light and dark is shown in the tone that needs less shade. Light is what looks are drawn for: dark has to
-//! be better by [`BETTER`]. Parts that dissolve into each other have one tone; one in which nothing was looked at goes like the one
-//! before it.
+//! be better by [`BETTER`]. Parts that dissolve into each other have one tone; one in which nothing was looked at goes like
+//! the one before it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::repeat_n;
 use std::ops::Range;
 
 use super::Found;
@@ -39,11 +40,8 @@ impl Choice {
                 (None, None) => None,
                 (light, dark) => Some(dark.unwrap_or(0.0) + BETTER < light.unwrap_or(0.0)),
             };
-            let judged: Vec<Option<bool>> = together(timeline)
-                .into_iter()
-                .flat_map(|parts| parts.clone().map(move |_| parts.clone()))
-                .map(|p| dark(&p))
-                .collect();
+            let judged: Vec<Option<bool>> =
+                together(timeline).into_iter().flat_map(|parts| repeat_n(dark(&parts), parts.len())).collect();
             let mut last = judged.iter().flatten().next().copied().unwrap_or(false);
             let follow = |dark: Option<bool>| {
                 last = dark.unwrap_or(last);

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use spotloom_composition::motion::{Animation, Motion};
+
 use crate::error::Error;
 use crate::look::svg::{LayerSource, PictureMark};
-use spotloom_composition::motion::{Animation, Motion};
 
 /// Nearer by less than this, in units of the look, is rounding.
 const SLACK: f32 = 0.5;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use resvg::usvg::roxmltree::Node;
+use spotloom_composition::motion::{Animation, Effect, Motion};
 
 use crate::error::Error;
 use crate::look::animation::{Words, parse_animation, parse_idle, parse_time};
@@ -12,7 +13,6 @@ use crate::look::place::{Override, Placed, number, place_text};
 use crate::look::svg::{Scope, TextMark, place, push_attribute};
 use crate::look::tone::Tone;
 use crate::timeline::PartKind;
-use spotloom_composition::motion::{Animation, Effect, Motion};
 
 /// Pictures a second of a number that counts, and how many at most.
 const COUNTS_A_SECOND: f64 = 20.0;

@@ -2,12 +2,12 @@
 
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
+use spotloom_composition::motion::Motion;
 
 use crate::error::Error;
 use crate::look::layer::{DrawnLayer, Layer, Shade};
 use crate::look::pictures::Pictures;
 use crate::look::svg::{LayerSource, PictureMark};
-use spotloom_composition::motion::Motion;
 use spotloom_composition::picture::sprite::Sprite;
 
 /// How far outside of the picture a layer is drawn, as a fraction of it: what a slide or a swell may bring in.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use resvg::usvg::roxmltree::{Document, Node, ParsingOptions};
+use spotloom_composition::motion::Motion;
 
 use crate::brand::Fonts;
 use crate::colour::Rgb;
@@ -13,7 +14,6 @@ use crate::look::pictures::Pictures;
 use crate::look::template::SharedTypesetter;
 use crate::look::tone::Tone;
 use crate::timeline::Timeline;
-use spotloom_composition::motion::Motion;
 
 const SVG: &str = "http://www.w3.org/2000/svg";
 

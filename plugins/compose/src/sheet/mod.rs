@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use spotloom_plugin_sdk::api::Failure;
+use spotloom_plugin_sdk::api::locale::reads_right_to_left;
 use spotloom_plugin_sdk::io_failure;
 
 use crate::brand::{Brand, confined};
@@ -85,13 +86,9 @@ fn better(brand: &Brand, ground: Rgb) -> Rgb {
 
 /// Texts of the kit that no font can set.
 fn texts(brand: &Brand, family: &str, setter: &mut Typesetter) -> Vec<Error> {
-    let legal = brand.legal.iter().map(|(locale, text)| (format!("legal.{locale}"), text, is_rtl(locale)));
+    let legal = brand.legal.iter().map(|(locale, text)| (format!("legal.{locale}"), text, reads_right_to_left(locale)));
     let all = std::iter::once(("name".to_owned(), &brand.name, false)).chain(legal);
     all.filter_map(|(name, text, rtl)| setter.set(&spec(&name, text, family, 20.0, 10_000.0, rtl)).err()).collect()
-}
-
-pub(super) fn is_rtl(locale: &str) -> bool {
-    crate::prepare::reads_right_to_left(locale)
 }
 
 pub(super) fn spec(name: &str, text: &str, family: &str, size: f32, width: f32, rtl: bool) -> TextSpec {

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::Tree;
 
-use super::{better, is_rtl, spec};
+use super::{better, spec};
+use spotloom_plugin_sdk::api::locale::reads_right_to_left;
+
 use crate::brand::Brand;
 use crate::colour::Rgb;
 use crate::legible::CONTRAST;
@@ -219,7 +221,7 @@ impl Page<'_> {
         let (ink, quiet) = (self.ink, self.quiet);
         for (locale, text) in &brand.legal {
             self.plain(MARGIN, at, &format!("legal, {locale}"), 22.0, 300.0, quiet);
-            let spec = spec("legal", text, self.text, 24.0, 1100.0, is_rtl(locale));
+            let spec = spec("legal", text, self.text, 24.0, 1100.0, reads_right_to_left(locale));
             at += self.set(MARGIN + 300.0, at, &spec, ink).max(24.0) + 16.0;
         }
         let never = match brand.forbidden_words.as_slice() {

@@ -17,6 +17,7 @@ use ndarray::{Array1, arr1};
 use spotloom_media::AudioClip;
 use spotloom_onnx::{Engine, Error, Graph, GraphFile, Model, Port, Tensor};
 use spotloom_plugin_sdk::api::Level;
+use spotloom_plugin_sdk::api::locale::same_language;
 use spotloom_plugin_sdk::prelude::*;
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -192,8 +193,7 @@ impl Voice {
 
 /// Whether a voice of these languages speaks `locale`: the language is the same, the country may be another.
 pub(crate) fn speaks(locales: &[String], locale: &str) -> bool {
-    let language = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
-    locales.iter().any(|l| language(l) == language(locale))
+    locales.iter().any(|l| same_language(l, locale))
 }
 
 fn load(engine: &Engine, model: &Model<Contract>, source: &GraphFile, several: bool) -> Result<Graph, Error> {

@@ -42,7 +42,7 @@ impl Report {
             .figures
             .iter()
             .map(|f| {
-                let met = f.goal.map(|g| f.value < g);
+                let met = f.goal.map(|g| f.value <= g);
                 json!({"name": f.name, "value": f.value, "unit": f.unit, "goal": f.goal, "met": met, "note": f.note})
             })
             .collect();
@@ -55,10 +55,15 @@ impl Report {
         for f in &self.figures {
             let goal = match f.goal {
                 None => String::new(),
-                Some(g) => format!("under {g} {}: {}", f.unit, if f.value < g { "met" } else { "MISSED" }),
+                Some(g) => format!("at most {g} {}: {}", f.unit, if f.value <= g { "met" } else { "MISSED" }),
             };
-            let digits = if f.value.fract() == 0.0 || f.value >= 100.0 { 0 } else { 2 };
-            text += &format!("| {} | {:.digits$} {} | {goal} | {} |\n", f.name, f.value, f.unit, f.note);
+            let digits = match f.value {
+                v if v.fract() == 0.0 || v >= 100.0 => 0,
+                _ if f.unit == "times" => 3,
+                _ => 2,
+            };
+            // Nothing is 0, not -0.
+            text += &format!("| {} | {:.digits$} {} | {goal} | {} |\n", f.name, f.value + 0.0, f.unit, f.note);
         }
         text
     }
