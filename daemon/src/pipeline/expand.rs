@@ -386,7 +386,7 @@ impl Expansion<'_> {
             }
             Err(reason) => {
                 let (code, message, hint) = not_found(port.resource, name, &reason);
-                self.mistakes.push(Diagnostic { hint, ..Diagnostic::new(code, message).at(at.origin(node)) });
+                self.mistakes.push(Diagnostic { hint, ..Diagnostic::new(code, message).at(at.named(node, name)) });
                 None
             }
         }

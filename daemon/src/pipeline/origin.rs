@@ -57,6 +57,22 @@ impl At<'_> {
         written.unwrap_or_else(|| node.place())
     }
 
+    /// Where `name` was written: in the brief, when an expression passes it on or chooses it among others there.
+    pub(super) fn named(&self, node: &Node, name: &str) -> Place {
+        let text = node.as_text().unwrap_or_default();
+        let mentioned = text.match_indices("brief.").filter(|(at, _)| {
+            // Not the end of a longer word.
+            !text[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '.')
+        });
+        let mut chosen = mentioned.filter_map(|(at, word)| {
+            let rest = &text[at + word.len()..];
+            let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
+            let steps: Vec<&str> = rest[..end].split('.').collect();
+            written_in(self.brief.written(&steps)?, name)
+        });
+        chosen.next().map_or_else(|| self.origin(node), Node::place)
+    }
+
     /// The path in the brief that an expression passes on.
     fn source(&self, text: &str) -> Option<Vec<String>> {
         let steps = dotted(text)?;
@@ -81,4 +97,12 @@ impl At<'_> {
             _ => None,
         }
     }
+}
+
+/// The text itself, or the one of a mapping by language.
+fn written_in<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
+    if node.as_text() == Some(name) {
+        return Some(node);
+    }
+    node.as_mapping()?.iter().map(|entry| &entry.value).find(|value| value.as_text() == Some(name))
 }
