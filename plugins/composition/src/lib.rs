@@ -1,6 +1,6 @@
 //! A finished ad before it is encoded: timeline, drawn layers and clips, and the painter that makes frames of them.
 //!
-//! `compose` decides everything and writes it as a [`file`]; whoever needs the frames paints them with a [`composer`],
+//! `compose` decides everything and writes it as a [file](mod@file); whoever needs the frames paints them with a [`composer`],
 //! so that no picture track lies between composing and encoding. The clips themselves stay files of their own: a
 //! composition names them by hash.
 //!

@@ -21,7 +21,7 @@ pub(crate) struct Job<'a> {
     pub planned: &'a Planned,
     pub sound: AudioClip,
     pub path: PathBuf,
-    /// The slate, when there is one; of the master's size, in [`Pixel::Rgba`].
+    /// The slate, when there is one; of the master's size, in [`spotloom_media::Pixel::Rgba`].
     pub slate: Option<Frame>,
 }
 
