@@ -54,7 +54,7 @@ impl Stage for Diffusion {
         .input(input("last-image", "The last frame").media("image/*"))
         .input(input("clip", "A clip to go on from, to make again, or to close to a loop").media("video/*"))
         .input(input("clip-after", "A clip to lead into").media("video/*"))
-        .output("clip", "The shot: FFV1, 4:2:0, 10 bit, BT.709", "video/x-matroska")
+        .output("clip", "The shot: lossless, 4:2:0, 10 bit, BT.709", "video/x-matroska")
         .output("recipe", "Everything the clip was made of, to make it again", "application/json")
         .outputs("variations", "The other clips, when several are asked for", "video/x-matroska")
         .outputs("variation-recipes", "Their recipes, in the same order", "application/json")
@@ -215,8 +215,12 @@ impl Take<'_> {
         let path = run.scratch().join(format!("{stem}.mkv"));
         let (width, height) = (shot.width, shot.height);
         let film = Film::new((width, height), settings.width, settings.height, shot.seed, settings.grain);
-        let options =
-            WriteOptions { codec: Mezzanine::Ffv1, format: film.format(), fps: settings.fps, threads: run.threads() };
+        let options = WriteOptions {
+            codec: Mezzanine::Lossless,
+            format: film.format(),
+            fps: settings.fps,
+            threads: run.threads(),
+        };
         let written = std::thread::scope(|scope| {
             // Two frames ahead: the model works on while they are enlarged and written, in bounded memory.
             let (sender, receiver) = sync_channel::<Sheet>(2);

@@ -34,7 +34,7 @@ fn a_caption_becomes_a_clip_that_is_what_it_says() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&clip.facts).expect("JSON"));
     let info = probe(&clip.path).expect("a clip");
     let video = info.video.expect("video");
-    assert_eq!((video.codec.as_str(), video.pixel.as_str(), video.fps), ("ffv1", "yuv420p10le", (24, 1)));
+    assert_eq!((video.codec.as_str(), video.pixel.as_str(), video.fps), ("ffvhuff", "yuv420p10le", (24, 1)));
     assert_eq!((video.width, video.height), (192, 108));
     assert_eq!((video.color.matrix.as_str(), video.color.range.as_str()), ("bt709", "tv"));
 

@@ -20,7 +20,7 @@ pub struct Film {
 impl Film {
     pub fn create(path: &Path, (width, height): (u32, u32), fps: (u32, u32), threads: usize) -> Result<Self, Error> {
         let format = FrameFormat::new(width, height, PIXEL);
-        let writer = Writer::create(path, WriteOptions { codec: Mezzanine::Ffv1, format, fps, threads })?;
+        let writer = Writer::create(path, WriteOptions { codec: Mezzanine::Lossless, format, fps, threads })?;
         Ok(Self { writer, format, threads })
     }
 

@@ -42,7 +42,7 @@ impl Stage for Interpolate {
         let mut chain =
             FilterChain::new(&filter(params.method, from, to), format, from, Pixel::Yuv420p10).map_err(media)?;
         let path = run.scratch().join("clip.mkv");
-        let options = WriteOptions { codec: Mezzanine::Ffv1, format, fps: to, threads: run.threads() };
+        let options = WriteOptions { codec: Mezzanine::Lossless, format, fps: to, threads: run.threads() };
         let mut out = Sink { writer: Writer::create(&path, options).map_err(media)?, wanted: u64::MAX, last: None };
         let mut read = 0;
         for frame in std::iter::once(Ok(first)).chain(reader) {

@@ -14,7 +14,8 @@ use tempfile::TempDir;
 fn clip(folder: &TempDir, fps: (u32, u32), luma: &[u16]) -> PathBuf {
     let path = folder.path().join("in.mkv");
     let format = FrameFormat::new(64, 48, Pixel::Yuv420p10);
-    let mut writer = Writer::create(&path, WriteOptions { codec: Mezzanine::Ffv1, format, fps, threads: 1 }).unwrap();
+    let mut writer =
+        Writer::create(&path, WriteOptions { codec: Mezzanine::Lossless, format, fps, threads: 1 }).unwrap();
     for value in luma {
         let mut frame = Frame::black(format);
         for (at, sample) in frame.plane_mut(0).chunks_exact_mut(2).enumerate() {

@@ -15,7 +15,7 @@
 //! let reader = Reader::open("in.mp4", ReadOptions::new(Pixel::Yuv420p10).filter(filter).threads(2))?;
 //! let format = FrameFormat::new(1080, 1920, Pixel::Yuv420p10);
 //! let mut writer =
-//!     Writer::create("out.mkv", WriteOptions { codec: Mezzanine::Ffv1, format, fps: (30, 1), threads: 2 })?;
+//!     Writer::create("out.mkv", WriteOptions { codec: Mezzanine::Lossless, format, fps: (30, 1), threads: 2 })?;
 //! for frame in reader {
 //!     let mut frame = frame?;
 //!     frame.plane_mut(0).fill(64); // rows are tightly packed; 10-bit samples are 16-bit little endian

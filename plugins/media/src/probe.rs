@@ -24,7 +24,7 @@ pub struct MediaInfo {
 /// The best video stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VideoInfo {
-    /// `h264`, `ffv1`, `png`, ….
+    /// `h264`, `ffvhuff`, `png`, ….
     pub codec: String,
     /// As coded, before `rotation`.
     pub width: u32,

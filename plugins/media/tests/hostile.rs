@@ -39,7 +39,7 @@ fn read_all(path: &Path) -> Result<usize, Error> {
 #[test]
 fn a_truncated_file_is_an_error_wherever_it_is_cut() {
     let folder = TempDir::new().unwrap();
-    let mkv = clip(folder.path(), "whole.mkv", Mezzanine::Ffv1);
+    let mkv = clip(folder.path(), "whole.mkv", Mezzanine::Lossless);
     let h264 = clip(folder.path(), "whole-h264.mkv", Mezzanine::Visual);
     let mp4 = folder.path().join("whole.mp4");
     ffmpeg(&["-i", h264.to_str().unwrap(), "-c", "copy", "-movflags", "faststart", mp4.to_str().unwrap()]);
@@ -58,7 +58,7 @@ fn a_truncated_file_is_an_error_wherever_it_is_cut() {
 #[test]
 fn files_that_name_other_files_are_refused() {
     let folder = TempDir::new().unwrap();
-    let target = clip(folder.path(), "target.mkv", Mezzanine::Ffv1);
+    let target = clip(folder.path(), "target.mkv", Mezzanine::Lossless);
     let target = target.to_str().unwrap();
     let check = |name: &str, content: String| {
         let path = folder.path().join(name);
@@ -89,7 +89,7 @@ fn files_that_name_other_files_are_refused() {
 fn odd_names_are_read_as_they_are() {
     let folder = TempDir::new().unwrap();
     for name in ["a%03d.mkv", "concat:b.mkv", "c*.mkv", "späß.mkv"] {
-        let path = clip(folder.path(), name, Mezzanine::Ffv1);
+        let path = clip(folder.path(), name, Mezzanine::Lossless);
         assert_eq!(read_all(&path).unwrap(), 48, "{name}");
     }
 }
@@ -168,7 +168,7 @@ fn nothing_else_is_touched() {
         return;
     }
     let folder = TempDir::new().unwrap();
-    let secret = clip(folder.path(), "secret.mkv", Mezzanine::Ffv1);
+    let secret = clip(folder.path(), "secret.mkv", Mezzanine::Lossless);
     let secret = secret.to_str().unwrap();
     let check = |name: &str, content: &[u8]| {
         let path = folder.path().join(name);

@@ -64,7 +64,7 @@ impl Stage for Upscale {
         let mut chain = FilterChain::new(&spec, between, fps, Pixel::Yuv420p10).map_err(media)?;
         let path = run.scratch().join("clip.mkv");
         let format = FrameFormat::new(width, height, Pixel::Yuv420p10);
-        let options = WriteOptions { codec: Mezzanine::Ffv1, format, fps, threads: run.threads() };
+        let options = WriteOptions { codec: Mezzanine::Lossless, format, fps, threads: run.threads() };
         let mut writer = Writer::create(&path, options).map_err(media)?;
         for frame in std::iter::once(Ok(first)).chain(reader) {
             run.check_cancelled()?;

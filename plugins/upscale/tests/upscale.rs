@@ -14,7 +14,8 @@ use tempfile::TempDir;
 fn clip(folder: &TempDir, (width, height): (u32, u32), frames: usize, fps: (u32, u32)) -> PathBuf {
     let path = folder.path().join("in.mkv");
     let format = FrameFormat::new(width, height, Pixel::Yuv420p10);
-    let mut writer = Writer::create(&path, WriteOptions { codec: Mezzanine::Ffv1, format, fps, threads: 1 }).unwrap();
+    let mut writer =
+        Writer::create(&path, WriteOptions { codec: Mezzanine::Lossless, format, fps, threads: 1 }).unwrap();
     for index in 0..frames {
         let mut frame = Frame::black(format);
         let stride = frame.stride(0);

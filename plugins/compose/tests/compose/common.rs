@@ -12,7 +12,7 @@ pub fn template(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../templates").join(path)
 }
 
-/// A clip of 10-bit video values, FFV1.
+/// A clip of 10-bit video values.
 pub fn clip(
     folder: &Path,
     name: &str,
@@ -22,7 +22,7 @@ pub fn clip(
 ) -> PathBuf {
     let path = folder.join(name);
     let format = FrameFormat::new(width, height, Pixel::Yuv420p10);
-    let options = WriteOptions { codec: Mezzanine::Ffv1, format, fps: (30, 1), threads: 1 };
+    let options = WriteOptions { codec: Mezzanine::Lossless, format, fps: (30, 1), threads: 1 };
     let mut writer = Writer::create(&path, options).unwrap();
     for i in 0..frames {
         let mut frame = Frame::new(format);

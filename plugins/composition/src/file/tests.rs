@@ -58,7 +58,7 @@ fn frames(composition: Composition, folder: &Path) -> Vec<Vec<u8>> {
     let clips: Vec<_> = [60_u8, 170]
         .map(|luma| {
             let path = folder.join(format!("{luma}.mkv"));
-            let options = WriteOptions { codec: Mezzanine::Ffv1, format, fps: (25, 1), threads: 1 };
+            let options = WriteOptions { codec: Mezzanine::Lossless, format, fps: (25, 1), threads: 1 };
             let mut writer = Writer::create(&path, options).unwrap();
             for number in 0..40 {
                 let plane = |n: usize, v: u8| (0..n).map(|i| v.wrapping_add((i % 31) as u8 + number)).collect();

@@ -6,7 +6,7 @@ use super::{Reader, State, tick};
 use crate::error::{Error, Result};
 
 /// Codecs whose packets are whole pictures, one each.
-const INTRA: [&str; 2] = ["ffv1", "prores"];
+const INTRA: [&str; 4] = ["ffvhuff", "huffyuv", "ffv1", "prores"];
 
 impl Reader {
     /// Passes over as many of the next frames, never over the last one, and says over how many. They are not decoded where

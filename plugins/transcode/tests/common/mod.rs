@@ -25,7 +25,8 @@ impl Bench {
         let path = self.0.path().join(format!("{width}x{height}-{fps}-{seconds}.mkv"));
         let format = FrameFormat::new(width, height, Pixel::Yuv420p10);
         let mut writer =
-            Writer::create(&path, WriteOptions { codec: Mezzanine::Ffv1, format, fps: (fps, 1), threads: 2 }).unwrap();
+            Writer::create(&path, WriteOptions { codec: Mezzanine::Lossless, format, fps: (fps, 1), threads: 2 })
+                .unwrap();
         for index in 0..(seconds * f64::from(fps)).round() as usize {
             let mut frame = Frame::black(format);
             let stride = frame.stride(0);
@@ -44,7 +45,8 @@ impl Bench {
         let path = self.0.path().join("noise.mkv");
         let format = FrameFormat::new(width, height, Pixel::Yuv420p);
         let mut writer =
-            Writer::create(&path, WriteOptions { codec: Mezzanine::Ffv1, format, fps: (fps, 1), threads: 2 }).unwrap();
+            Writer::create(&path, WriteOptions { codec: Mezzanine::Lossless, format, fps: (fps, 1), threads: 2 })
+                .unwrap();
         let mut state = 1_u32;
         for _ in 0..(seconds * f64::from(fps)).round() as usize {
             let mut frame = Frame::black(format);
