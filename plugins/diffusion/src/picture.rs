@@ -1,5 +1,7 @@
 //! A picture between the stages of this crate: planes of 32-bit floats, so that nothing is rounded before the end.
 
+use ndarray::{ArrayD, Axis};
+
 /// Three planes of equal size, one after the other, rows from the top.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
@@ -14,6 +16,22 @@ impl Picture {
     #[must_use]
     pub fn filled(width: usize, height: usize, value: f32) -> Self {
         Self { width, height, data: vec![value; 3 * width * height] }
+    }
+
+    /// One frame of a video [1, 3, frames, height, width].
+    #[must_use]
+    pub fn of_video(video: &ArrayD<f32>, frame: usize) -> Self {
+        let clip = video.index_axis(Axis(0), 0);
+        let frame = clip.index_axis(Axis(1), frame);
+        let mut data = Vec::with_capacity(frame.len());
+        // Whole planes at once: one value after the other takes longer than what is done with the picture afterwards.
+        for plane in frame.outer_iter() {
+            match plane.as_slice() {
+                Some(values) => data.extend_from_slice(values),
+                None => data.extend(&plane),
+            }
+        }
+        Self { width: frame.len_of(Axis(2)), height: frame.len_of(Axis(1)), data }
     }
 
     /// The three planes.

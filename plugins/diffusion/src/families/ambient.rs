@@ -248,12 +248,7 @@ impl Ambient {
         let inputs = [("latent", Tensor::F32(latent.view()))];
         let place = || "the decoded frames".into();
         let (video, _) = self.decoder.run(&mut self.loader, &inputs, "video", &place)?;
-        let (width, height) = (video.len_of(Axis(4)), video.len_of(Axis(3)));
-        let clip = video.index_axis(Axis(0), 0);
-        Ok(clip
-            .axis_iter(Axis(1))
-            .map(|frame| Picture { width, height, data: frame.iter().copied().collect() })
-            .collect())
+        Ok((0..video.len_of(Axis(2))).map(|frame| Picture::of_video(&video, frame)).collect())
     }
 
     fn failed(&self, component: &str, reason: String) -> Error {

@@ -123,11 +123,7 @@ pub fn video(pictures: &[(usize, &Picture)], frames: usize, width: usize, height
 /// A frame of a video, [1, 3, frames, height, width], held to the range that pictures have.
 #[must_use]
 pub fn picture(video: &ArrayD<f32>, frame: usize) -> Picture {
-    let clip = video.index_axis(Axis(0), 0);
-    let frame = clip.index_axis(Axis(1), frame);
-    Picture {
-        width: frame.shape()[2],
-        height: frame.shape()[1],
-        data: frame.iter().map(|v| v.clamp(-1.0, 1.0)).collect(),
-    }
+    let mut picture = Picture::of_video(video, frame);
+    picture.data.iter_mut().for_each(|v| *v = v.clamp(-1.0, 1.0));
+    picture
 }

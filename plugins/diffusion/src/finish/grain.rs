@@ -75,30 +75,41 @@ fn raw_index(base: usize, at: usize, by: usize, wrap: usize) -> usize {
 impl FrameGrain<'_> {
     /// Writes a row of luma (0 to 1) as 10-bit limited samples. Grain is strongest in the mid-tones, as on film.
     pub fn luma(&self, y: usize, row: &[f32], out: &mut Vec<u8>) {
-        let (grain, start) = self.line(&self.plates.grain, y, 0);
-        let (dither, dither_start) = self.line(&self.plates.dither, y, 2);
-        for (x, value) in row.iter().enumerate() {
+        let grain = self.line(&self.plates.grain, y, 0, row.len());
+        let dither = self.line(&self.plates.dither, y, 2, row.len());
+        let strength = self.plates.strength;
+        let at = out.len();
+        out.resize(at + 2 * row.len(), 0);
+        let samples = out[at..].as_chunks_mut().0;
+        for (sample, (value, (grain, dither))) in samples.iter_mut().zip(row.iter().zip(grain.iter().zip(&dither))) {
             let value = value.clamp(0.0, 1.0);
             let shade = 0.3 + 2.8 * value * (1.0 - value);
-            let noise = self.plates.strength * shade * grain[(start + x) % SIDE] + dither[(dither_start + x) % SIDE];
-            let code = 64.0 + 876.0 * value + noise;
-            out.extend_from_slice(&((code + 0.5).clamp(64.0, 940.0) as u16).to_le_bytes());
+            let code = 64.0 + 876.0 * value + (strength * shade * grain + dither);
+            *sample = ((code + 0.5).clamp(64.0, 940.0) as u16).to_le_bytes();
         }
     }
 
     /// Writes a row of chroma (-0.5 to 0.5) as 10-bit limited samples. It is dithered only: coloured grain looks cheap.
     pub fn chroma(&self, plane: usize, y: usize, row: &[f32], out: &mut Vec<u8>) {
-        let (dither, start) = self.line(&self.plates.dither, y + plane * 389, 1);
-        for (x, value) in row.iter().enumerate() {
-            let code = 512.0 + 896.0 * value + dither[(start + x) % SIDE];
-            out.extend_from_slice(&((code + 0.5).clamp(64.0, 960.0) as u16).to_le_bytes());
+        let dither = self.line(&self.plates.dither, y + plane * 389, 1, row.len());
+        let at = out.len();
+        out.resize(at + 2 * row.len(), 0);
+        let samples = out[at..].as_chunks_mut().0;
+        for (sample, (value, dither)) in samples.iter_mut().zip(row.iter().zip(&dither)) {
+            let code = 512.0 + 896.0 * value + dither;
+            *sample = ((code + 0.5).clamp(64.0, 960.0) as u16).to_le_bytes();
         }
     }
 
-    /// A line of a plate for row `y`, and where in it to begin.
-    fn line<'p>(&self, plate: &'p [f32], y: usize, offset: usize) -> (&'p [f32], usize) {
+    /// `count` values of a plate for row `y`, from the place where this frame begins in it.
+    fn line(&self, plate: &[f32], y: usize, offset: usize, count: usize) -> Vec<f32> {
         let row = (y + self.offsets[offset] as usize) % SIDE;
-        (&plate[row * SIDE..(row + 1) * SIDE], self.offsets[(offset + 1) % 4] as usize % SIDE)
+        let row = &plate[row * SIDE..(row + 1) * SIDE];
+        let mut line = row[self.offsets[(offset + 1) % 4] as usize % SIDE..].to_vec();
+        while line.len() < count {
+            line.extend_from_slice(row);
+        }
+        line
     }
 }
 

@@ -72,16 +72,19 @@ impl Field {
     /// One Gauss-Newton step at one level.
     fn refine(&mut self, a: &Plane, b: &Plane) {
         let (width, height) = (a.width, a.height);
-        let mut sums: [Vec<f32>; 5] = std::array::from_fn(|_| Vec::with_capacity(a.data.len()));
+        let mut sums: [Vec<f32>; 5] = std::array::from_fn(|_| vec![0.0; a.data.len()]);
         for y in 0..height {
             for x in 0..width {
                 let i = y * width + x;
                 let (px, py) = (x as f32 + self.dx[i], y as f32 + self.dy[i]);
-                let gx = (b.at(px + 1.0, py) - b.at(px - 1.0, py)) * 0.5;
-                let gy = (b.at(px, py + 1.0) - b.at(px, py - 1.0)) * 0.5;
-                let gt = b.at(px, py) - a.data[i];
+                let [left, column, right] = [px - 1.0, px, px + 1.0].map(|at| Between::new(at, width));
+                let [above, row, below] = [py - 1.0, py, py + 1.0].map(|at| Between::new(at, height));
+                let at = |x: &Between, y: &Between| b.read(&Cell::new(width, x, y));
+                let gx = (at(&right, &row) - at(&left, &row)) * 0.5;
+                let gy = (at(&column, &below) - at(&column, &above)) * 0.5;
+                let gt = at(&column, &row) - a.data[i];
                 for (sum, value) in sums.iter_mut().zip([gx * gx, gx * gy, gy * gy, gx * gt, gy * gt]) {
-                    sum.push(value);
+                    sum[i] = value;
                 }
             }
         }
@@ -106,7 +109,8 @@ impl Field {
             let mut out = Vec::with_capacity(width * height);
             for y in 0..height {
                 for x in 0..width {
-                    out.push(plane.at((x as f32 + 0.5) * sx - 0.5, (y as f32 + 0.5) * sy - 0.5) / scale);
+                    let (x, y) = ((x as f32 + 0.5) * sx - 0.5, (y as f32 + 0.5) * sy - 0.5);
+                    out.push(plane.read(&Cell::at(self.width, self.height, x, y)) / scale);
                 }
             }
             out
@@ -128,8 +132,30 @@ impl Plane {
         Self { width, height, data }
     }
 
-    fn at(&self, x: f32, y: f32) -> f32 {
-        Cell::at(self.width, self.height, x, y).read(&self.data)
+    #[inline(always)]
+    fn read(&self, cell: &Cell) -> f32 {
+        let [value] = cell.read(self.data.as_chunks().0);
+        value
+    }
+}
+
+/// A place between two of a row of samples.
+#[derive(Clone, Copy)]
+pub struct Between {
+    first: usize,
+    second: usize,
+    part: f32,
+}
+
+impl Between {
+    /// The place `at` of `count` samples; beyond the border, the border.
+    #[must_use]
+    #[inline(always)]
+    pub fn new(at: f32, count: usize) -> Self {
+        let at = at.clamp(0.0, (count - 1) as f32);
+        // Nothing is as wide as 32 bit, and the way there is shorter.
+        let first = at as u32 as usize;
+        Self { first, second: (first + 1).min(count - 1), part: at - first as f32 }
     }
 }
 
@@ -144,23 +170,33 @@ pub struct Cell {
 impl Cell {
     /// The place (x, y); beyond the border, the border.
     #[must_use]
+    #[inline(always)]
     pub fn at(width: usize, height: usize, x: f32, y: f32) -> Self {
-        let x = x.clamp(0.0, (width - 1) as f32);
-        let y = y.clamp(0.0, (height - 1) as f32);
-        let (left, top) = (x as usize, y as usize);
-        let (right, bottom) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
-        let (fx, fy) = (x - left as f32, y - top as f32);
+        Self::new(width, &Between::new(x, width), &Between::new(y, height))
+    }
+
+    /// A place between columns and between rows.
+    #[must_use]
+    #[inline(always)]
+    pub fn new(width: usize, x: &Between, y: &Between) -> Self {
+        let (top, bottom) = (y.first * width, y.second * width);
         Self {
-            corners: [top * width + left, top * width + right, bottom * width + left, bottom * width + right],
-            weights: [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy],
+            corners: [top + x.first, top + x.second, bottom + x.first, bottom + x.second],
+            weights: [
+                (1.0 - x.part) * (1.0 - y.part),
+                x.part * (1.0 - y.part),
+                (1.0 - x.part) * y.part,
+                x.part * y.part,
+            ],
         }
     }
 
-    /// The value there.
+    /// The values there, of planes whose samples lie side by side.
     #[must_use]
-    pub fn read(&self, plane: &[f32]) -> f32 {
-        let ([a, b, c, d], w) = (self.corners, self.weights);
-        plane[a] * w[0] + plane[b] * w[1] + plane[c] * w[2] + plane[d] * w[3]
+    #[inline(always)]
+    pub fn read<const N: usize>(&self, pixels: &[[f32; N]]) -> [f32; N] {
+        let ([a, b, c, d], w) = (self.corners.map(|i| &pixels[i]), self.weights);
+        std::array::from_fn(|i| a[i] * w[0] + b[i] * w[1] + c[i] * w[2] + d[i] * w[3])
     }
 }
 

@@ -3,6 +3,8 @@
 //! The kernel is Mitchell and Netravali's cubic (1/3, 1/3): no visible ringing beside edges and no visible grid of the
 //! source's pixels, which at four times the size is what gives a small picture away.
 
+use fearless_simd::{Level, Simd, dispatch};
+
 /// Four taps for every output sample of one axis.
 #[derive(Clone, Debug)]
 struct Axis {
@@ -41,7 +43,13 @@ impl Scale {
     }
 
     /// Enlarges `source` and hands each finished row to `row`, from the top.
-    pub fn run(&self, source: &[f32], mut row: impl FnMut(usize, &[f32])) {
+    pub fn run(&self, source: &[f32], row: impl FnMut(usize, &[f32])) {
+        // Compiled for several kinds of processor; none of them changes what comes out.
+        dispatch!(Level::new(), simd => self.run_with(simd, source, row));
+    }
+
+    #[inline(always)]
+    fn run_with<S: Simd>(&self, _: S, source: &[f32], mut row: impl FnMut(usize, &[f32])) {
         let width = self.columns.taps.len();
         let mut wide = vec![0.0; width * self.from.1];
         for (source, target) in source.chunks_exact(self.from.0).zip(wide.chunks_exact_mut(width)) {

@@ -4,6 +4,8 @@
 //! averages what is weak. Luma guides itself; chroma is guided by luma, so that colour ends where the object ends.
 //! Before it a small binomial blur takes out what repeats every two to four pixels, which is the decoder's own.
 
+use fearless_simd::{Level, Simd, dispatch};
+
 use crate::picture::Picture;
 
 /// Luma: reach in pixels and the variance below which it is texture.
@@ -42,22 +44,44 @@ fn guided(guide: &[f32], input: &[f32], width: usize, height: usize, (radius, ep
 
 /// Blurs by 1-4-6-4-1 along rows and columns: nothing is left of a period of two pixels, a quarter of one of four.
 fn binomial(values: &[f32], width: usize, height: usize) -> Vec<f32> {
-    let blur = |[a, b, c, d, e]: [f32; 5]| (a + e + 4.0 * (b + d) + 6.0 * c) / 16.0;
-    let near = |at: usize, by: usize, end: usize| (at + by).saturating_sub(2).min(end - 1);
-    let mut rows = Vec::with_capacity(values.len());
-    for row in values.chunks_exact(width) {
-        rows.extend((0..width).map(|x| blur(std::array::from_fn(|k| row[near(x, k, width)]))));
+    let mut rows = vec![0.0; values.len()];
+    let mut wide = vec![0.0; width + 4];
+    for (row, target) in values.chunks_exact(width).zip(rows.chunks_exact_mut(width)) {
+        // Beyond the border, the border.
+        wide[..2].fill(row[0]);
+        wide[2..width + 2].copy_from_slice(row);
+        wide[width + 2..].fill(row[width - 1]);
+        blur(std::array::from_fn(|k| &wide[k..k + width]), target);
     }
-    let mut out = Vec::with_capacity(values.len());
-    for y in 0..height {
-        out.extend((0..width).map(|x| blur(std::array::from_fn(|k| rows[near(y, k, height) * width + x]))));
+    let mut out = vec![0.0; values.len()];
+    for (y, target) in out.chunks_exact_mut(width).enumerate() {
+        let near = |by: usize| (y + by).saturating_sub(2).min(height - 1) * width;
+        blur(std::array::from_fn(|k| &rows[near(k)..near(k) + width]), target);
     }
     out
+}
+
+fn blur(near: [&[f32]; 5], target: &mut [f32]) {
+    dispatch!(Level::new(), simd => blur_with(simd, near, target));
+}
+
+#[inline(always)]
+fn blur_with<S: Simd>(_: S, [a, b, c, d, e]: [&[f32]; 5], target: &mut [f32]) {
+    let near = a.iter().zip(b).zip(c.iter().zip(d)).zip(e);
+    for (t, (((a, b), (c, d)), e)) in target.iter_mut().zip(near) {
+        *t = (a + e + 4.0 * (b + d) + 6.0 * c) / 16.0;
+    }
 }
 
 /// The mean over a square of `2 * radius + 1`, cut at the borders.
 #[must_use]
 pub fn boxed(values: &[f32], width: usize, height: usize, radius: usize) -> Vec<f32> {
+    // Compiled for several kinds of processor; none of them changes what comes out.
+    dispatch!(Level::new(), simd => boxed_with(simd, values, width, height, radius))
+}
+
+#[inline(always)]
+fn boxed_with<S: Simd>(_: S, values: &[f32], width: usize, height: usize, radius: usize) -> Vec<f32> {
     let mut rows = vec![0.0; values.len()];
     for (row, target) in values.chunks_exact(width).zip(rows.chunks_exact_mut(width)) {
         // All windows at once, one neighbour after the other: that is what vector units are good at.

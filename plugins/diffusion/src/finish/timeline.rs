@@ -8,15 +8,34 @@
 
 use std::collections::VecDeque;
 
-use super::motion::{Cell, Field};
+use super::motion::{Between, Cell, Field};
 use crate::error::Error;
 use crate::picture::Picture;
+
+/// A frame with its planes woven together, so that a place is read from all of them at once; the fourth value fills up a
+/// vector.
+#[derive(Clone)]
+struct Woven {
+    width: usize,
+    height: usize,
+    pixels: Vec<[f32; 4]>,
+}
+
+impl Woven {
+    fn new(picture: &Picture) -> Self {
+        let [a, b, c] = [0, 1, 2].map(|plane| picture.plane(plane));
+        let pixels = a.iter().zip(b).zip(c).map(|((a, b), c)| [*a, *b, *c, 0.0]).collect();
+        Self { width: picture.width, height: picture.height, pixels }
+    }
+}
 
 /// The moving window over a model's frames.
 #[derive(Default)]
 pub struct Timeline {
     /// Up to four frames; the moment asked for lies between the second and the third.
-    frames: VecDeque<Picture>,
+    frames: VecDeque<Woven>,
+    /// The last one, as small as motion is looked for in.
+    last: Option<Picture>,
     /// Motion from each frame to the next.
     motion: VecDeque<Field>,
     /// How many frames came before those held.
@@ -41,23 +60,32 @@ impl Timeline {
     ) -> Result<Picture, Error> {
         let first = (position.floor() as usize).saturating_sub(1);
         while self.dropped < first || self.frames.len() < 4 {
-            // Past the end the last frame stays.
-            let Some(frame) = next()?.or_else(|| self.frames.back().cloned()) else {
-                return Err(Error::Other(Box::new(spotloom_plugin_sdk::api::Failure::new(
-                    "no-frames",
-                    "the model gave no frame at all",
-                ))));
-            };
-            self.push(frame);
+            match next()? {
+                Some(frame) => {
+                    let small = frame.shrunk(coarser(frame.width.min(frame.height)));
+                    self.push(Woven::new(&frame), small);
+                }
+                None => {
+                    // Past the end the last frame stays.
+                    let (Some(frame), Some(small)) = (self.frames.back(), &self.last) else {
+                        return Err(Error::Other(Box::new(spotloom_plugin_sdk::api::Failure::new(
+                            "no-frames",
+                            "the model gave no frame at all",
+                        ))));
+                    };
+                    let (frame, small) = (frame.clone(), small.clone());
+                    self.push(frame, small);
+                }
+            }
         }
         Ok(self.blend((position - position.floor()) as f32))
     }
 
-    fn push(&mut self, frame: Picture) {
-        if let Some(last) = self.frames.back() {
-            let factor = coarser(frame.width.min(frame.height));
-            let (a, b) = (last.shrunk(factor), frame.shrunk(factor));
-            self.motion.push_back(Field::between(a.plane(0), b.plane(0), a.width, a.height));
+    fn push(&mut self, frame: Woven, small: Picture) {
+        if let Some(last) = self.last.replace(small)
+            && let Some(small) = &self.last
+        {
+            self.motion.push_back(Field::between(last.plane(0), small.plane(0), small.width, small.height));
         }
         self.frames.push_back(frame);
         if self.frames.len() > 4 {
@@ -73,28 +101,27 @@ impl Timeline {
         // The velocity at a frame is the mean of the motion to it and from it: continuous through every frame.
         let at = |frame: usize| self.motion[frame - 1].blend(&self.motion[frame], 0.5);
         let velocity = at(1).blend(&at(2), t);
+        let (grid, size) = (velocity.width, width * height);
+        let velocity: Vec<[f32; 2]> = velocity.dx.iter().zip(&velocity.dy).map(|(x, y)| [*x, *y]).collect();
         let (weights, factor) = (b_spline(t), coarser(width.min(height)) as f32);
-        let size = width * height;
+        let between = |at: usize, count: usize| Between::new((at as f32 + 0.5) / factor - 0.5, count);
+        let columns: Vec<Between> = (0..width).map(|x| between(x, grid)).collect();
         let mut out = Picture::filled(width, height, 0.0);
         let (luma, chroma) = out.data.split_at_mut(size);
         let (cb, cr) = chroma.split_at_mut(size);
         for y in 0..height {
-            for x in 0..width {
-                let (fx, fy) = ((x as f32 + 0.5) / factor - 0.5, (y as f32 + 0.5) / factor - 0.5);
-                let cell = Cell::at(velocity.width, velocity.height, fx, fy);
-                let (dx, dy) = (factor * cell.read(&velocity.dx), factor * cell.read(&velocity.dy));
-                let mut sum = [0.0; 3];
+            let row = between(y, velocity.len() / grid);
+            for (x, column) in columns.iter().enumerate() {
+                let [dx, dy] = Cell::new(grid, column, &row).read(&velocity).map(|d| factor * d);
+                let mut sum = [0.0; 4];
                 for (j, (frame, weight)) in self.frames.iter().zip(weights).enumerate() {
                     let along = j as f32 - 1.0 - t;
                     let cell = Cell::at(width, height, x as f32 + along * dx, y as f32 + along * dy);
-                    let (l, c) = frame.data.split_at(size);
-                    let (b, r) = c.split_at(size);
-                    sum[0] += weight * cell.read(l);
-                    sum[1] += weight * cell.read(b);
-                    sum[2] += weight * cell.read(r);
+                    let pixel = cell.read(&frame.pixels);
+                    sum = std::array::from_fn(|i| sum[i] + weight * pixel[i]);
                 }
                 let i = y * width + x;
-                [luma[i], cb[i], cr[i]] = sum;
+                [luma[i], cb[i], cr[i], _] = sum;
             }
         }
         out
