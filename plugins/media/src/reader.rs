@@ -84,6 +84,9 @@ pub struct Reader {
     received: u64,
     /// How many of the frames that come next nobody wants.
     unwanted: u64,
+    /// The times of the frames that the decoder has begun, and of the first one that is wanted.
+    begun: Vec<i64>,
+    wanted_from: Option<i64>,
     /// Packets that were read and have not been decoded yet.
     held: VecDeque<Packet>,
     /// When the last decoded frame ends, in seconds from the first.
@@ -170,6 +173,8 @@ impl Reader {
             sent: 0,
             received: 0,
             unwanted: 0,
+            begun: Vec::new(),
+            wanted_from: None,
             held: VecDeque::new(),
             end: 0.0,
             start,
@@ -227,10 +232,9 @@ impl Reader {
     fn decode(&mut self, av: &mut frame::Video) -> Result<Option<Frame>> {
         match self.decoder.receive_frame(av) {
             Ok(()) => {
-                self.received += 1;
-                if self.unwanted > 0 {
-                    self.unwanted -= 1;
-                    self.note_time(av.timestamp().or(av.pts()), av.packet().duration);
+                let pts = av.timestamp().or(av.pts());
+                if self.come_out(pts) {
+                    self.note_time(pts, av.packet().duration);
                     return Ok(None);
                 }
                 return self.decoded(av);
@@ -260,7 +264,7 @@ impl Reader {
                 Err(Error::Damaged { path: self.path.clone(), doing: "reading", source: AvError::InvalidData })
             }
             Ok(()) => {
-                self.sent += 1;
+                self.begin(&packet);
                 self.decoder.send_packet(&packet).map(|()| None).map_err(Error::damaged(&self.path, "decoding"))
             }
             Err(AvError::Eof) => {

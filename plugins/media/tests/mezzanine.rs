@@ -100,7 +100,8 @@ fn frames_are_passed_over_without_a_trace() {
         // Never over the last one.
         check(&exact, threads, &[(3, 100)], &[0, 1, 2, 19]);
         check(&exact, threads, &[(19, 1)], &(0..20).collect::<Vec<_>>());
-        check(&near, threads, &[(2, 5)], &(0..20).collect::<Vec<_>>());
+        check(&near, threads, &[(2, 5)], &[0, 1, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+        check(&near, threads, &[(1, 3), (1, 8), (1, 100)], &[0, 4, 13, 19]);
     }
     // FFV1 of other programs, whose frames may build on those before.
     let grouped = folder.path().join("grouped.mkv");
@@ -120,6 +121,44 @@ fn frames_are_passed_over_without_a_trace() {
         let after = reader.next().unwrap().unwrap();
         let expected = &frames[passed as usize + 1];
         assert!(first.plane(0) == frames[0].plane(0) && after.plane(0) == expected.plane(0), "{path:?}, {over}");
+    }
+}
+
+#[test]
+fn what_is_read_after_frames_were_passed_over_is_what_it_would_have_been() {
+    let folder = TempDir::new().unwrap();
+    let coded = |name: &str, options: &str| {
+        let path = folder.path().join(name);
+        let source = "testsrc2=size=128x72:rate=25:duration=12,noise=alls=8:allf=t,format=yuv420p";
+        let mut made = std::process::Command::new("ffmpeg");
+        let made = made.args(["-v", "error", "-f", "lavfi", "-i", source]).args(options.split(' ')).arg(&path);
+        assert!(made.status().unwrap().success());
+        path
+    };
+    for path in [
+        coded("pyramid.mp4", "-c:v libx264 -bf 3 -x264-params b-pyramid=normal:ref=4"),
+        coded("open.mkv", "-c:v libx264 -bf 2 -g 20 -x264-params open-gop=1"),
+        coded("plain.mov", "-c:v libx264 -bf 0 -g 300"),
+        coded("hevc.mp4", "-c:v libx265 -x265-params log-level=error"),
+        coded("stream.ts", "-c:v libx264 -bf 3"),
+        coded("mpeg4.avi", "-c:v mpeg4 -bf 2"),
+    ] {
+        let all = read(&path, Pixel::Yuv420p);
+        for threads in [1, 2, 3] {
+            let mut reader = Reader::open(&path, ReadOptions::new(Pixel::Yuv420p).threads(threads)).unwrap();
+            let mut at = 0;
+            // The last is more than is left.
+            for over in [0, 1, 2, 7, 40, 150, 3, 500] {
+                let frame = reader.next().unwrap().unwrap();
+                assert!(frame == all[at], "{path:?}: frame {at} on {threads}");
+                at += 1;
+                let passed = reader.pass_over(over).unwrap() as usize;
+                assert!(passed as u64 <= over && at + passed < all.len(), "{path:?}");
+                at += passed;
+            }
+            let rest: Vec<_> = reader.map(Result::unwrap).collect();
+            assert!(rest == all[at..], "{path:?}: the rest from {at} on {threads}");
+        }
     }
 }
 

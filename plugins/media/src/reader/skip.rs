@@ -1,22 +1,36 @@
 //! Passing over frames that nobody wants.
 
-use ffmpeg_next::{Error as AvError, Packet};
+use ffmpeg_next::{Discard, Error as AvError, Packet};
 
 use super::{Reader, State, tick};
 use crate::error::{Error, Result};
 
 /// Codecs whose packets are whole pictures, one each.
 const INTRA: [&str; 4] = ["ffvhuff", "huffyuv", "ffv1", "prores"];
+/// Codecs whose decoders leave out the pictures that no other is made from.
+const SPARING: [&str; 2] = ["h264", "hevc"];
+/// Of those so many are passed over at most: their packets are held in memory.
+const AT_ONCE: usize = 96;
+/// How far frames come out of their packets' order at most (H.264 and HEVC: 16 pictures), and one more.
+const REORDERED: usize = 17;
 
 impl Reader {
-    /// Passes over as many of the next frames, never over the last one, and says over how many. They are not decoded where
-    /// every packet is a whole picture of its own, as in our own clips; of other files none is passed over.
+    /// Passes over some of the next frames, at most as many, never over the last one, and says over how many. They are not
+    /// decoded where every packet is a whole picture of its own, as in our own clips; of H.264 and HEVC those only that others
+    /// are made from; of other files none is passed over.
     ///
     /// # Errors
     /// When the file can't be read.
     pub fn pass_over(&mut self, frames: u64) -> Result<u64> {
         let plain = self.options.filter.is_none() && self.options.from == 0.0 && self.options.seconds.is_none();
-        if !plain || self.state != State::Reading || !INTRA.contains(&self.video.codec.as_str()) {
+        if !plain || self.state != State::Reading {
+            return Ok(0);
+        }
+        // What comes before the first frame may be no picture: an edit list begins where it likes.
+        if SPARING.contains(&self.video.codec.as_str()) && self.graph.is_none() && self.received > 0 {
+            return self.pass_over_sparingly(usize::try_from(frames).unwrap_or(AT_ONCE).min(AT_ONCE));
+        }
+        if !INTRA.contains(&self.video.codec.as_str()) {
             return Ok(0);
         }
         // What is still to be passed over comes first.
@@ -64,6 +78,62 @@ impl Reader {
         self.unwanted += begun;
         self.given += frames - left;
         Ok(frames - left)
+    }
+
+    /// Finds the time of the frame after those that nobody wants; up to there only what others are made from is decoded.
+    fn pass_over_sparingly(&mut self, frames: usize) -> Result<u64> {
+        let mut ended = false;
+        let mut read = Vec::new();
+        while !ended && self.begun.len() + read.len() < frames + REORDERED {
+            match self.next_packet()? {
+                Some(packet) => read.push(packet),
+                None => ended = true,
+            }
+        }
+        self.held = read.into();
+        let mut times = self.begun.clone();
+        for packet in &self.held {
+            let Some(pts) = packet.pts() else { return Ok(0) };
+            times.push(pts);
+        }
+        let from = self.wanted_from.unwrap_or(i64::MIN);
+        times.retain(|time| *time >= from);
+        times.sort_unstable();
+        let passed = frames.min(times.len().saturating_sub(1));
+        // Two frames at one time: which is which can't be told.
+        if passed == 0 || times.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Ok(0);
+        }
+        self.wanted_from = Some(times[passed]);
+        self.given += passed as u64;
+        Ok(passed as u64)
+    }
+
+    /// Notes that a packet is on its way into the decoder, and how much of it is wanted.
+    pub(super) fn begin(&mut self, packet: &Packet) {
+        self.sent += 1;
+        if let Some(pts) = packet.pts() {
+            self.begun.push(pts);
+            let unwanted = self.wanted_from.is_some_and(|from| pts < from);
+            self.decoder.skip_frame(if unwanted { Discard::NonReference } else { Discard::Default });
+        }
+    }
+
+    /// Notes that a frame has come out, and says whether nobody wants it.
+    pub(super) fn come_out(&mut self, pts: Option<i64>) -> bool {
+        self.received += 1;
+        if let Some(pts) = pts {
+            self.begun.retain(|other| *other > pts);
+            match self.wanted_from {
+                Some(from) if pts < from => return true,
+                _ => self.wanted_from = None,
+            }
+        }
+        if self.unwanted > 0 {
+            self.unwanted -= 1;
+            return true;
+        }
+        false
     }
 
     /// The next packet of the video; `None` at the end of the file.
