@@ -21,6 +21,7 @@ mod again;
 mod compose;
 mod diffusion;
 mod film;
+mod length;
 mod levers;
 mod masters;
 mod proc;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         film::measure(&mut report);
     } else if options.compose {
         compose::overlay(&mut report);
+        length::measure(&mut report);
     } else if options.masters {
         masters::measure(&mut report, options.rounds);
         again::measure(&mut report);

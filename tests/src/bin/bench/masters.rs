@@ -151,7 +151,8 @@ fn studio() -> TestStudio {
     studio
 }
 
-fn make(folder: &Path, arguments: &[&str]) {
+/// Makes a file with FFmpeg.
+pub fn make(folder: &Path, arguments: &[&str]) {
     let done = Command::new("ffmpeg").args(["-v", "error", "-y"]).args(arguments).current_dir(folder).status();
     assert!(done.unwrap().success(), "{arguments:?}");
 }

@@ -1,0 +1,71 @@
+//! What a longer ad takes in memory: composing and encoding 10 s of footage and 60 s of it, and no more memory.
+
+use spotloom_tests::TestStudio;
+
+use crate::masters;
+use crate::report::Report;
+
+/// Seconds of footage in a scene.
+const SCENE: usize = 10;
+
+pub fn measure(report: &mut Report) {
+    let studio = masters::presets();
+    studio.write("pipelines/bench-length.yaml", PIPELINE);
+    let source = format!("testsrc2=size=1920x1080:rate=30:duration={SCENE},format=yuv420p");
+    let how = ["-f", "lavfi", "-i", &source, "-c:v", "libx264", "-preset", "veryfast", "source.mp4"];
+    masters::make(&studio.path("assets"), &how);
+    let short = made(&studio, 1);
+    let long = made(&studio, 6);
+    let name = |scenes| format!("composing and encoding {} s at 1080p30, peak memory", scenes * SCENE);
+    let note = |cost: &masters::Cost| format!("`spotloom run`, all its processes; {:.0} s wall", cost.wall);
+    report.add(&name(1), short.memory, "MB", note(&short));
+    report.add(&name(6), long.memory, "MB", note(&long));
+    report.judge("the longer / the shorter", long.memory / short.memory, "times", 1.1, "memory");
+}
+
+fn made(studio: &TestStudio, scenes: usize) -> masters::Cost {
+    eprintln!("bench: an ad of {} s", scenes * SCENE);
+    let scene = format!("{{prompt: none, seconds: {SCENE}, headline: Taste the sun}}");
+    studio.write(
+        "length.yaml",
+        &format!(
+            "campaign: Bench\ntitle: Length {scenes}\npipeline: bench-length\nbrand: zest\n\
+             copy: {{headline: Taste the sun, subline: Nothing else}}\nscenes: [{}]\noutputs: [bench-wide]\n",
+            vec![scene; scenes].join(", ")
+        ),
+    );
+    let mut run = spotloom_tests::command();
+    run.args(["run", "length.yaml"]).current_dir(studio.path(""));
+    masters::cost(&mut run)
+}
+
+const PIPELINE: &str = r#"
+name: bench-length
+description: The same footage, scene after scene
+stages:
+  footage:
+    uses: footage
+    for-each: "{{ brief.scenes }}"
+    with: {footage: assets/source.mp4, seconds: "{{ each.seconds }}", width: 1920, height: 1080, fps: 30}
+  compose:
+    uses: compose
+    for-each: {aspect: "{{ aspects }}"}
+    with:
+      clips: "{{ stages.footage.clip }}"
+      brand: "{{ brief.brand }}"
+      look: clean
+      width: "{{ each.aspect.width }}"
+      height: "{{ each.aspect.height }}"
+      fps: 30
+      copy: "{{ brief.copy }}"
+      scenes: "{{ brief.scenes }}"
+  masters:
+    uses: transcode
+    for-each: {aspect: "{{ aspects }}"}
+    with:
+      composition: "{{ stages.compose.composition | pick(aspect=each.aspect.name) }}"
+      clips: "{{ stages.footage.clip }}"
+      presets: "{{ each.aspect.presets }}"
+      name: bench
+deliver: {files: "{{ stages.masters.masters }}"}
+"#;
