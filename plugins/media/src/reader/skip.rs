@@ -2,7 +2,8 @@
 
 use ffmpeg_next::{Discard, Error as AvError, Packet};
 
-use super::{Reader, State, tick};
+use super::time::tick;
+use super::{Reader, State};
 use crate::error::{Error, Result};
 
 /// Codecs whose packets are whole pictures, one each.
