@@ -102,6 +102,14 @@ impl Cut {
         (self.origin + frame as f64 * self.rate).max(1.0)
     }
 
+    /// The positions between which the pace may be evened: nothing that is given may be moved, nor the first and last moment.
+    #[must_use]
+    pub fn pins(&self) -> (f64, f64) {
+        let first = self.before.map_or(0, |before| before.until);
+        let last = self.after.map_or(self.frames.saturating_sub(1), |after| after.until);
+        (self.position(first), self.position(last))
+    }
+
     /// Which moment of the result a frame of the model is.
     #[must_use]
     pub fn moment(&self, frame: usize) -> f64 {

@@ -11,12 +11,12 @@ use spotloom_plugin_sdk::api::Output;
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::ask::{self, ShotFile};
-use crate::contract::{Mode, Model};
+use crate::contract::{FamilyName, Mode, Model};
 use crate::cut::MARGIN;
 use crate::error::Error;
 use crate::family::{self, Family, Frames, Levers, Shot};
 use crate::finish::film::Film;
-use crate::finish::timeline::Timeline;
+use crate::finish::pace::Paced;
 use crate::footage::Clip;
 use crate::layout::{self, Layout, Plan};
 use crate::params::{Params, Settings};
@@ -260,7 +260,9 @@ impl Take<'_> {
         let cut = &self.layout.cut;
         let turn = if shot.mode == Mode::Loop { 1 + MARGIN } else { 0 };
         let mut reel = Reel { source, left: cut.wanted + turn };
-        let mut timeline = Timeline::new();
+        // What the embedded model shows moves steadily, and an edited clip keeps the pace of the clip.
+        let steady = self.model.contract.family == FamilyName::Ambient && self.mode != Mode::Edit;
+        let mut timeline = Paced::new(steady.then(|| cut.pins()));
         let mut before = cut.before.map(|_| self.kept(self.layout.before.as_ref(), 0)).transpose()?.flatten();
         let mut after: Option<Kept> = None;
         for index in 0..cut.frames {

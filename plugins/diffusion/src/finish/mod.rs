@@ -6,6 +6,7 @@ pub mod colour;
 pub mod film;
 pub mod grain;
 pub mod motion;
+pub mod pace;
 pub mod scale;
 pub mod smooth;
 pub mod timeline;

@@ -130,7 +130,7 @@ impl Timeline {
 
 /// How many times smaller motion is looked for in a picture of that shorter side: about 80 rows are enough for soft motion,
 /// and half the size is needed for what is finer.
-fn coarser(side: usize) -> usize {
+pub(super) fn coarser(side: usize) -> usize {
     (side / 80).clamp(2, 4)
 }
 
