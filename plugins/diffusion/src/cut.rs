@@ -102,12 +102,11 @@ impl Cut {
         (self.origin + frame as f64 * self.rate).max(1.0)
     }
 
-    /// The positions between which the pace may be evened: nothing that is given may be moved, nor the first and last moment.
+    /// The positions between which the pace may be evened: all that is made. Where a clip shows the same moments, what was made
+    /// is brought to the clip (see [`crate::finish::handover`]), and only its pace is left.
     #[must_use]
     pub fn pins(&self) -> (f64, f64) {
-        let first = self.before.map_or(0, |before| before.until);
-        let last = self.after.map_or(self.frames.saturating_sub(1), |after| after.until);
-        (self.position(first), self.position(last))
+        (self.position(self.made.0), self.position(self.made.1.saturating_sub(1)))
     }
 
     /// Which moment of the result a frame of the model is.

@@ -51,6 +51,13 @@ fn largest(frames: &[Frame]) -> f64 {
     frames.windows(2).map(|f| difference(&f[0], &f[1])).fold(0.0, f64::max)
 }
 
+/// The median step from one frame to the next.
+fn usual(frames: &[Frame]) -> f64 {
+    let mut steps: Vec<f64> = frames.windows(2).map(|f| difference(&f[0], &f[1])).collect();
+    steps.sort_by(f64::total_cmp);
+    steps[steps.len() / 2]
+}
+
 #[test]
 fn a_loop_leads_into_its_own_beginning() {
     let folder = TempDir::new().expect("a temporary folder");
@@ -77,7 +84,9 @@ fn extending_keeps_the_clip_and_goes_on_before_and_after_it_without_a_jump() {
         let far = if at == 0 { 0..18 } else { 18..36 };
         let kept = far.map(|i| difference(&found[at + i], &original[i])).fold(0.0, f64::max);
         assert!(kept < 1.0, "{port}: {kept}");
-        assert!(largest(&found) < 8.0, "{port}: {}", largest(&found));
+        // Nor does the joint stand out: the shot moves there as it does elsewhere.
+        let (joint, usual) = (largest(&found[30..42]), usual(&found));
+        assert!(joint < 2.0 * usual, "{port}: a step of {joint} at the joint, {usual} elsewhere");
     };
     check("clip", 0);
     check("clip-after", 36);

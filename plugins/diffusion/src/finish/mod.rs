@@ -5,6 +5,7 @@
 pub mod colour;
 pub mod film;
 pub mod grain;
+pub mod handover;
 pub mod motion;
 pub mod pace;
 pub mod scale;
