@@ -1,4 +1,4 @@
-//! A question to a stage outside of any job: what it says of a folder of the studio that it would be given in one.
+//! A question to a stage outside of any job: what it says of files of the studio that it would be given in one.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,26 +9,22 @@ use tokio::sync::{mpsc, watch};
 
 use crate::host::{HostPool, PluginFile, RunEnd, RunLimits};
 
-/// Runs a stage once on `folder`, the input of that name. What it makes lies in `scratch`.
+/// Files by the inputs they are given to.
+pub(super) type Files = BTreeMap<String, Vec<Artifact>>;
+
+/// Runs a stage once on files of the studio. What it makes lies in `scratch`.
 pub(super) async fn ask(
     hosts: &HostPool,
     plugin: &PluginFile,
-    (input, folder): (&str, &Path),
-    params: &Value,
+    inputs: Files,
+    params: Map<String, Value>,
     scratch: &Path,
     limits: RunLimits,
 ) -> RunEnd {
-    let artifact = Artifact {
-        path: folder.to_path_buf(),
-        sha256: String::new(),
-        media: "inode/directory".into(),
-        name: folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
-        facts: Map::new(),
-    };
     let request = RunRequest {
-        run: format!("ask-{input}"),
-        params: params.as_object().cloned().unwrap_or_default(),
-        inputs: BTreeMap::from([(input.to_owned(), vec![artifact])]),
+        run: format!("ask-{}", plugin.id),
+        params,
+        inputs,
         scratch: scratch.to_path_buf(),
         limits: Limits { threads: 1 },
         secrets: Secrets::default(),
@@ -37,4 +33,16 @@ pub(super) async fn ask(
     let (events, _seen) = mpsc::unbounded_channel();
     let (_keep, cancel) = watch::channel(false);
     hosts.run(plugin, request, limits, events, cancel).await
+}
+
+/// A folder as an input's only file.
+pub(super) fn folder(input: &str, folder: &Path) -> Files {
+    let artifact = Artifact {
+        path: folder.to_path_buf(),
+        sha256: String::new(),
+        media: "inode/directory".into(),
+        name: folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+        facts: Map::new(),
+    };
+    Files::from([(input.to_owned(), vec![artifact])])
 }

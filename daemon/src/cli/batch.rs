@@ -17,6 +17,7 @@ use crate::studio::{Studio, planning};
 use crate::yaml::{self, Node};
 
 use super::exit::{Done, Exit};
+use super::preflight;
 use super::term::Term;
 
 /// The largest table, in bytes and in rows.
@@ -36,9 +37,13 @@ pub(super) async fn batch(studio: Studio, rows: &Path, template: &Path, out: Opt
     let mut briefs: Vec<(String, Node)> = Vec::new();
     let mut seen: HashMap<String, u32> = HashMap::new();
     for (number, row) in (1..).zip(&table.rows) {
-        let filled = template.fill(row).map_err(|d| vec![d]);
-        let judged = filled.and_then(|node| planning::plan_node(&studio, &registry, &node).map(|p| (p.series, node)));
-        match judged {
+        let judged = async {
+            let node = template.fill(row).map_err(|d| vec![d])?;
+            let planned = planning::plan_node(&studio, &registry, &node)?;
+            preflight::check(&registry, &hosts, &planned.plan, &node).await?;
+            Ok::<_, Diagnostics>((planned.series, node))
+        };
+        match judged.await {
             Ok((series, node)) => {
                 if let Some(first) = seen.insert(series.clone(), number) {
                     let message = format!("row {number} is the same spot as row {first}: {series}");

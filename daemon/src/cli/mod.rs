@@ -12,6 +12,7 @@ mod logging;
 mod models;
 mod plan;
 mod plugins;
+mod preflight;
 mod progress;
 mod recipe;
 mod run;

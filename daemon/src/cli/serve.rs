@@ -11,8 +11,10 @@ use crate::error::Diagnostic;
 use crate::inbox::serve::{self as inbox, Intake};
 use crate::inbox::take::{Shelves, Spooled};
 use crate::studio::{Studio, planning};
+use crate::yaml;
 
 use super::exit::{Done, Exit};
+use super::preflight;
 use super::term::Term;
 
 /// What runs when a stop is asked for may end by itself for so long.
@@ -26,9 +28,13 @@ pub(super) async fn serve(studio: Studio, term: Term) -> Done {
     let shelves = Shelves::open(studio.intake(), studio.state().join("spool")).map_err(|e| {
         Diagnostic::new("not-writable", format!("the intake folder {} can't be used: {e}", studio.intake().display()))
     })?;
-    let (registry, judged_by) = (Arc::clone(&engine.machinery.registry), Arc::clone(&studio));
+    let (machinery, judged_by) = (Arc::clone(&engine.machinery), Arc::clone(&studio));
+    let runtime = tokio::runtime::Handle::current();
+    // The inbox judges where blocking is allowed.
     let judge = move |spooled: &Spooled| {
-        let planned = planning::plan_brief(&judged_by, &registry, &spooled.name, &spooled.bytes)?;
+        let node = yaml::parse(&spooled.name, &spooled.bytes)?;
+        let planned = planning::plan_node(&judged_by, &machinery.registry, &node)?;
+        runtime.block_on(preflight::check(&machinery.registry, &machinery.hosts, &planned.plan, &node))?;
         let mut job = planned.into_job(&spooled.name, spooled.sha256.clone(), "inbox");
         job.intake_id.clone_from(&spooled.intake_id);
         Ok(job)

@@ -16,6 +16,7 @@ use crate::yaml::{self, Node};
 
 use super::brand;
 use super::exit::{Done, Exit};
+use super::preflight;
 use super::term::Term;
 
 /// What a YAML file is, by its name and place first, by its fields otherwise.
@@ -96,7 +97,10 @@ async fn check(
             let mistakes = Pipeline::from_node(&node)?.check(&StudioCatalog::new(studio, registry));
             if mistakes.is_empty() { Ok(None) } else { Err(mistakes) }
         }
-        Kind::Brief => planning::plan_brief(studio, registry, &shown, &bytes).map(|_| None),
+        Kind::Brief => {
+            let planned = planning::plan_node(studio, registry, &node)?;
+            preflight::check(registry, hosts, &planned.plan, &node).await.map(|()| None)
+        }
         Kind::Other => Ok(None),
     }
 }

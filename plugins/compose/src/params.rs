@@ -62,6 +62,10 @@ pub struct Params {
     /// `mistakes` lists what is wrong with the kit. For `spotloom validate`.
     #[serde(default)]
     pub brand_sheet: bool,
+    /// Only sees whether brand, look and words go together, and makes nothing: no clip is needed, and `scenes` says how long
+    /// they are. Before a job begins it is asked this way for every language and shape.
+    #[serde(default)]
+    pub preflight: bool,
 }
 
 /// One scene of the storyboard. A brief's scenes can be handed over as they are: fields that are not named here are

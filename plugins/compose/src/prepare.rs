@@ -19,7 +19,7 @@ use crate::look::svg::{self, LayerSource, Scope};
 use crate::look::template::{self, Area, BrandView, CardView, PictureView, SHORT_SIDE, SceneView, View};
 use crate::params::{EndCardBackground, Params};
 use crate::text::Typesetter;
-use crate::timeline::{PartKind, Timeline};
+use crate::timeline::{PartKind, Timeline, lay_out};
 
 /// The room a look leaves at every edge, in its units, where the platform asks for no more.
 const MARGIN: f64 = 64.0;
@@ -33,11 +33,37 @@ pub struct Design {
     pub rtl: bool,
 }
 
+/// Sees whether an ad with these words can be laid out, before there are clips.
+///
+/// # Errors
+/// What [`Error`] lists.
+pub fn preflight(params: &Params, run: &Run) -> Result<(), Failure> {
+    let lengths: Vec<f64> = params.scenes.iter().map(|scene| scene.seconds).collect();
+    set(params, &lay_out(params, &lengths)?, run).map(drop)
+}
+
 /// Reads brand, look and pictures, sets the texts and draws the layers.
 ///
 /// # Errors
 /// What [`Error`] lists.
 pub fn prepare(params: &Params, timeline: &Timeline, run: &Run) -> Result<Design, Failure> {
+    let Layout { look, sources, pictures, brand, rtl } = set(params, timeline, run)?;
+    let size = (params.width as usize, params.height as usize);
+    let layers = draw_all(&look, sources, &pictures, size, run)?;
+    Ok(Design { layers, ink: brand.colours.ink, paper: brand.colours.paper, rtl })
+}
+
+/// Everything in its place, nothing drawn yet.
+struct Layout {
+    look: String,
+    sources: Vec<LayerSource>,
+    pictures: Pictures,
+    brand: Brand,
+    rtl: bool,
+}
+
+/// Reads brand, look and pictures, and sets the texts.
+fn set(params: &Params, timeline: &Timeline, run: &Run) -> Result<Layout, Failure> {
     let folder = &run.require("brand")?.path;
     let mut brand = Brand::read(folder)?;
     if let Some(accent) = &params.accent {
@@ -85,9 +111,7 @@ pub fn prepare(params: &Params, timeline: &Timeline, run: &Run) -> Result<Design
     for (key, png) in template::lock(&typesetter).emoji() {
         pictures.add_png(key, png.clone());
     }
-    let size = (params.width as usize, params.height as usize);
-    let layers = draw_all(&name, sources, &pictures, size, run)?;
-    Ok(Design { layers, ink: brand.colours.ink, paper: brand.colours.paper, rtl })
+    Ok(Layout { look: name, sources, pictures, brand, rtl })
 }
 
 /// Draws the layers on all threads, keeping their order.

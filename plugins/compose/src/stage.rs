@@ -15,7 +15,7 @@ use crate::look::layout;
 use crate::mezzanine;
 use crate::params::{Params, Reframe};
 use crate::poster;
-use crate::prepare::{Design, prepare};
+use crate::prepare::{Design, preflight, prepare};
 use crate::sheet;
 use crate::timeline::{Timeline, in_range, lay_out};
 use spotloom_composition::picture::samples::Samples;
@@ -55,6 +55,11 @@ impl Stage for Compose {
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
         if params.brand_sheet {
             return brand_sheet(run);
+        }
+        if params.preflight {
+            check(&params)?;
+            preflight(&params, run)?;
+            return Ok(Outputs::new());
         }
         let clips: Vec<PathBuf> = run.inputs("clips").iter().map(|a| a.path.clone()).collect();
         if clips.is_empty() {

@@ -112,6 +112,18 @@ fn read(file: &Path, trim: bool) -> Result<Picture, String> {
     Ok(Picture { kind: ImageKind::SVG(tree), ratio, cut_out: true })
 }
 
+/// A PNG that is read again at once: packed as little as the format takes, for packing it well is most of setting an ad.
+fn in_a_hurry(pixmap: Pixmap) -> Option<Vec<u8>> {
+    let (width, height) = (pixmap.width(), pixmap.height());
+    let mut data = Vec::new();
+    let mut encoder = png::Encoder::new(&mut data, width, height);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Fastest);
+    encoder.write_header().and_then(|mut writer| writer.write_image_data(&pixmap.take_demultiplied())).ok()?;
+    Some(data)
+}
+
 /// A PNG without its empty margins, so that what a look puts it on is where it ends.
 fn trimmed(data: Arc<Vec<u8>>, ratio: f64) -> Picture {
     let whole = |cut_out| Picture { kind: ImageKind::PNG(Arc::clone(&data)), ratio, cut_out };
@@ -130,7 +142,7 @@ fn trimmed(data: Arc<Vec<u8>>, ratio: f64) -> Picture {
     let rect = IntRect::from_ltrb(left as i32, top as i32, right as i32 + 1, bottom as i32 + 1);
     let cropped = rect.and_then(|rect| pixmap.clone_rect(rect));
     let ratio = (right + 1 - left) as f64 / (bottom + 1 - top) as f64;
-    match cropped.and_then(|c| c.encode_png().ok()) {
+    match cropped.and_then(in_a_hurry) {
         Some(png) => Picture { kind: ImageKind::PNG(Arc::new(png)), ratio, cut_out },
         None => whole(cut_out),
     }

@@ -1,0 +1,77 @@
+//! Words that can't be set are told before anything is generated: to whoever asks, runs, or drops a brief.
+
+#![expect(clippy::unwrap_used, reason = "tests report by panicking")]
+
+use std::time::Duration;
+
+use spotloom_tests::{TestStudio, wait_for};
+
+/// A brief of twelve lines; `headline` is the ninth, `scene` goes into the eleventh.
+fn brief(headline: &str, scene: &str) -> String {
+    format!(
+        "campaign: Test\ntitle: Words\npipeline: social-ad\nbrand: zest\nlocales: [en, de]\n\
+         outputs: [youtube-15s, instagram-reel]\ncopy:\n  cta: Find your Zest\n  headline: {headline}\n\
+         scenes:\n  - {{prompt: waves at sunset, seconds: 3{scene}}}\nseed: 1\n"
+    )
+}
+
+const LONG: &str = "Supercalifragilisticexpialidociousantidisestablishmentarianism";
+
+#[test]
+fn words_that_cannot_be_set_are_told_with_their_place() {
+    let studio = TestStudio::example();
+    let check = |text: String, expected: &[(&str, u64)]| {
+        studio.write("words.yaml", &text);
+        for command in ["validate", "run"] {
+            if expected.is_empty() && command == "run" {
+                continue;
+            }
+            let done = studio.run(&[command, studio.path("words.yaml").to_str().unwrap(), "--json"]);
+            assert_eq!(done.code, i32::from(!expected.is_empty()), "{command}: {}{}", done.stdout, done.stderr);
+            let report = done.json();
+            let told = report["errors"].as_array().unwrap().iter();
+            let told: Vec<(&str, u64)> =
+                told.map(|e| (e["code"].as_str().unwrap(), e["place"]["line"].as_u64().unwrap())).collect();
+            assert_eq!(told, expected, "{command}: {report:#}");
+        }
+    };
+    check(brief("Taste the sun", ""), &[]);
+    check(brief(LONG, ""), &[("text-does-not-fit", 9)]);
+    // The first language is fine, the second has a letter that no font has.
+    check(brief("{en: Taste the sun, de: \"Sonne \u{10ffd7}\"}", ""), &[("missing-glyph", 9)]);
+    check(brief("Taste the sun", &format!(", headline: {LONG}")), &[("text-does-not-fit", 11)]);
+    let jobs = studio.run(&["jobs", "list", "--json"]).ok().json();
+    assert_eq!(jobs.as_array().unwrap().len(), 0, "nothing has begun");
+}
+
+#[test]
+fn a_brief_with_such_words_is_rejected_when_it_is_dropped() {
+    let studio = TestStudio::example();
+    let daemon = studio.serve();
+    studio.write("briefs/words.yaml", &brief(LONG, ""));
+    let rejected = wait_for("the rejection", Duration::from_secs(60), || {
+        Some(studio.list("briefs/rejected")).filter(|l| l.len() == 2)
+    });
+    let report = studio.read(&format!("briefs/rejected/{}", rejected[0]));
+    assert!(report.contains("does not fit") && report.contains("words.yaml:9:"), "{report}");
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_table_is_told_of_the_row_whose_words_do_not_fit() {
+    let studio = TestStudio::example();
+    studio.write("template.yaml", &brief("\"{{ headline }}\"", "").replace("title: Words", "title: \"{{ title }}\""));
+    studio.write("rows.csv", &format!("title,headline\nOne,Taste the sun\nTwo,{LONG}\n"));
+    let [rows, template] = ["rows.csv", "template.yaml"].map(|name| studio.path(name));
+    let done = studio.run(&["batch", rows.to_str().unwrap(), template.to_str().unwrap(), "--json"]);
+    assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
+    let report = done.json();
+    let told = &report["errors"][0];
+    assert_eq!(report["errors"].as_array().unwrap().len(), 1, "{report:#}");
+    assert_eq!(
+        (told["code"].as_str(), told["place"]["line"].as_u64()),
+        (Some("text-does-not-fit"), Some(3)),
+        "{told:#}"
+    );
+    assert!(told["place"]["file"].as_str().unwrap().ends_with("rows.csv"), "{told:#}");
+}
