@@ -1,7 +1,5 @@
 //! Words that can't be set are told before anything is generated: to whoever asks, runs, or drops a brief.
 
-#![expect(clippy::unwrap_used, reason = "tests report by panicking")]
-
 use std::time::Duration;
 
 use spotloom_tests::{TestStudio, wait_for};
