@@ -38,6 +38,10 @@ pub struct Design {
 /// # Errors
 /// What [`Error`] lists.
 pub fn preflight(params: &Params, run: &Run) -> Result<(), Failure> {
+    // What another stage has yet to make can't be judged.
+    if run.input("brand").is_none() || run.input("look").is_none() {
+        return Ok(());
+    }
     let lengths: Vec<f64> = params.scenes.iter().map(|scene| scene.seconds).collect();
     set(params, &lay_out(params, &lengths)?, run).map(drop)
 }
