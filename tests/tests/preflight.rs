@@ -38,6 +38,7 @@ fn words_that_cannot_be_set_are_told_with_their_place() {
     // The first language is fine, the second has a letter that no font has.
     check(brief("{en: Taste the sun, de: \"Sonne \u{10ffd7}\"}", ""), &[("missing-glyph", 9)]);
     check(brief("Taste the sun", &format!(", headline: {LONG}")), &[("text-does-not-fit", 11)]);
+    check(brief("Taste the sun", ", headline: \"Sun \u{10ffd7}\""), &[("missing-glyph", 11)]);
     let jobs = studio.run(&["jobs", "list", "--json"]).ok().json();
     assert_eq!(jobs.as_array().unwrap().len(), 0, "nothing has begun");
 }

@@ -17,13 +17,13 @@ pub(super) async fn ask(
     hosts: &HostPool,
     plugin: &PluginFile,
     inputs: Files,
-    params: Map<String, Value>,
+    params: &Value,
     scratch: &Path,
     limits: RunLimits,
 ) -> RunEnd {
     let request = RunRequest {
         run: format!("ask-{}", plugin.id),
-        params,
+        params: params.as_object().cloned().unwrap_or_default(),
         inputs,
         scratch: scratch.to_path_buf(),
         limits: Limits { threads: 1 },
@@ -36,7 +36,7 @@ pub(super) async fn ask(
 }
 
 /// A folder as an input's only file.
-pub(super) fn folder(input: &str, folder: &Path) -> Files {
+pub(super) fn one_folder(input: &str, folder: &Path) -> Files {
     let artifact = Artifact {
         path: folder.to_path_buf(),
         sha256: String::new(),

@@ -12,8 +12,8 @@ use crate::engine;
 use crate::error::{self, Diagnostic, Diagnostics, Place};
 use crate::host::{HostOptions, HostPool};
 use crate::pipeline::slug;
+use crate::studio::Studio;
 use crate::studio::files;
-use crate::studio::{Studio, planning};
 use crate::yaml::{self, Node};
 
 use super::exit::{Done, Exit};
@@ -39,8 +39,7 @@ pub(super) async fn batch(studio: Studio, rows: &Path, template: &Path, out: Opt
     for (number, row) in (1..).zip(&table.rows) {
         let judged = async {
             let node = template.fill(row).map_err(|d| vec![d])?;
-            let planned = planning::plan_node(&studio, &registry, &node)?;
-            preflight::check(&registry, &hosts, &planned.plan, &node).await?;
+            let planned = preflight::judge(&studio, &registry, &hosts, &node).await?;
             Ok::<_, Diagnostics>((planned.series, node))
         };
         match judged.await {

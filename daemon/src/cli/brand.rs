@@ -12,7 +12,7 @@ use crate::registry::Registry;
 use crate::studio::{Studio, catalog};
 use crate::yaml::Node;
 
-use super::ask::{ask, folder as as_input};
+use super::ask::{ask, one_folder};
 
 /// The stage that draws.
 const PLUGIN: &str = "compose";
@@ -39,9 +39,8 @@ pub(super) async fn check(
     let io = |e: std::io::Error| vec![Diagnostic::new("io", format!("the brand sheet could not be drawn: {e}"))];
     let scratch = tempfile::tempdir().map_err(io)?;
     let params = json!({"width": 1600, "height": 1600, "brand-sheet": true});
-    let params = params.as_object().cloned().unwrap_or_default();
     let limits = RunLimits { timeout: Duration::from_secs(60), ..RunLimits::default() };
-    let end = ask(hosts, &plugin.file(), as_input("brand", &folder), params, scratch.path(), limits).await;
+    let end = ask(hosts, &plugin.file(), one_folder("brand", &folder), &params, scratch.path(), limits).await;
     let mut drawn = None;
     match &end.kind {
         EndKind::Succeeded { outputs, facts } => {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use spotloom_plugin_api::Resource;
 
 use crate::artifacts::{disk, hash_file};
@@ -13,7 +13,7 @@ use crate::host::{EndKind, HostOptions, HostPool, RunLimits};
 use crate::studio::{Studio, catalog, planning, resources};
 
 use super::args::ModelsAction;
-use super::ask::{ask, folder as as_input};
+use super::ask::{ask, one_folder};
 use super::exit::{Done, Exit};
 use super::term::{Term, table};
 
@@ -163,8 +163,8 @@ async fn loaded(studio: &Studio, folder: &Path, family: Option<&str>) -> Result<
     let folder = std::path::absolute(folder).map_err(io)?;
     // Large files are hashed and loaded without a sign of life.
     let limits = RunLimits { stall_timeout: Duration::from_secs(3600), ..RunLimits::default() };
-    let params = Map::from_iter([("check-model".to_owned(), true.into())]);
-    let end = ask(&hosts, &plugin.file(), as_input("model", &folder), params, scratch.path(), limits).await;
+    let params = json!({"check-model": true});
+    let end = ask(&hosts, &plugin.file(), one_folder("model", &folder), &params, scratch.path(), limits).await;
     hosts.shutdown().await;
     match &end.kind {
         EndKind::Succeeded { facts, .. } => Ok(facts.get("contract").cloned().unwrap_or_default()),

@@ -12,9 +12,11 @@ use crate::ids::{Sha256, TaskKey};
 use crate::ledger::{CacheEntry, Ledger};
 use crate::pipeline::plan::{InputRef, Plan, PlannedTask, PluginRef, Trigger};
 use crate::registry::Registry;
-use crate::studio::{Studio, files, planning};
+use crate::studio::{Studio, files};
+use crate::yaml;
 
 use super::exit::{Done, Exit};
+use super::preflight;
 use super::term::{Term, table};
 
 /// A task as `plan` shows it.
@@ -30,7 +32,8 @@ pub(super) async fn plan(studio: Studio, brief: &Path, term: Term) -> Done {
     let bytes = files::read(brief)?;
     let hosts = HostPool::new(HostOptions::default());
     let registry = engine::open_registry(&studio, &hosts).await?;
-    let planned = planning::plan_brief(&studio, &registry, &brief.display().to_string(), &bytes)?;
+    let node = yaml::parse(&brief.display().to_string(), &bytes)?;
+    let planned = preflight::judge(&studio, &registry, &hosts, &node).await?;
     let ledger = engine::open_ledger(&studio)?;
     let cached = predict(&planned.plan, &registry, &ledger, &Store::open(&studio.state()).map_err(broken)?);
     let plan = &planned.plan;

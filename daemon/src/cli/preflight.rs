@@ -12,8 +12,10 @@ use spotloom_plugin_api::{Artifact, Failure};
 
 use crate::error::{Diagnostic, Diagnostics, Place};
 use crate::host::{EndKind, HostPool, RunLimits};
-use crate::pipeline::plan::{InputRef, Plan, PlannedTask};
+use crate::pipeline::plan::{InputRef, PlannedTask};
 use crate::registry::{Registry, TrustedPlugin};
+use crate::studio::planning::Planned;
+use crate::studio::{Studio, planning};
 use crate::yaml::Node;
 
 use super::ask::{Files, ask};
@@ -23,29 +25,37 @@ const PREFLIGHT: &str = "preflight";
 /// Setting texts takes a fraction of a second; longer is a stage in trouble.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Asks the stages of a plan; `brief` is what it was made from.
+/// Plans a brief and asks the stages of its plan: how `run`, `serve`, `plan`, `batch` and `validate` judge one.
 ///
 /// # Errors
-/// All mistakes, each once, at the nearest place of the brief.
-pub(super) async fn check(registry: &Registry, hosts: &HostPool, plan: &Plan, brief: &Node) -> Result<(), Diagnostics> {
+/// All mistakes of the brief and of the pipeline it names; when there are none, all that the stages found, each once.
+pub(super) async fn judge(
+    studio: &Studio,
+    registry: &Registry,
+    hosts: &HostPool,
+    brief: &Node,
+) -> Result<Planned, Diagnostics> {
+    let planned = planning::plan_node(studio, registry, brief)?;
     let mut mistakes = Diagnostics::new();
-    for task in &plan.tasks {
+    // What may fail without harm is no reason to refuse the brief.
+    for task in planned.plan.tasks.iter().filter(|task| !task.continue_on_error) {
         let Some(plugin) = registry.get(&task.uses.id).filter(takes_it) else { continue };
         let Ok(scratch) = tempfile::tempdir() else { continue };
         let mut params = task.params.clone();
         params.insert(PREFLIGHT.into(), true.into());
         let limits = RunLimits { timeout: PATIENCE, ..RunLimits::default() };
-        let end = ask(hosts, &plugin.file(), at_hand(task), params, scratch.path(), limits).await;
-        if let EndKind::Failed(failure) = end.kind {
-            let mistake = told(failure, task, brief);
-            // The same words do not fit in several shapes: once is enough.
-            let same = |m: &Diagnostic| m.code == mistake.code && m.place == mistake.place;
-            if !mistakes.iter().any(same) {
-                mistakes.push(mistake);
-            }
+        let end = ask(hosts, &plugin.file(), at_hand(task), &params.into(), scratch.path(), limits).await;
+        let EndKind::Failed(failure) = end.kind else { continue };
+        if failure.retryable {
+            continue;
+        }
+        let mistake = told(failure, task, brief);
+        // The same words do not fit in several shapes: once is enough.
+        if !mistakes.iter().any(|m| m.code == mistake.code && m.place == mistake.place) {
+            mistakes.push(mistake);
         }
     }
-    if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    if mistakes.is_empty() { Ok(planned) } else { Err(mistakes) }
 }
 
 fn takes_it(plugin: &TrustedPlugin) -> bool {
@@ -81,17 +91,20 @@ fn told(failure: Failure, task: &PlannedTask, brief: &Node) -> Diagnostic {
     Diagnostic { hint: failure.hint, ..mistake }
 }
 
-/// Where the text stands that a message names between its first backticks.
+/// Where the words stand that a message is about: it quotes them, or has the character that they have, or names them between
+/// its first backticks. What is not in the brief is the brand's.
 fn place(message: &str, locale: &str, brief: &Node) -> Place {
     let name = message.split('`').nth(1).unwrap_or_default();
-    // A scene's own headline goes before the ad's.
-    for scene in brief.get("scenes").and_then(Node::as_sequence).unwrap_or_default() {
-        let (text, led) = scene.follow([name, locale]);
-        let quoted = text.as_text().is_some_and(|text| message.contains(&format!("\"{}\"", text.trim())));
-        if (led || scene.get(name).is_some()) && quoted {
-            return text.place();
-        }
-    }
-    let (text, led) = brief.follow(["copy", name]);
-    if led { text.follow([locale]).0.place() } else { brief.follow(["copy"]).0.place() }
+    let character = message.split_once("(U+").and_then(|(_, rest)| rest.split(')').next());
+    let character = character.and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
+    let meant = |node: &&Node| {
+        let text = node.as_text().unwrap_or_default().trim();
+        message.contains(&format!("\"{text}\"")) || character.is_some_and(|c| text.contains(c))
+    };
+    let scenes = brief.get("scenes").and_then(Node::as_sequence).unwrap_or_default();
+    let own = scenes.iter().filter_map(|scene| scene.get(name));
+    let shared = brief.get("copy").and_then(|copy| copy.get(name));
+    let mut texts = own.chain(shared).map(|text| text.follow([locale]).0);
+    let found = texts.find(meant).or_else(|| shared.map(|text| text.follow([locale]).0));
+    found.unwrap_or_else(|| brief.follow(["brand"]).0).place()
 }

@@ -13,7 +13,7 @@ use crate::error::Diagnostic;
 use crate::ids::JobId;
 use crate::inbox::shown;
 use crate::ledger::{self, JobFilter, JobView, Ledger, NewJob, TaskView};
-use crate::studio::{Studio, files, planning};
+use crate::studio::{Studio, files};
 use crate::yaml;
 
 use super::exit::{Done, Exit, Problem};
@@ -67,8 +67,7 @@ async fn run_in(engine: &Engine, studio: &Studio, brief: &Path, bytes: &[u8], ou
     let name = brief.file_name().map_or_else(|| "brief.yaml".into(), |n| n.to_string_lossy().into_owned());
     let m = &engine.machinery;
     let node = yaml::parse(&shown, bytes)?;
-    let planned = planning::plan_node(studio, &m.registry, &node)?;
-    preflight::check(&m.registry, &m.hosts, &planned.plan, &node).await?;
+    let planned = preflight::judge(studio, &m.registry, &m.hosts, &node).await?;
     let mut job = planned.into_job(&name, hash_bytes(bytes), "run");
     job.intake_id = hash_bytes(format!("run\0{shown}\0{}\0{}", now().0, std::process::id()).as_bytes()).0[..20].into();
     let total = job.plan.tasks.len();

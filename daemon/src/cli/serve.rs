@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::error::Diagnostic;
 use crate::inbox::serve::{self as inbox, Intake};
 use crate::inbox::take::{Shelves, Spooled};
-use crate::studio::{Studio, planning};
+use crate::studio::Studio;
 use crate::yaml;
 
 use super::exit::{Done, Exit};
@@ -33,8 +33,7 @@ pub(super) async fn serve(studio: Studio, term: Term) -> Done {
     // The inbox judges where blocking is allowed.
     let judge = move |spooled: &Spooled| {
         let node = yaml::parse(&spooled.name, &spooled.bytes)?;
-        let planned = planning::plan_node(&judged_by, &machinery.registry, &node)?;
-        runtime.block_on(preflight::check(&machinery.registry, &machinery.hosts, &planned.plan, &node))?;
+        let planned = runtime.block_on(preflight::judge(&judged_by, &machinery.registry, &machinery.hosts, &node))?;
         let mut job = planned.into_job(&spooled.name, spooled.sha256.clone(), "inbox");
         job.intake_id.clone_from(&spooled.intake_id);
         Ok(job)

@@ -11,7 +11,7 @@ use crate::pipeline::Pipeline;
 use crate::registry::Registry;
 use crate::studio::files::{self, yaml_files};
 use crate::studio::open::{SETTINGS, read_config};
-use crate::studio::{Studio, StudioCatalog, catalog, planning};
+use crate::studio::{Studio, StudioCatalog, catalog};
 use crate::yaml::{self, Node};
 
 use super::brand;
@@ -97,10 +97,7 @@ async fn check(
             let mistakes = Pipeline::from_node(&node)?.check(&StudioCatalog::new(studio, registry));
             if mistakes.is_empty() { Ok(None) } else { Err(mistakes) }
         }
-        Kind::Brief => {
-            let planned = planning::plan_node(studio, registry, &node)?;
-            preflight::check(registry, hosts, &planned.plan, &node).await.map(|()| None)
-        }
+        Kind::Brief => preflight::judge(studio, registry, hosts, &node).await.map(|_| None),
         Kind::Other => Ok(None),
     }
 }

@@ -1,4 +1,4 @@
-//! From a brief's bytes to a plan that can be submitted: the way that `run`, `serve`, `plan` and `validate` share.
+//! From a brief to a plan that can be submitted. Before a job is made of it, `cli::preflight` also asks the stages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,14 +26,6 @@ pub struct Planned {
 }
 
 /// Judges a brief completely and freezes its plan. Nothing is written or started.
-///
-/// # Errors
-/// Everything that is wrong with it, and with the pipeline it names.
-pub fn plan_brief(studio: &Studio, registry: &Registry, file: &str, bytes: &[u8]) -> Result<Planned, Diagnostics> {
-    plan_node(studio, registry, &yaml::parse(file, bytes)?)
-}
-
-/// The same for a brief that is read already.
 ///
 /// # Errors
 /// Everything that is wrong with it, and with the pipeline it names.

@@ -39,13 +39,15 @@ pub(crate) fn print(
         (Some(before), Some(after)) => third(after.until.saturating_sub(before.until)).min(second),
         _ => second,
     };
+    // What is let go before a clip has to be held back until the clip is there.
+    let lead = most.min(second / 2);
     let mut printer = Printer {
         writer: Writer::create(path, options).map_err(media)?,
         cut,
         opening: Handover::new(most),
-        closing: Handover::new(most.min(second / 2)),
+        closing: Handover::new(lead),
         held: Vec::new(),
-        most: most.min(second / 2),
+        lead,
     };
     for (index, sheet) in sheets.iter().enumerate() {
         let index = index as u64;
@@ -61,9 +63,9 @@ struct Printer<'a> {
     /// From the clip that the shot begins with, and back from the one that it ends with.
     opening: Handover,
     closing: Handover,
-    /// Made frames that come right before the latter, and the most there may be.
+    /// Made frames that come right before the latter, and how many there are once it begins.
     held: Vec<Frame>,
-    most: usize,
+    lead: usize,
 }
 
 impl Printer<'_> {
@@ -81,7 +83,7 @@ impl Printer<'_> {
             }
             (Some(mut made), None) => {
                 self.opening.carry(&mut made);
-                let near = self.cut.after.is_some_and(|after| index + self.most as u64 >= after.until);
+                let near = self.cut.after.is_some_and(|after| index + self.lead as u64 >= after.until);
                 if near {
                     self.held.push(made);
                     return Ok(());

@@ -85,6 +85,7 @@ fn extending_keeps_the_clip_and_goes_on_before_and_after_it_without_a_jump() {
         let kept = far.map(|i| difference(&found[at + i], &original[i])).fold(0.0, f64::max);
         assert!(kept < 1.0, "{port}: {kept}");
         // Nor does the joint stand out: the shot moves there as it does elsewhere.
+        assert!(largest(&found) < 8.0, "{port}: {}", largest(&found));
         let (joint, usual) = (largest(&found[30..42]), usual(&found));
         assert!(joint < 2.0 * usual, "{port}: a step of {joint} at the joint, {usual} elsewhere");
     };
