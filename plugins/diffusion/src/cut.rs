@@ -102,8 +102,9 @@ impl Cut {
         (self.origin + frame as f64 * self.rate).max(1.0)
     }
 
-    /// The positions between which the pace may be evened: all that is made. Where a clip shows the same moments, what was made
-    /// is brought to the clip (see [`crate::finish::handover`]), and only its pace is left.
+    /// The positions between which the pace may be evened: all that is made, also where a clip shows the same moments. The
+    /// model's pulse lies right there, where its first own latent frame takes over from the given one, and what it is off by for
+    /// a few frames is blended over.
     #[must_use]
     pub fn pins(&self) -> (f64, f64) {
         (self.position(self.made.0), self.position(self.made.1.saturating_sub(1)))

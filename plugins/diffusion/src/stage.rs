@@ -224,8 +224,8 @@ impl Take<'_> {
         let written = std::thread::scope(|scope| {
             // Two frames ahead: the model works on while they are enlarged and written, in bounded memory.
             let (sender, receiver) = sync_channel::<Sheet>(2);
-            let (file, film, cut) = (&path, &film, &self.layout.cut);
-            let printer = scope.spawn(move || print(file, options, film, cut, &receiver));
+            let (file, film) = (&path, &film);
+            let printer = scope.spawn(move || print(file, options, film, &receiver));
             let shot = self.roll(shot, source, &sender, work);
             drop(sender);
             let written = printer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));

@@ -5,7 +5,6 @@
 pub mod colour;
 pub mod film;
 pub mod grain;
-pub mod handover;
 pub mod motion;
 pub mod pace;
 pub mod scale;
