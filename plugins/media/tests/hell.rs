@@ -104,6 +104,30 @@ fn footage_becomes_what_it_shows() {
 }
 
 /// A mirror image stays one.
+/// Black stays black and white white, whatever a picture without colours is kept as and whatever it is read as.
+#[test]
+fn grey_pictures_keep_their_contrast() {
+    let folder = TempDir::new().unwrap();
+    let source = "-f lavfi -i color=black:s=96x64,format=gray,geq=lum=255*gte(X\\,48)*gte(Y\\,32) -frames:v 1";
+    let check = |name: &str, arguments: &str| {
+        let path = make(&folder, name, &format!("{source} {arguments}"));
+        for (pixel, [black, white]) in [(Pixel::Rgb24, [0, 255]), (Pixel::Rgba, [0, 255]), (Pixel::Yuv420p, [16, 235])]
+        {
+            let frames = read(&path, ReadOptions::new(pixel)).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let plane = frames[0].plane(0);
+            let step = plane.len() / (96 * 64);
+            let found = [plane[0], plane[(63 * 96 + 95) * step]];
+            let close = found.iter().zip([black, white]).all(|(a, b): (&u8, u8)| a.abs_diff(b) <= 1);
+            assert!(close, "{name} as {pixel:?}: found {found:?}, expected {:?}", [black, white]);
+        }
+    };
+    check("grey.png", "-pix_fmt gray");
+    check("grey16.png", "-pix_fmt gray16be");
+    check("grey-alpha.png", "-pix_fmt ya8");
+    check("grey.jpg", "-pix_fmt gray -q:v 2");
+    check("grey.tiff", "-pix_fmt gray");
+}
+
 #[test]
 fn front_cameras_are_mirrored() {
     let folder = TempDir::new().unwrap();
