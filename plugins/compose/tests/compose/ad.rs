@@ -4,6 +4,7 @@ use crate::common::{GREY, WHITE, clip, compose, frames, params, pixel, template,
 use serde_json::{Value, json};
 use spotloom_compose::colour::Rgb;
 use spotloom_media::probe;
+use spotloom_plugin_sdk::api::End;
 use tempfile::TempDir;
 
 #[test]
@@ -31,6 +32,24 @@ fn the_built_in_looks_work_in_every_aspect_language_and_with_and_without_a_produ
                 let video = probe(done.path("mezzanine")).unwrap().video.unwrap();
                 assert_eq!((video.width, video.height), (width, height), "{look} {locale}");
                 assert!(done.path("poster").is_file());
+            }
+        }
+    }
+}
+
+/// Which words there are is the brief's choice: each may be left out, of the ad and of a scene.
+#[test]
+fn the_built_in_looks_work_whichever_words_there_are() {
+    let folder = TempDir::new().unwrap();
+    let clips = [clip(folder.path(), "a.mkv", (128, 72), 5, |_| GREY)];
+    let headline = json!({"headline": "Taste the sun"});
+    let copies = [json!({}), headline.clone(), json!({"subline": "Real oranges."}), json!({"cta": "Order now"})];
+    for look in ["clean", "bold-type", "lower-third", "price-burst", "quote", "steps"] {
+        for copy in &copies {
+            for scene in [json!({"seconds": 2}), json!({"seconds": 2, "headline": "Squeezed today"})] {
+                let given = json!({"preflight": true, "copy": copy, "scenes": [scene, {"seconds": 2}]});
+                let done = compose(look, params(given), &clips).run();
+                assert!(matches!(done.end, End::Succeeded { .. }), "{look} with {copy} and {scene}: {:?}", done.end);
             }
         }
     }
