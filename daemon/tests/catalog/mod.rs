@@ -15,9 +15,10 @@ pub struct Studio {
     channels: Channels,
 }
 
-const PLUGINS: [&str; 12] = [
+const PLUGINS: [&str; 13] = [
     include_str!("prompt.json"),
     include_str!("diffusion.json"),
+    include_str!("try-on.json"),
     include_str!("footage.json"),
     include_str!("captions.json"),
     include_str!("compose.json"),
@@ -30,7 +31,7 @@ const PLUGINS: [&str; 12] = [
     include_str!("webhook.json"),
 ];
 
-const MODELS: [&str; 4] = ["ambient-v1", "text-only", "amy", "thorsten"];
+const MODELS: [&str; 5] = ["ambient-v1", "text-only", "amy", "thorsten", "dresser"];
 
 impl Studio {
     pub fn new() -> Self {
@@ -123,6 +124,10 @@ impl Catalog for Studio {
         let offered: &[&str] = match (kind, name, field) {
             (Resource::Model, "ambient-v1", "modes") => &["text-to-video", "image-to-video", "first-last", "loop"],
             (Resource::Model, "text-only", "modes") => &["text-to-video"],
+            (Resource::Model, "ambient-v1" | "text-only", "family") => &["ambient"],
+            (Resource::Model, "amy" | "thorsten", "family") => &["piper"],
+            (Resource::Model, "dresser", "family") => &["fashn-vton"],
+            (Resource::Model, "dresser", "categories") => &["tops", "one-pieces"],
             (Resource::Model, "amy", "locales") => &["en-US"],
             (Resource::Model, "thorsten", "locales") => &["de-DE"],
             _ => return None,

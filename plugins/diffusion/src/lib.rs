@@ -18,7 +18,7 @@ pub mod family;
 pub mod finish;
 pub mod footage;
 mod layout;
-pub mod noise;
+pub use spotloom_onnx::noise;
 pub mod params;
 pub mod picture;
 mod printer;

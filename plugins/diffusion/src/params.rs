@@ -89,6 +89,7 @@ pub struct Params {
     /// Reads and loads the model, holds every part of it against its contract, and makes no clip: the fact `contract` is
     /// what stands for a `model.yaml` that is not there. For `spotloom models check`.
     #[serde(default)]
+    #[schemars(extend("x-models" = {"families": ["ambient", "wan", "ltx", "cogvideox", "diffusers"]}))]
     pub check_model: bool,
     /// Step caching: a denoising step is left out when what it would give is expected to differ by less than this share
     /// from what is known, and drawn on from the steps before; 0.05 leaves out few, 0.2 many. 0 leaves out none.
@@ -239,21 +240,13 @@ impl Params {
             height: side(self.height),
             fps: rational(self.fps),
             grain: self.grain,
-            provider: provider(self.provider, std::env::var("SPOTLOOM_PROVIDER").ok())?,
+            provider: Provider::chosen(self.provider).map_err(|e| Error::Param {
+                name: "provider",
+                value: e.name,
+                expected: e.expected,
+            })?,
             territory: self.territory.clone(),
         })
-    }
-}
-
-/// The parameter, else the environment's, else the processor.
-fn provider(param: Option<Provider>, env: Option<String>) -> Result<Provider, Error> {
-    match (param, env.filter(|e| !e.is_empty())) {
-        (Some(provider), _) => Ok(provider),
-        (None, None) => Ok(Provider::Cpu),
-        (None, Some(name)) => Provider::named(&name).ok_or_else(|| {
-            let known = Provider::ALL.map(|(_, name)| name).join(", ");
-            Error::Param { name: "provider", value: name, expected: format!("SPOTLOOM_PROVIDER takes one of {known}") }
-        }),
     }
 }
 
@@ -283,18 +276,6 @@ mod tests {
         check(29.97, (30000, 1001));
         check(59.94, (60000, 1001));
         check(12.5, (12500, 1000));
-    }
-
-    #[test]
-    fn the_provider_comes_from_the_pipeline_or_the_environment() {
-        let check = |param, env: Option<&str>, expected| {
-            assert_eq!(provider(param, env.map(str::to_owned)).expect("a provider"), expected);
-        };
-        check(None, None, Provider::Cpu);
-        check(None, Some("cuda"), Provider::Cuda);
-        check(Some(Provider::Cpu), Some("cuda"), Provider::Cpu);
-        let error = provider(None, Some("gpu".into())).expect_err("no provider");
-        assert!(error.to_string().contains("SPOTLOOM_PROVIDER takes one of cpu, cuda"), "{error}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Theory of operation: `folder` reads a model's `model.yaml`, confines and hashes its files; `external` finds out which
 //! other files an ONNX file would have opened; `runtime` finds ONNX Runtime; `graph` loads one component and holds its
 //! ports against what a family expects; `provider` says what does the arithmetic; `memory` says no before the kernel does;
-//! `seed` makes graphs that draw random numbers repeatable.
+//! `seed` makes graphs that draw random numbers repeatable; `noise` is what samplers start from.
 //!
 //! Invariant: nothing outside a model's folder is opened, and no file is used whose hash the contract does not name.
 
@@ -13,6 +13,7 @@ pub mod external;
 pub mod folder;
 pub mod graph;
 pub mod memory;
+pub mod noise;
 pub mod provider;
 pub mod runtime;
 pub mod seed;
@@ -21,5 +22,5 @@ pub use component::{Component, DataFile, Dtype, Licence, Territories};
 pub use error::Error;
 pub use folder::{Derived, Described, GraphFile, Model};
 pub use graph::{Graph, Kept, Port, Results, Tensor};
-pub use provider::Provider;
+pub use provider::{Provider, UnknownProvider};
 pub use runtime::{Engine, Runtime, SessionOptions, runtime};

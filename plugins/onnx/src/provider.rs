@@ -56,6 +56,25 @@ impl Provider {
         Self::ALL.iter().find(|(_, n)| *n == name).map(|(provider, _)| *provider)
     }
 
+    /// The one that is asked for, else that of the environment variable `SPOTLOOM_PROVIDER`, else the processor.
+    ///
+    /// # Errors
+    /// The variable names none, in words for people.
+    pub fn chosen(asked: Option<Self>) -> Result<Self, UnknownProvider> {
+        Self::among(asked, std::env::var("SPOTLOOM_PROVIDER").ok())
+    }
+
+    fn among(asked: Option<Self>, env: Option<String>) -> Result<Self, UnknownProvider> {
+        match (asked, env.filter(|e| !e.is_empty())) {
+            (Some(provider), _) => Ok(provider),
+            (None, None) => Ok(Self::Cpu),
+            (None, Some(name)) => Self::named(&name).ok_or_else(|| UnknownProvider {
+                name,
+                expected: format!("SPOTLOOM_PROVIDER takes one of {}", Self::ALL.map(|(_, name)| name).join(", ")),
+            }),
+        }
+    }
+
     /// Adds the provider to a session. All but `auto` fail when it can't be had: a job that asks for a card must not
     /// spend the night on the processor.
     pub(crate) fn register(self, builder: SessionBuilder) -> Result<SessionBuilder, ort::Error> {
@@ -74,6 +93,13 @@ impl Provider {
         };
         builder.with_execution_providers([dispatch]).map_err(|e| ort::Error::new(e.message()))
     }
+}
+
+/// What `SPOTLOOM_PROVIDER` says, and what it may say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownProvider {
+    pub name: String,
+    pub expected: String,
 }
 
 impl fmt::Display for Provider {
@@ -95,5 +121,18 @@ mod tests {
             assert_eq!(provider.to_string(), name);
         }
         assert_eq!(Provider::named("gpu"), None);
+    }
+
+    #[test]
+    fn the_provider_comes_from_the_pipeline_or_the_environment() {
+        let check = |asked, env: Option<&str>, expected| {
+            assert_eq!(Provider::among(asked, env.map(str::to_owned)).expect("a provider"), expected);
+        };
+        check(None, None, Provider::Cpu);
+        check(None, Some(""), Provider::Cpu);
+        check(None, Some("cuda"), Provider::Cuda);
+        check(Some(Provider::Cpu), Some("cuda"), Provider::Cpu);
+        let unknown = Provider::among(None, Some("gpu".into())).expect_err("no provider");
+        assert!(unknown.expected.contains("SPOTLOOM_PROVIDER takes one of cpu, cuda"), "{}", unknown.expected);
     }
 }

@@ -59,12 +59,13 @@ class Ports(torch.nn.Module):
 
 
 def export(
-    ports: Ports, example: tuple, path: Path, outputs: list[str], dynamic: dict[str, dict[int, str]], dynamo=False
+    ports: Ports, example: tuple, path: Path, outputs: list[str], dynamic: dict[str, dict[int, str]], dynamo=False, fold=True
 ) -> list[Path]:
     """Writes the graph and gives the files of its weights, none when they are inside.
 
     `dynamic` names the free axes of each input. `dynamo` takes the newer of torch's two exporters, which a few graphs
-    need; the older gives smaller graphs.
+    need; the older gives smaller graphs. Without `fold` what is worked out of weights alone stays to be done: a large table
+    that every layer takes parts of would otherwise be written once for each.
     """
     ports = ports.eval()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +81,8 @@ def export(
                     ports, example, raw, dynamo=True, dynamic_shapes=shapes, external_data=True, verbose=False, **names
                 )
             else:
-                torch.onnx.export(ports, example, raw, dynamo=False, dynamic_axes=dynamic, **names)
+                # A path in words: only then are weights of more than 2 GB written beside the graph.
+                torch.onnx.export(ports, example, str(raw), dynamo=False, dynamic_axes=dynamic, do_constant_folding=fold, **names)
         graph = onnx.load(raw)
     graph.producer_version = ""
     for node in graph.graph.node:

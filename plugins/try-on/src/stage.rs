@@ -1,0 +1,163 @@
+//! The stage `try-on`: two pictures in, one out.
+
+use spotloom_onnx::noise;
+use spotloom_plugin_sdk::api::Level;
+use spotloom_plugin_sdk::io_failure;
+use spotloom_plugin_sdk::prelude::*;
+
+use crate::network::{Conditions, Network, Walk};
+use crate::params::Params;
+use crate::photo::{Photo, Place};
+use crate::pose::Pose;
+use crate::skeleton::Map;
+
+/// Dresses people.
+#[derive(Default)]
+pub struct TryOn;
+
+impl Stage for TryOn {
+    type Params = Params;
+
+    fn about() -> About {
+        About::new("try-on", env!("CARGO_PKG_VERSION"), "A picture of a person wearing a garment, from one of each")
+            .cpu(0)
+            .input(input("model", "A model folder of the family `fashn-vton`").required().resource(Resource::Model))
+            .input(input("person", "The person, from the knees up or whole").media("image/*"))
+            .input(input("garment", "The garment that nobody wears: laid flat or cut out").media("image/*"))
+            .output("picture", "The person wearing it", "image/png")
+    }
+
+    fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
+        let network = Network::open(&run.require("model")?.path, run.threads(), params.provider()?).map_err(onnx)?;
+        if params.check_model {
+            network.check().map_err(onnx)?;
+            return Ok(Outputs::new());
+        }
+        let contract = &network.model.contract;
+        params.check(contract)?;
+        let mut warnings = Vec::new();
+        let (width, height) = (contract.width, contract.height);
+        let person = photo(run, "person", width.max(height), &mut warnings)?;
+        let garment = photo(run, "garment", width.max(height), &mut warnings)?;
+
+        run.progress(0, 1, "looking for the person");
+        let mut people = network.people(&[&person, &garment]).map_err(onnx)?.into_iter();
+        let (wearers, models) = (people.next().unwrap_or_default(), people.next().unwrap_or_default());
+        run.check_cancelled()?;
+        let poses = network.poses(&person, &wearers).map_err(onnx)?;
+        let names = [run.require("person")?.name.as_str(), run.require("garment")?.name.as_str()];
+        let pose = Pose::main(poses).filter(Pose::is_somebody).ok_or_else(|| {
+            Failure::new("no-person", format!("nobody can be seen in {}", names[0]))
+                .hint("give a picture of one person from the knees up, in even light")
+        })?;
+        if wearers.len() > 1 {
+            let count = wearers.len();
+            warnings.push(format!("{} shows {count} people; the one who is largest and clearest is dressed", names[0]));
+        }
+        if !models.is_empty() {
+            let told = "somebody seems to wear the garment in";
+            warnings.push(format!("{told} {}: a picture of it laid flat or cut out gives better results", names[1]));
+        }
+        let map = Map::of(&pose, &person);
+        let ((person, place), (garment, beside)) =
+            (person.fit(width, height).map_err(media)?, garment.fit(width, height).map_err(media)?);
+        let given = Conditions {
+            person: person.tensor(place, width, height),
+            garment: garment.tensor(beside, width, height),
+            person_pose: map.tensor(place, width, height),
+            garment_pose: Map::black(width, height).tensor(beside, width, height),
+            category: contract.category(&params.category).unwrap_or_default(),
+        };
+        let walk = Walk {
+            steps: params.steps.unwrap_or(contract.sampling.steps),
+            guidance: params.guidance.unwrap_or(contract.sampling.guidance),
+            shift: contract.sampling.shift,
+            unguided: contract.sampling.unguided,
+        };
+        let made = make(&network, params.seed, &given, walk, place, run)?;
+
+        let path = run.scratch().join("dressed.png");
+        made.write(&path).map_err(|e| io_failure("write", &path, &e))?;
+        for warning in &warnings {
+            run.log(Level::Warn, warning);
+        }
+        let mut outputs = Outputs::new()
+            .file("picture", path, "image/png")
+            .fact("width", made.width)
+            .fact("height", made.height)
+            .fact("category", params.category)
+            .fact("seed", params.seed)
+            .fact("steps", walk.steps)
+            .fact("guidance", walk.guidance)
+            .fact("model", contract.name.clone())
+            .fact("model-sha256", network.model.sha256.clone())
+            .fact("licence", contract.licence.spdx.clone())
+            .fact("provider", network.provider().to_string())
+            .fact("onnxruntime", network.runtime());
+        if !contract.licence.notice.is_empty() {
+            outputs = outputs.fact("notice", contract.licence.notice.clone());
+        }
+        Ok(if warnings.is_empty() { outputs } else { outputs.fact("warnings", warnings) })
+    }
+}
+
+/// The picture of a port, no larger than people are looked for at.
+fn photo(run: &Run, port: &str, side: usize, warnings: &mut Vec<String>) -> Result<Photo, Failure> {
+    let artifact = run.require(port)?;
+    let (photo, transparent) = Photo::read(&artifact.path).map_err(media)?;
+    if transparent {
+        warnings.push(format!("{} is transparent in places; white was put behind it", artifact.name));
+    }
+    photo.at_most(side).map_err(media)
+}
+
+fn make(
+    network: &Network,
+    seed: u64,
+    given: &Conditions,
+    walk: Walk,
+    place: Place,
+    run: &Run,
+) -> Result<Photo, Failure> {
+    let shape = given.person.raw_dim();
+    let drawn = noise::normal(seed, 0, given.person.shape());
+    let noise = drawn.into_dimensionality().unwrap_or_else(|_| ndarray::Array4::zeros(shape));
+    let total = walk.steps as u64;
+    let made = network.dress(noise, given, walk, |step| {
+        run.progress(step as u64, total, "dressing");
+        run.check_cancelled().map_err(Stop::Done)
+    })?;
+    run.progress(total, total, "dressed");
+    Ok(Photo::from_tensor(&made, place))
+}
+
+/// Why the walk stopped: the network failed, or the run was asked to end.
+enum Stop {
+    Failed(spotloom_onnx::Error),
+    Done(Failure),
+}
+
+impl From<spotloom_onnx::Error> for Stop {
+    fn from(error: spotloom_onnx::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Failed(error) => onnx(error),
+            Stop::Done(failure) => failure,
+        }
+    }
+}
+
+fn onnx(error: spotloom_onnx::Error) -> Failure {
+    let failure = Failure::new(error.code(), error.to_string()).hint(error.hint());
+    if error.is_retryable() { failure.retryable() } else { failure }
+}
+
+fn media(error: spotloom_media::Error) -> Failure {
+    let failure = Failure::new(error.code(), error.to_string());
+    if error.is_retryable() { failure.retryable() } else { failure }
+}
