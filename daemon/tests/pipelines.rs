@@ -113,10 +113,65 @@ fn training_numbers_its_steps_and_has_chapters() {
     refused(&plan("training-video", "scenes: [{prompt: a}]\n").unwrap_err(), "a step has no headline");
 }
 
-/// There is no model for it: that is said before anything runs.
+/// One picture for all scenes and shapes; a camera moves over it, or a motion model does more.
 #[test]
-fn try_on_is_refused() {
-    refused(&plan("try-on", "scenes: [{prompt: she turns}]\n").unwrap_err(), "no try-on model is named");
+fn try_on_dresses_once_and_shows_it_everywhere() {
+    let given = "with: {model: dresser, person: assets/caf\u{e9}.png, category: tops}\nseed: 7\n";
+    let scenes = "scenes: [{prompt: she turns}, {image: assets/zest-can.png}, {prompt: she smiles}]\n";
+    let product = "product: {name: Zest, image: assets/zest-can.png}\n";
+    let made = plan("try-on", &format!("{scenes}{product}{given}")).unwrap();
+    let of = |plan: &Plan, id: &str| plan.tasks.iter().filter(|t| t.uses.id == id).count();
+    assert_eq!((of(&made, "try-on"), of(&made, "diffusion"), of(&made, "prompt")), (1, 0, 0));
+    assert_eq!(inputs(&made, "dressed", "person"), ["caf\u{e9}.png"]);
+    assert_eq!(inputs(&made, "dressed", "garment"), ["zest-can.png"]);
+    assert_eq!(made.tasks.iter().find(|t| t.stage == "dressed").unwrap().params["seed"], 7);
+    assert_eq!(inputs(&made, "views[2,9:16]", "picture"), ["dressed.picture"]);
+    let clips = inputs(&made, "compose[9:16,en]", "clips");
+    assert_eq!(clips, ["views[0,9:16].clip", "pictures[1,9:16,ltr].clip", "views[2,9:16].clip"]);
+    assert!(inputs(&made, "deliver[folder:deliveries]", "files").contains(&"dressed.picture".to_owned()));
+
+    let moved = given.replace("category", "motion: ambient-v1, category");
+    let made = plan("try-on", &format!("{scenes}{product}{moved}")).unwrap();
+    assert_eq!((of(&made, "try-on"), of(&made, "diffusion"), of(&made, "prompt")), (1, 4, 2));
+    assert_eq!(inputs(&made, "shots[0,16:9]", "image"), ["dressed.picture"]);
+}
+
+/// What is missing is said before anything runs.
+#[test]
+fn try_on_says_what_it_lacks() {
+    let check = |with: &str, more: &str, words: &str| {
+        let told = plan("try-on", &format!("scenes: [{{prompt: she turns}}]\n{more}with: {{{with}}}\n")).unwrap_err();
+        assert!(told.contains(words), "{with}: {told}");
+    };
+    let image = "product: {name: Zest, image: assets/zest-can.png}\n";
+    let person = "person: assets/zest-can.png";
+    let none = plan("try-on", "scenes: [{prompt: she turns}]\n").unwrap_err();
+    for words in
+        ["no try-on model is named", "no picture of the person", "no picture of the garment", "how the garment is worn"]
+    {
+        refused(&none, words);
+    }
+    check(&format!("model: dresser, {person}, category: tops"), "", "there is no picture of the garment");
+    check(&format!("model: dresser, {person}, category: hats"), image, "expected: `tops`, `bottoms` or `one-pieces`");
+    check(&format!("model: dresser, {person}, category: bottoms"), image, "`dresser` can't do the category `bottoms`");
+    check(
+        &format!("model: ambient-v1, {person}, category: tops"),
+        image,
+        "`ambient-v1` is a model of the family `ambient`",
+    );
+    check(&format!("model: ambient-v1, {person}, category: tops"), image, "`dresser` can do it");
+    check(
+        &format!("model: dresser, motion: amy, {person}, category: tops"),
+        image,
+        "`amy` is a model of the family `piper`",
+    );
+    let still = plan(
+        "try-on",
+        &format!(
+            "scenes: [{{image: assets/zest-can.png}}]\n{image}with: {{model: dresser, {person}, category: tops}}\n"
+        ),
+    );
+    refused(&still.unwrap_err(), "no scene shows the person");
 }
 
 /// Nothing is made of a shot before its check has let it pass, and each check has one shot made again.
@@ -141,6 +196,25 @@ fn shots_that_may_be_made_again_are_judged_first() {
         assert!(many.unwrap_err().contains("from 0 to 10"), "{pipeline}");
         let plain = plan(pipeline, scenes).unwrap();
         assert!(plain.tasks.iter().all(|t| t.reseed.is_none() && t.stage != "shot_checks"), "{pipeline}");
+    }
+}
+
+/// A licence that forbids a place can only be held against the brief when the stage is told where the spot will be shown.
+#[test]
+fn models_are_told_where_the_spot_will_be_shown() {
+    let brief = "scenes: [{prompt: a, headline: A}]\nproduct: {name: Zest, image: assets/zest-can.png}\n\
+                 rights: {ai_disclosure: required, territories: [EU, US]}\n";
+    let try_on = "with: {model: dresser, motion: ambient-v1, person: assets/zest-can.png, category: tops}\n";
+    for (pipeline, more) in
+        [("social-ad", ""), ("storyboard", ""), ("product-demo", ""), ("training-video", ""), ("try-on", try_on)]
+    {
+        let made = plan(pipeline, &format!("{brief}{more}")).unwrap();
+        let told = made.tasks.iter().filter(|t| ["diffusion", "try-on"].contains(&t.uses.id.as_str()));
+        let places: Vec<_> = told.map(|t| &t.params["territory"]).collect();
+        assert!(
+            places.len() >= 2 && places.iter().all(|p| **p == serde_json::json!(["EU", "US"])),
+            "{pipeline}: {places:?}"
+        );
     }
 }
 

@@ -63,7 +63,7 @@ pub fn expand(pipeline: &Pipeline, brief: &Brief, catalog: &dyn Catalog) -> Resu
     };
     expansion.requirements(pipeline);
     if !expansion.mistakes.is_empty() {
-        return Err(finished(expansion.mistakes));
+        return Err(sorted(expansion.mistakes));
     }
     for stage in &pipeline.stages {
         expansion.stage(stage);
@@ -96,6 +96,12 @@ pub fn unknown<'a>(brief: &Brief, known: impl IntoIterator<Item = &'a str>) -> D
 fn finished(mut mistakes: Diagnostics) -> Diagnostics {
     error::sort(&mut mistakes);
     mistakes.dedup_by(|a, b| a.place.is_some() && a.place == b.place && a.code == b.code);
+    sorted(mistakes)
+}
+
+/// Sorted; several of a kind at one place are all told, as those of a pipeline's `requires` are.
+fn sorted(mut mistakes: Diagnostics) -> Diagnostics {
+    error::sort(&mut mistakes);
     let mut all = Mistakes::new();
     all.extend(mistakes);
     all.into_diagnostics()

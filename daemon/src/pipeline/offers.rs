@@ -4,6 +4,7 @@
 //! A plugin says so in its parameters' schema. `"x-offered-by": {"input": "model", "field": "modes"}` on a property means
 //! that its value must stand in the list `modes` of the file that describes what the port `model` gets. Where the value
 //! is left out, `when-absent` tells what it will be: the first entry all of whose `given` ports and parameters are there.
+//! `"x-models": {"families": […]}` names the families of models that the stage loads from its port `model`.
 //! With `"match": "language"` values are language tags, and fit when the language is the same, whatever the country.
 
 use std::collections::BTreeMap;
@@ -23,8 +24,9 @@ pub(super) fn mistakes(
     inputs: &BTreeMap<String, Vec<InputRef>>,
     catalog: &dyn Catalog,
 ) -> Vec<(String, Diagnostic)> {
-    let properties = schema.get("properties").and_then(Json::as_object).into_iter().flatten();
-    let asked = properties.filter_map(|(name, property)| {
+    let properties = || schema.get("properties").and_then(Json::as_object).into_iter().flatten();
+    let strangers = properties().filter_map(|(_, property)| stranger(property.get("x-models")?, inputs, catalog));
+    let asked = properties().filter_map(|(name, property)| {
         let by = property.get("x-offered-by")?;
         let (input, field) = (by.get("input")?.as_str()?, by.get("field")?.as_str()?);
         let value = match params.get(name) {
@@ -42,7 +44,41 @@ pub(super) fn mistakes(
         }
         Some((name.clone(), refusal(name, value, (kind, thing, field), &offered, fits, catalog)))
     });
-    asked.collect()
+    strangers.chain(asked).collect()
+}
+
+/// The port that models come in by.
+const MODEL: &str = "model";
+
+/// A model of a family that the stage does not load; one that does not tell its family is not judged.
+fn stranger(
+    models: &Json,
+    inputs: &BTreeMap<String, Vec<InputRef>>,
+    catalog: &dyn Catalog,
+) -> Option<(String, Diagnostic)> {
+    let families: Vec<&str> = models.get("families")?.as_array()?.iter().filter_map(Json::as_str).collect();
+    let name = inputs.get(MODEL)?.iter().find_map(|file| match file {
+        InputRef::File { resource: Some(Resource::Model), name, .. } => Some(name.as_str()),
+        _ => None,
+    })?;
+    let of = |name: &str| catalog.offered(Resource::Model, name, "family").and_then(|told| told.into_iter().next());
+    let family = of(name)?;
+    if families.contains(&family.as_str()) {
+        return None;
+    }
+    let others: Vec<String> = catalog.names(Resource::Model);
+    let fitting = others.iter().filter(|n| of(n).is_some_and(|f| families.contains(&f.as_str())));
+    let fitting: Vec<&str> = fitting.map(String::as_str).collect();
+    let mistake = Diagnostic::new(
+        "wrong-model",
+        format!("`{name}` is a model of the family `{family}`, and this is no work for it"),
+    )
+    .expected(format!("one of the family {}", error::list(&families, "or")))
+    .hint(match fitting.as_slice() {
+        [] => "the studio has none; put one into its `models` folder".to_owned(),
+        names => format!("{} can do it", error::list(names, "and")),
+    });
+    Some((MODEL.to_owned(), mistake))
 }
 
 fn same(offered: &str, value: &str) -> bool {

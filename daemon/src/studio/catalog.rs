@@ -141,8 +141,11 @@ impl Catalog for StudioCatalog<'_> {
         }
         let bytes = files::read(&path).ok()?;
         let data = yaml::parse(&path.display().to_string(), &bytes).ok()?.to_json();
-        let list = data.get(field)?.as_array()?;
-        Some(list.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
+        let texts = match data.get(field)? {
+            Value::Array(list) => list.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        Some(texts.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
     }
 
     fn names(&self, kind: Resource) -> Vec<String> {

@@ -57,6 +57,9 @@ pub fn marker(kind: Resource) -> Option<&'static str> {
 pub fn told_elsewhere(folder: &Path, field: &str) -> Option<Vec<String>> {
     /// Ends of file names, our field, and where its one value stands in that file.
     const TOLD: [(&str, &str, &str); 1] = [(".onnx.json", "locales", "/language/code")];
+    if field == "family" {
+        return Some(vec![family(folder).to_owned()]);
+    }
     let (suffix, _, place) = TOLD.iter().find(|(_, name, _)| *name == field)?;
     let text = std::fs::read(with_suffix(folder, suffix)?).ok()?;
     let value: serde_json::Value = serde_json::from_slice(&text).ok()?;
