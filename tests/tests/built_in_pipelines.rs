@@ -63,6 +63,46 @@ fn run(studio: &TestStudio, pipeline: &str, locales: &str, more: &str) -> (i32, 
     (done.code, report, names)
 }
 
+/// A person, a garment and a model that lays the one on the other become a spot, a still, and a report that says so.
+#[test]
+fn somebody_wears_the_product() {
+    let studio = studio();
+    let fixtures = spotloom_tests::build::root().join("plugins/try-on/tests/fixtures");
+    for (from, to) in [("vton/large.png", "assets/ana.png"), ("vton/garment.png", "assets/tee.png")] {
+        std::fs::copy(fixtures.join(from), studio.path(to)).unwrap();
+    }
+    let model = studio.path("models/paste");
+    std::fs::create_dir_all(&model).unwrap();
+    for file in std::fs::read_dir(fixtures.join("paste")).unwrap().map(|e| e.unwrap()) {
+        std::fs::copy(file.path(), model.join(file.file_name())).unwrap();
+    }
+    let scenes = "scenes: [{prompt: she turns, seconds: 1.5, headline: {en: New, ar: جديد}}]\nrights: {ai_disclosure: required}\n";
+    let with = |model: &str| {
+        let given = "person: assets/ana.png, garment: assets/tee.png, category: tops, end_card: 2";
+        format!("{scenes}with: {{model: {model}, {given}}}\n")
+    };
+    let (code, _, _) = run(&studio, "try-on", "en", &with("ambient-v1"));
+    assert_eq!(code, 1, "a video model dresses nobody");
+    assert_eq!(
+        delivered(&studio, "try-on", "en, ar", &with("paste")),
+        ".mp4 2, .srt 0, .vtt 0, loudness.svg 2, report.html 1, manifest.json 1, pictures and chapters 4"
+    );
+    let folder = studio.path("deliveries/test/try-on-v1");
+    // Orange on the middle of somebody in the dark.
+    let command =
+        ["-v", "error", "-i", "dressed_v1.png", "-vf", "crop=1:1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"];
+    let middle = Command::new("ffmpeg").current_dir(&folder).args(command).output().unwrap().stdout;
+    assert_eq!(middle, [242, 140, 15]);
+    let page = std::fs::read_to_string(folder.join("report.html")).unwrap();
+    for words in ["How the pictures were made", "ana.png", "tee.png", "for tests alone"] {
+        assert!(page.contains(words), "the report does not say {words}");
+    }
+    let manifest: Value = serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["generated"], true, "{manifest:#}");
+    let again = studio.run(&["run", folder.join("manifest.json").to_str().unwrap(), "--json"]).ok().json();
+    assert_eq!(again["identical"], true, "{again:#}");
+}
+
 /// What is delivered, with what every pipeline hands over counted and the rest by name.
 fn delivered(studio: &TestStudio, pipeline: &str, locales: &str, more: &str) -> String {
     let (code, report, names) = run(studio, pipeline, locales, more);

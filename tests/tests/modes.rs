@@ -192,7 +192,7 @@ fn recipes(studio: &TestStudio, made: &Value) {
     let recipe = std::fs::read_to_string(artifact(studio, &shot, "recipe")).unwrap();
     studio.write("recipes/hero.recipe.json", &recipe);
     let done = studio.run(&["run", studio.path("recipes/hero.recipe.json").to_str().unwrap()]).ok();
-    assert!(done.stdout.contains("The clip is the one of the recipe, bit for bit."), "{}", done.stdout);
+    assert!(done.stdout.contains("It is the one of the recipe, bit for bit."), "{}", done.stdout);
     let original = std::fs::read(artifact(studio, &shot, "clip")).unwrap();
     assert!(std::fs::read(studio.path("recipes/hero.mkv")).unwrap() == original, "it lies beside the recipe");
 

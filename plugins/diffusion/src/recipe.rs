@@ -4,14 +4,12 @@
 //! whose hashes it names) makes a file with the hash `clip.sha256`. Nothing in `params` is left to a default.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use spotloom_media::Written;
 use spotloom_onnx::Engine;
+use spotloom_onnx::folder::sha256;
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::contract::{Mode, Model};
@@ -50,21 +48,11 @@ pub(crate) struct Made<'a> {
 pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
     let Made { params, settings, shot, model, engine, .. } = made;
     let contract = &model.contract;
-    let hashed = |file: &str, sha256: &str| json!({"file": file, "sha256": sha256});
-    let components: BTreeMap<_, _> = contract
-        .components
-        .iter()
-        .map(|(role, part)| {
-            let data = part.data.iter().map(|d| (d.file.as_str(), d.sha256.as_str()));
-            let files = std::iter::once((part.file.as_str(), part.sha256.as_str())).chain(data);
-            (role, files.map(|(file, sha256)| hashed(file, sha256)).collect::<Vec<_>>())
-        })
-        .collect();
     let given = |port: &str| -> Vec<Value> {
         run.inputs(port).iter().map(|a| json!({"name": a.name, "sha256": a.sha256, "media": a.media})).collect()
     };
     let folder = run.require("model")?.name.clone();
-    let sha256 = hash(made.clip).map_err(|e| io_failure("read", made.clip, &e))?;
+    let made_hash = sha256(made.clip).map_err(|e| io_failure("read", made.clip, &e))?;
     let ports = ["image", "last-image", "clip", "clip-after"];
     let inputs: BTreeMap<_, _> =
         ports.iter().map(|port| (*port, given(port))).filter(|(_, files)| !files.is_empty()).collect();
@@ -102,26 +90,9 @@ pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
             "seed": shot.seed,
         },
         "inputs": inputs,
-        "model": {"name": contract.name, "folder": folder, "sha256": model.sha256, "components": components},
+        "model": {"name": contract.name, "folder": folder, "sha256": model.sha256, "components": model.files()},
         "runtime": {"onnxruntime": engine.runtime.version, "provider": engine.provider.to_string(), "threads": engine.threads},
         "skipped": made.skipped,
-        "clip": {"sha256": sha256, "frames": made.written.frames, "seconds": made.written.seconds},
+        "clip": {"sha256": made_hash, "frames": made.written.frames, "seconds": made.written.seconds},
     }))
-}
-
-/// SHA-256 of a file in lower-case hex, read piece by piece.
-///
-/// # Errors
-/// When it can't be read.
-pub fn hash(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut piece = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut piece)? {
-            0 => break,
-            n => hasher.update(&piece[..n]),
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use spotloom_diffusion::recipe::hash;
+use spotloom_onnx::folder::sha256 as hash;
 use spotloom_plugin_sdk::harness::Done;
 use support::parity;
 use tempfile::TempDir;

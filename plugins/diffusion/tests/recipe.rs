@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use spotloom_diffusion::recipe::hash;
 use spotloom_diffusion::{Diffusion, contract::Model};
+use spotloom_onnx::folder::sha256 as hash;
 use spotloom_plugin_sdk::harness::{Done, Harness};
 use tempfile::TempDir;
 

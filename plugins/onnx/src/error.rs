@@ -85,7 +85,7 @@ impl Error {
                 "give `model:` the name of a folder under models/ that has a model.yaml; `spotloom models list` shows them"
             }
             Self::ContractSyntax { .. } | Self::ContractInvalid { .. } => {
-                "correct model.yaml; plugins/diffusion/README.md lists every field"
+                "correct model.yaml; the README of the stage that loads it lists every field"
             }
             Self::FileMissing { .. } => "copy the model again, completely, or correct the file's name in model.yaml",
             Self::FileOutside { .. } => "put the file into the model's folder; links out of it are not followed",

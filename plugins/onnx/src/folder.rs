@@ -108,6 +108,15 @@ impl Stamp {
     }
 }
 
+/// A file of a model, as a recipe names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FileHash<'a> {
+    /// Path inside the model's folder.
+    pub file: &'a str,
+    /// Lower-case hex.
+    pub sha256: &'a str,
+}
+
 impl<C: Described> Model<C> {
     /// Reads `model.yaml` of a folder, or what stands for it.
     ///
@@ -148,6 +157,19 @@ impl<C: Described> Model<C> {
             file: self.source.clone(),
             reason: format!("`components` has no `{role}`, which this family needs"),
         })
+    }
+
+    /// The files of each component with their hashes, for recipes.
+    #[must_use]
+    pub fn files(&self) -> BTreeMap<&str, Vec<FileHash<'_>>> {
+        let components = self.contract.components().iter();
+        components
+            .map(|(role, part)| {
+                let own = FileHash { file: &part.file, sha256: &part.sha256 };
+                let data = part.data.iter().map(|d| FileHash { file: &d.file, sha256: &d.sha256 });
+                (role.as_str(), std::iter::once(own).chain(data).collect())
+            })
+            .collect()
     }
 
     /// Whether the contract has a component.

@@ -16,6 +16,7 @@ pub mod network;
 pub mod params;
 pub mod photo;
 pub mod pose;
+mod recipe;
 pub mod sampler;
 pub mod skeleton;
 mod stage;

@@ -9,6 +9,7 @@ use crate::network::{Conditions, Network, Walk};
 use crate::params::Params;
 use crate::photo::{Photo, Place};
 use crate::pose::Pose;
+use crate::recipe::recipe;
 use crate::skeleton::Map;
 
 /// Dresses people.
@@ -25,6 +26,7 @@ impl Stage for TryOn {
             .input(input("person", "The person, from the knees up or whole").media("image/*"))
             .input(input("garment", "The garment that nobody wears: laid flat or cut out").media("image/*"))
             .output("picture", "The person wearing it", "image/png")
+            .output("recipe", "Everything the picture was made of", "application/json")
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
@@ -81,11 +83,15 @@ impl Stage for TryOn {
         for warning in &warnings {
             run.log(Level::Warn, warning);
         }
+        let recipe = recipe(&network, &params, walk, (&made, &path), run)?;
+        let beside = run.scratch().join("dressed.recipe.json");
+        std::fs::write(&beside, format!("{recipe:#}\n")).map_err(|e| io_failure("write", &beside, &e))?;
         let mut outputs = Outputs::new()
             .file("picture", path, "image/png")
+            .file("recipe", beside, "application/json")
             .fact("width", made.width)
             .fact("height", made.height)
-            .fact("category", params.category)
+            .fact("category", params.category.clone())
             .fact("seed", params.seed)
             .fact("steps", walk.steps)
             .fact("guidance", walk.guidance)

@@ -69,6 +69,13 @@ fn the_garment_comes_onto_the_person_in_its_own_colour() {
     assert_eq!((&facts["steps"], &facts["seed"], &facts["model"]), (&json!(4), &json!(7), &json!("paste")));
     assert_eq!(facts["notice"], "for tests alone");
     assert!(facts.get("warnings").is_none(), "{facts:?}");
+
+    // The recipe is whole: asked for what it says, the stage makes the same picture.
+    let recipe: Value = serde_json::from_str(&done.text("recipe")).unwrap();
+    assert_eq!(recipe["inputs"]["garment"][0]["name"], "garment.png");
+    let again = dress(&paste(), &person(), &shirt, recipe["params"].clone());
+    let hash = spotloom_onnx::folder::sha256(&again.path("picture")).unwrap();
+    assert_eq!(recipe["picture"]["sha256"], hash);
 }
 
 #[test]

@@ -24,14 +24,14 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Everything that could have made another clip, in the order of its names; the clip itself is left out.
+/// Everything that could have made another clip or picture, in the order of its names; what was made is left out.
 pub(super) fn differences(recipe: &Value, here: &Value) -> Vec<Difference> {
     let (mut old, mut new) = (BTreeMap::new(), BTreeMap::new());
     leaves(String::new(), recipe, &mut old);
     leaves(String::new(), here, &mut new);
     let fields: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let told = |of: &BTreeMap<String, Value>, field: &str| of.get(field).cloned().unwrap_or_default();
-    let all = fields.into_iter().filter(|field| !field.starts_with("clip."));
+    let all = fields.into_iter().filter(|field| !["clip.", "picture."].iter().any(|made| field.starts_with(made)));
     all.map(|field| Difference { field: field.clone(), recipe: told(&old, field), here: told(&new, field) })
         .filter(|d| d.recipe != d.here)
         .collect()

@@ -1,4 +1,4 @@
-//! `spotloom run CLIP.recipe.json`: a clip made again from the recipe that came with it, and held against its hash; or
+//! `spotloom run CLIP.recipe.json`: a clip or picture made again from the recipe that came with it, and held against its hash; or
 //! all the clips whose recipes a delivery's `manifest.json` holds.
 
 mod compare;
@@ -82,7 +82,7 @@ async fn again(
         let key = plan::key(index, recipes.len());
         let task = tasks.iter().find(|t| t.key == key);
         let task = task.ok_or_else(|| Diagnostic::new("no-clip", format!("job {id} has no task {key}")))?;
-        clips.push(clip(m, task, recipe, &folder, &plan::name(file, index, recipes.len()))?);
+        clips.push(clip(m, task, recipe, &folder, &plan::name(file, plan::product(recipe), index, recipes.len()))?);
     }
     Ok(tell(id, &clips, term))
 }
@@ -120,9 +120,11 @@ fn clip(m: &Machinery, task: &TaskView, recipe: &Value, folder: &Path, name: &st
         let made = task.outputs.get(port).and_then(|files| files.first());
         made.ok_or_else(|| Diagnostic::new("no-clip", format!("{} has made no {port}", task.key)))
     };
-    let made = output("clip")?;
-    let file = hand_out(&m.store.path(&made.sha256), folder, name)?;
-    let expected = recipe["clip"]["sha256"].as_str().unwrap_or_default().to_owned();
+    let product = plan::product(recipe);
+    let made = output(product)?;
+    let ending = if product == "clip" { "mkv" } else { "png" };
+    let file = hand_out(&m.store.path(&made.sha256), folder, name, ending)?;
+    let expected = recipe[product]["sha256"].as_str().unwrap_or_default().to_owned();
     let identical = made.sha256.as_str() == expected;
     let here = fs::read(m.store.path(&output("recipe")?.sha256)).ok();
     let here: Value = here.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
@@ -139,8 +141,8 @@ fn tell(id: JobId, clips: &[Clip], term: Term) -> Exit {
     term.say(listed(&clips.iter().map(|clip| clip.file.clone()).collect::<Vec<_>>()));
     if same {
         term.say(match clips.len() {
-            1 => "The clip is the one of the recipe, bit for bit.".into(),
-            count => format!("The {count} clips are those of the recipes, bit for bit."),
+            1 => "It is the one of the recipe, bit for bit.".into(),
+            count => format!("All {count} are those of the recipes, bit for bit."),
         });
         return Exit::Done;
     }
@@ -153,10 +155,10 @@ fn tell(id: JobId, clips: &[Clip], term: Term) -> Exit {
 fn refusal(clip: &Clip) -> Diagnostic {
     let file = clip.file.display();
     let message = match clip.differs.as_slice() {
-        [] => format!("{file} is not the clip of the recipe, and nothing that a recipe records is different"),
+        [] => format!("{file} is not what the recipe made, and nothing that a recipe records is different"),
         list => {
             let list: Vec<String> = list.iter().map(ToString::to_string).collect();
-            format!("{file} is not the clip of the recipe. What differs: {}", list.join("; "))
+            format!("{file} is not what the recipe made. What differs: {}", list.join("; "))
         }
     };
     Diagnostic::new("recipe-differs", message).expected(format!("sha256 {}, made {}", clip.expected, clip.sha256)).hint(
@@ -176,7 +178,7 @@ fn folder(file: &Path, count: usize, out: Option<&Path>) -> PathBuf {
 }
 
 /// Copies a clip into a folder; a different file of that name stays.
-fn hand_out(made: &Path, folder: &Path, name: &str) -> Result<PathBuf, Diagnostic> {
+fn hand_out(made: &Path, folder: &Path, name: &str, ending: &str) -> Result<PathBuf, Diagnostic> {
     let failed =
         |e: std::io::Error| Diagnostic::new("not-writable", format!("{} can't be written: {e}", folder.display()));
     fs::create_dir_all(folder).map_err(failed)?;
@@ -184,7 +186,7 @@ fn hand_out(made: &Path, folder: &Path, name: &str) -> Result<PathBuf, Diagnosti
     let mut number = 1;
     loop {
         let suffix = if number == 1 { String::new() } else { format!("-{number}") };
-        let path = folder.join(format!("{name}{suffix}.mkv"));
+        let path = folder.join(format!("{name}{suffix}.{ending}"));
         if !path.exists() {
             fs::copy(made, &path).map_err(failed)?;
             return Ok(path);

@@ -20,6 +20,11 @@ const VERSION: u64 = 1;
 /// Folders below `assets` that are looked into.
 const DEPTH: usize = 8;
 
+/// What a recipe makes, as its stage's port is called, with that port's field in the recipe: `clip` or `picture`.
+pub(super) fn product(recipe: &Value) -> &'static str {
+    if recipe.get("picture").is_some() { "picture" } else { "clip" }
+}
+
 /// The task of a recipe.
 pub(super) fn key(index: usize, count: usize) -> TaskKey {
     if count == 1 { TaskKey::new("clip") } else { TaskKey::new(format!("clip[{index}]")) }
@@ -32,9 +37,9 @@ pub(super) fn stem(file: &Path) -> String {
     if name.is_empty() { "clip".into() } else { name.to_owned() }
 }
 
-/// What a clip is called, without its ending.
-pub(super) fn name(file: &Path, index: usize, count: usize) -> String {
-    if count == 1 { stem(file) } else { format!("shot-{}", index + 1) }
+/// What a clip or picture is called, without its ending.
+pub(super) fn name(file: &Path, product: &str, index: usize, count: usize) -> String {
+    if count == 1 { stem(file) } else { format!("{}-{}", if product == "clip" { "shot" } else { product }, index + 1) }
 }
 
 /// The plan of all recipes, or everything that is wrong with them. A clip never comes from the cache: nothing would be
@@ -87,7 +92,7 @@ impl Source<'_> {
             let message = format!("this Spotloom understands recipes of version {VERSION}");
             return Err(vec![self.wrong(&message)]);
         }
-        self.text("/clip/sha256")?;
+        self.text(&format!("/{}/sha256", product(self.recipe)))?;
         let id = self.text("/stage/id")?;
         let plugin = self.catalog.plugin(id);
         let plugin = plugin.ok_or_else(|| vec![self.wrong(&format!("there is no plugin `{id}` that may run"))])?;
@@ -103,7 +108,9 @@ impl Source<'_> {
                 sha256: model.sha256,
             }],
         );
-        inputs.insert("shot".to_owned(), vec![self.shot()?]);
+        if self.recipe.get("shot").is_some() {
+            inputs.insert("shot".to_owned(), vec![self.shot()?]);
+        }
         let written = self.recipe["params"].as_object().into_iter().flatten().filter(|(_, v)| !v.is_null());
         let params: Map<String, Value> = written.map(|(name, value)| (name.clone(), value.clone())).collect();
         let description = plugin.description;
