@@ -6,7 +6,7 @@
 //! Invariants: one frame is in memory at a time, however long the clip is; as many frames come out as went in, at the
 //! same rate; where tiles meet can't be seen, because each is computed with its surroundings.
 
-mod contract;
+pub mod contract;
 mod network;
 mod params;
 mod stage;

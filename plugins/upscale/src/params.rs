@@ -18,6 +18,10 @@ pub struct Params {
     /// With a model: pixels of one tile's side, before enlargement. Less needs less memory. Left out: what the model says.
     #[schemars(range(min = 16, max = 4096))]
     pub tile: Option<usize>,
+    /// Loads the model, holds it against its contract and enlarges nothing.
+    #[serde(default)]
+    #[schemars(extend("x-models" = {"families": ["upscale"]}))]
+    pub check_model: bool,
 }
 
 fn sharpen() -> f64 {

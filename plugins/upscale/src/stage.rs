@@ -30,6 +30,10 @@ impl Stage for Upscale {
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
         params.check()?;
+        if params.check_model {
+            Network::open(&run.require("model")?.path, run.threads()).map_err(onnx)?;
+            return Ok(Outputs::new());
+        }
         let clip = &run.require("clip")?.path;
         let mut network =
             run.input("model").map(|m| Network::open(&m.path, run.threads())).transpose().map_err(onnx)?;

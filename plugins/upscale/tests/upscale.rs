@@ -115,6 +115,16 @@ fn what_is_wrong_has_a_name() {
 }
 
 #[test]
+fn a_model_is_checked_without_a_clip() {
+    let check = |model: &Path| {
+        Harness::<Upscale>::new().params(json!({"check-model": true})).input("model", model, "inode/directory").run()
+    };
+    assert!(matches!(check(&model()).end, spotloom_plugin_sdk::api::End::Succeeded { .. }));
+    let empty = TempDir::new().unwrap();
+    assert_eq!(check(empty.path()).failure().code, "model-contract-missing");
+}
+
+#[test]
 fn it_ends_when_asked() {
     let folder = TempDir::new().unwrap();
     let clip = clip(&folder, (32, 32), 30, (24, 1));
