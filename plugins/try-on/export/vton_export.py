@@ -19,6 +19,7 @@ from fashn_vton.utils import load_checkpoint
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "diffusion/export"))
 from spotloom_export.contract import Folder  # noqa: E402
+from spotloom_export import graphs  # noqa: E402
 from spotloom_export.graphs import Ports, export  # noqa: E402
 
 # ONNX Runtime multiplies no matrices in bf16 on a processor.
@@ -28,24 +29,11 @@ CATEGORIES = ["tops", "bottoms", "one-pieces"]
 NOTICE = "FASHN VTON 1.5 by FASHN AI; pose by DWPose (IDEA-Research), people by YOLOX (Megvii)"
 
 
-class FusedAttention(torch.autograd.Function):
-    """Attention as ONNX Runtime's own operator. Written out, the scores of person and garment for each other are 1.9 GB a
-    layer, several times over."""
-
-    @staticmethod
-    def symbolic(g, q, k, v, heads: int):
-        return g.op("com.microsoft::MultiHeadAttention", q, k, v, num_heads_i=heads).setType(q.type())
-
-    @staticmethod
-    def forward(ctx, q, k, v, heads: int):
-        split = [t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (q, k, v)]
-        return torch.nn.functional.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)
-
-
 def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, pe: torch.Tensor) -> torch.Tensor:
-    heads = int(q.shape[1])
-    q, k, v = (t.transpose(1, 2).flatten(2) for t in (*tryon_mmdit.apply_rope(q, k, pe), v))
-    return FusedAttention.apply(q, k, v, heads)
+    """The reference's, with ONNX Runtime's own operator: written out, the scores of person and garment for each other are 1.9 GB
+    a layer, several times over."""
+    q, k = tryon_mmdit.apply_rope(q, k, pe)
+    return graphs.attention(*(x.transpose(1, 2) for x in (q, k, v)))
 
 
 class Positions(torch.nn.Module):

@@ -22,9 +22,12 @@ pub const FAMILY: &str = "fashn-vton";
 /// A model that dresses a person, in pixels instead of latents.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(title = "Try-on model")]
 pub struct Contract {
-    /// 1, the version of this format.
+    /// Version of this format; always 1.
+    #[schemars(range(min = 1, max = 1))]
     contract: u32,
+    /// The model's name.
     pub name: String,
     /// One line for lists.
     #[serde(default, rename = "summary")]
@@ -44,6 +47,7 @@ pub struct Contract {
     pub categories: Vec<String>,
     #[serde(default)]
     pub sampling: Sampling,
+    /// `person-detector`, `pose` and `transformer`, an ONNX graph each.
     components: BTreeMap<String, Component>,
 }
 

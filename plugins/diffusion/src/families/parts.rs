@@ -18,6 +18,8 @@ use crate::schedulers::Skipped;
 const VALUE: u64 = 4;
 /// Tensors of a layer's size that are alive at once: what goes in, what comes out, and one on the way.
 const ALIVE: u64 = 3;
+/// Bytes that [`Loader::require`] reckons with for each value of a component's largest tensor.
+pub const WORK: u64 = VALUE * ALIVE;
 
 /// What loads the components of a model.
 pub struct Loader {
@@ -87,7 +89,7 @@ impl Loader {
         for (part, values) in needs {
             let role = part.role(self, 0).unwrap_or_else(|| part.role.to_owned());
             let weights = if part.loaded.as_ref() == Some(&role) { 0 } else { self.weights(&role)? };
-            let work = values.saturating_mul(VALUE * ALIVE);
+            let work = values.saturating_mul(WORK);
             all += weights;
             most = most.max(work);
             largest = largest.max(weights.saturating_add(work));

@@ -4,7 +4,7 @@ import torch
 from diffusers.models.attention_processor import CogVideoXAttnProcessor2_0
 
 from ..contract import Folder, scheduler_config
-from ..graphs import Ports, export
+from ..graphs import Ports, attention, export
 from ..text import export_text
 
 SCHEDULER = (
@@ -33,8 +33,7 @@ class ExportProcessor(CogVideoXAttnProcessor2_0):
             query, key = (
                 torch.cat([x[:, :, :text], rotate(x[:, :, text:], *image_rotary_emb)], 2) for x in (query, key)
             )
-        out = torch.nn.functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2, 3)
-        out = attn.to_out[0](out)
+        out = attn.to_out[0](attention(*(x.transpose(1, 2) for x in (query, key, value))))
         return out[:, text:], out[:, :text]
 
 
@@ -162,7 +161,6 @@ def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 226) -> Non
         "sampling": {"scheduler": scheduler, "steps": 50, "guidance": 6.0, "dynamic-guidance": scheduler == "sde-dpm"}
         | about.get("sampling", {}),
         "scheduler-config": scheduler_config(pipe.scheduler, SCHEDULER),
-        "attention-heads": config.num_attention_heads,
     }
     if config.use_rotary_positional_embeddings:
         wide, high = config.sample_width // config.patch_size, config.sample_height // config.patch_size

@@ -4,7 +4,7 @@ import torch
 from diffusers.models.transformers.transformer_ltx import LTXAttention, LTXVideoAttnProcessor, apply_rotary_emb
 
 from ..contract import Folder, scheduler_config
-from ..graphs import Ports, export, replace_norms
+from ..graphs import Ports, attention, export, replace_norms
 from ..text import export_text
 
 SCHEDULER = (
@@ -21,8 +21,11 @@ class ExportProcessor(LTXVideoAttnProcessor):
         query, key, value = attn.norm_q(attn.to_q(hidden_states)), attn.norm_k(attn.to_k(context)), attn.to_v(context)
         if image_rotary_emb is not None:
             query, key = apply_rotary_emb(query, image_rotary_emb), apply_rotary_emb(key, image_rotary_emb)
-        query, key, value = (x.unflatten(2, (attn.heads, -1)).transpose(1, 2) for x in (query, key, value))
-        mask = None if attention_mask is None else attention_mask.unsqueeze(1)
+        query, key, value = (x.unflatten(2, (attn.heads, -1)) for x in (query, key, value))
+        if attention_mask is None:
+            return attn.to_out[0](attention(query, key, value))
+        query, key, value = (x.transpose(1, 2) for x in (query, key, value))
+        mask = attention_mask.unsqueeze(1)
         out = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return attn.to_out[0](out.transpose(1, 2).flatten(2, 3))
 
@@ -109,7 +112,6 @@ def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 128) -> Non
             "prompt": {"tokens": tokens, "negative": "used", "mask": "passed", "clean": False},
             "sampling": sampling | about.get("sampling", {}),
             "scheduler-config": scheduler_config(pipe.scheduler, SCHEDULER),
-            "attention-heads": config.num_attention_heads,
         }
     )
 

@@ -4,7 +4,7 @@ import torch
 from diffusers.models.transformers.transformer_wan import WanAttention, WanAttnProcessor
 
 from ..contract import Folder, scheduler_config
-from ..graphs import Ports, export, replace_norms
+from ..graphs import Ports, attention, export, replace_norms
 from ..text import export_text
 from .wan_vae import StepDecoder, StepEncoder
 
@@ -38,16 +38,11 @@ class ExportProcessor(WanAttnProcessor):
         query, key, value = (x.unflatten(2, (attn.heads, -1)) for x in (query, key, value))
         if rotary_emb is not None:
             query, key = rotate(query, *rotary_emb), rotate(key, *rotary_emb)
-        out = self.attend(query, key, value)
+        out = attention(query, key, value)
         if image is not None:
             key, value = attn.norm_added_k(attn.add_k_proj(image)), attn.add_v_proj(image)
-            out = out + self.attend(query, *(x.unflatten(2, (attn.heads, -1)) for x in (key, value)))
+            out = out + attention(query, *(x.unflatten(2, (attn.heads, -1)) for x in (key, value)))
         return attn.to_out[0](out)
-
-    @staticmethod
-    def attend(query, key, value):
-        query, key, value = (x.transpose(1, 2) for x in (query, key, value))
-        return torch.nn.functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2, 3)
 
 
 def variant(pipe) -> str:
@@ -169,7 +164,6 @@ def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 512) -> Non
             "prompt": {"tokens": tokens, "negative": "used", "mask": "zeroed", "clean": True},
             "sampling": sampling | about.get("sampling", {}),
             "scheduler-config": scheduler_config(pipe.scheduler, SCHEDULER),
-            "attention-heads": pipe.transformer.config.num_attention_heads,
         }
     )
 

@@ -201,7 +201,8 @@ impl Family for Wan {
         let frames = contract.latent.pixels(count);
         self.check_given(shot, frames)?;
         let step = [DECODER_WIDTH, contract.latent.stride[0], shot.height, shot.width];
-        let decoding = memory::check_elements("the decoder's widest layer", &step)?;
+        memory::check_elements("the decoder's widest layer", &step)?;
+        let pixels = shot.height as u64 * shot.width as u64;
         let [_, py, px] = contract.latent.patch;
         let attention = self.loader.attention(count * (rows / py) * (columns / px))?;
         let prompts = clip::prompts(contract, shot);
@@ -217,7 +218,7 @@ impl Family for Wan {
         if contract.variant == Some(Variant::I2vClip) {
             needs.push((&self.image_encoder, 0));
         }
-        needs.extend(self.decoder.needs(decoding));
+        needs.extend(self.decoder.needs(pixels));
         self.loader.require(&needs)?;
         let noise = clip::noise(&self.loader, shot, &[1, contract.latent.channels, count, rows, columns])?;
 
