@@ -100,8 +100,7 @@ fn finished(mut mistakes: Diagnostics) -> Diagnostics {
 }
 
 /// Sorted; several of a kind at one place are all told, as those of a pipeline's `requires` are.
-fn sorted(mut mistakes: Diagnostics) -> Diagnostics {
-    error::sort(&mut mistakes);
+fn sorted(mistakes: Diagnostics) -> Diagnostics {
     let mut all = Mistakes::new();
     all.extend(mistakes);
     all.into_diagnostics()

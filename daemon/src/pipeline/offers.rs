@@ -66,18 +66,13 @@ fn stranger(
     if families.contains(&family.as_str()) {
         return None;
     }
-    let others: Vec<String> = catalog.names(Resource::Model);
-    let fitting = others.iter().filter(|n| of(n).is_some_and(|f| families.contains(&f.as_str())));
-    let fitting: Vec<&str> = fitting.map(String::as_str).collect();
+    let fits = |other: &str| of(other).is_some_and(|f| families.contains(&f.as_str()));
     let mistake = Diagnostic::new(
         "wrong-model",
         format!("`{name}` is a model of the family `{family}`, and this is no work for it"),
     )
     .expected(format!("one of the family {}", error::list(&families, "or")))
-    .hint(match fitting.as_slice() {
-        [] => "the studio has none; put one into its `models` folder".to_owned(),
-        names => format!("{} can do it", error::list(names, "and")),
-    });
+    .hint(able(Resource::Model, fits, catalog));
     Some((MODEL.to_owned(), mistake))
 }
 
@@ -105,12 +100,16 @@ fn refusal(
     let message = format!("`{thing}` can't do the {param} `{value}`");
     let known: Vec<&str> = offered.iter().map(String::as_str).collect();
     let mistake = Diagnostic::new("not-offered", message).expected(error::list(&known, "or"));
-    let can =
-        |name: &String| catalog.offered(kind, name, field).is_some_and(|list| list.iter().any(|o| fits(o, value)));
-    let others: Vec<String> = catalog.names(kind).into_iter().filter(can).collect();
-    let others: Vec<&str> = others.iter().map(String::as_str).collect();
-    mistake.hint(match others.as_slice() {
+    let can = |other: &str| catalog.offered(kind, other, field).is_some_and(|list| list.iter().any(|o| fits(o, value)));
+    mistake.hint(able(kind, can, catalog))
+}
+
+/// Which things of a kind could do what another can't.
+fn able(kind: Resource, can: impl Fn(&str) -> bool, catalog: &dyn Catalog) -> String {
+    let names: Vec<String> = catalog.names(kind).into_iter().filter(|name| can(name)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    match names.as_slice() {
         [] => "nothing else in the studio can".to_owned(),
         names => format!("{} can", error::list(names, "and")),
-    })
+    }
 }

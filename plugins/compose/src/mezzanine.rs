@@ -7,8 +7,6 @@ use spotloom_composition::Composer;
 use spotloom_media::{Error as MediaError, Frame, WriteOptions, Writer};
 use spotloom_plugin_sdk::prelude::*;
 
-use crate::stage::media_failure;
-
 /// Frames that wait for the encoder.
 const QUEUE: usize = 3;
 
@@ -31,7 +29,7 @@ pub(crate) fn write(path: &Path, options: WriteOptions, mut composer: Composer, 
             for number in 0..frames {
                 run.check_cancelled()?;
                 let mut frame = back.try_recv().unwrap_or_else(|_| Frame::new(options.format));
-                composer.paint(number, &mut frame).map_err(media_failure)?;
+                composer.paint(number, &mut frame)?;
                 if number % 10 == 0 {
                     run.progress(number, frames, "writing the picture track");
                 }
@@ -46,6 +44,6 @@ pub(crate) fn write(path: &Path, options: WriteOptions, mut composer: Composer, 
         drop(to);
         let written = encoder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         made?;
-        written.map_err(media_failure)
+        written.map_err(Failure::from)
     })
 }

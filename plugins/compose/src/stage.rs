@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Map, Value, json};
 use spotloom_composition::picture::footage::clip_seconds;
 use spotloom_composition::{ClipMark, Composer, Composition};
-use spotloom_media::{Error as MediaError, Frame, FrameFormat, Mezzanine, Pixel, Subject, WriteOptions};
+use spotloom_media::{Frame, FrameFormat, Mezzanine, Pixel, Subject, WriteOptions};
 use spotloom_plugin_sdk::api::Output;
 use spotloom_plugin_sdk::prelude::*;
 
@@ -67,7 +67,7 @@ impl Stage for Compose {
         }
         check(&params)?;
         run.progress(0, 0, "laying out");
-        let lengths = clips.iter().map(|c| clip_seconds(c)).collect::<Result<Vec<_>, _>>().map_err(media_failure)?;
+        let lengths = clips.iter().map(|c| clip_seconds(c)).collect::<Result<Vec<_>, _>>()?;
         let timeline = lay_out(&params, &lengths)?;
         let poster_frame = poster_frame(&timeline, params.poster_at)?;
         let Design { mut layers, ink, paper, rtl } = prepare(&params, &timeline, run)?;
@@ -101,7 +101,7 @@ impl Stage for Compose {
             run.check_cancelled()?;
             run.progress(number, frames, "looking at what is under the texts");
             let mut frame = Frame::new(format);
-            footage.paint_alone(number, &mut frame).map_err(media_failure)?;
+            footage.paint_alone(number, &mut frame)?;
             Ok(frame)
         })?;
         drop(footage);
@@ -115,7 +115,7 @@ impl Stage for Compose {
         let poster = run.scratch().join("poster.png");
         let mut frame = Frame::new(format);
         let mut composer = look_through(Arc::clone(&composition));
-        composer.paint_alone(poster_frame, &mut frame).map_err(media_failure)?;
+        composer.paint_alone(poster_frame, &mut frame)?;
         drop(composer);
         poster::write(&frame, &poster)?;
         let rate = f64::from(fps.0) / f64::from(fps.1);
@@ -157,14 +157,14 @@ fn subjects(params: &Params, clips: &[PathBuf], run: &Run) -> Result<Vec<Option<
     let shape = f64::from(params.width) / f64::from(params.height);
     let one = |clip: &PathBuf| -> Result<Option<Subject>, Failure> {
         run.check_cancelled()?;
-        let info = spotloom_media::probe(clip).map_err(media_failure)?;
+        let info = spotloom_media::probe(clip)?;
         let Some(video) = info.video else { return Ok(None) };
         let own = f64::from(video.width) / f64::from(video.height.max(1));
         // Little is cut off then, and nothing of what is in it.
         if params.reframe == Reframe::Centre || (own / shape).max(shape / own) < 1.15 {
             return Ok(None);
         }
-        Subject::find(clip, None, shape, run.threads()).map(Some).map_err(media_failure)
+        Subject::find(clip, None, shape, run.threads()).map(Some).map_err(Failure::from)
     };
     clips.iter().map(one).collect()
 }
@@ -197,9 +197,4 @@ fn poster_frame(timeline: &Timeline, wanted: Option<f64>) -> Result<u64, Failure
     });
     let rate = f64::from(timeline.fps.0) / f64::from(timeline.fps.1);
     Ok(((wanted.unwrap_or(usual) * rate) as u64).min(timeline.frames - 1))
-}
-
-pub(crate) fn media_failure(error: MediaError) -> Failure {
-    let failure = Failure::new(error.code(), error.to_string());
-    if error.is_retryable() { failure.retryable() } else { failure }
 }

@@ -12,8 +12,6 @@ pub enum Error {
     Onnx(#[from] spotloom_onnx::Error),
     #[error("{model} can't do this: {reason}")]
     Unable { model: String, reason: String },
-    #[error("the licence of {model} ({licence}) does not allow its use in {territories}")]
-    Territory { model: String, licence: String, territories: String },
     #[error("the shot {} can't be read: {reason}", .file.display())]
     Shot { file: PathBuf, reason: String },
     #[error("the parameter `{name}` is {value}; {expected}")]
@@ -37,7 +35,6 @@ impl Error {
         match self {
             Self::Onnx(error) => error.code(),
             Self::Unable { .. } => "model-unable",
-            Self::Territory { .. } => "licence-territory",
             Self::Shot { .. } => "bad-shot",
             Self::Param { .. } => "bad-params",
             Self::Picture { .. } => "bad-picture",
@@ -53,7 +50,6 @@ impl Error {
         match self {
             Self::Onnx(error) => error.hint(),
             Self::Unable { .. } => "ask for what the model's contract lists, or use another model",
-            Self::Territory { .. } => "use a model whose licence allows it, or take the place out of `territory`",
             Self::Shot { .. } => {
                 "connect the `shot` output of a prompt stage, or write {\"prompt\": \"…\", \"seconds\": 5} into a JSON file"
             }

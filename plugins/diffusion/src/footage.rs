@@ -147,6 +147,5 @@ fn opaque(frame: &Frame) -> (Picture, bool) {
 
 /// What the video library says, as a failure of the stage.
 pub fn media(error: spotloom_media::Error) -> Error {
-    let failure = Failure::new(error.code(), error.to_string());
-    if error.is_retryable() { failure.retryable().into() } else { failure.into() }
+    Failure::from(error).into()
 }

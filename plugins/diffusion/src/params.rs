@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use spotloom_onnx::{Licence, Provider, SessionOptions};
+use spotloom_onnx::{Provider, SessionOptions};
 
 use crate::contract::{Mode, SchedulerName};
 use crate::error::Error;
@@ -157,19 +157,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Refuses a model whose licence forbids where the clip will be shown.
-    ///
-    /// # Errors
-    /// `licence-territory`.
-    pub fn check_territory(&self, model: &str, licence: &Licence) -> Result<(), Error> {
-        let forbidden = licence.territories.as_ref().map(|t| t.forbidden(&self.territory)).unwrap_or_default();
-        if forbidden.is_empty() {
-            return Ok(());
-        }
-        let (model, spdx) = (model.into(), licence.spdx.clone());
-        Err(Error::Territory { model, licence: spdx, territories: forbidden.join(", ") })
-    }
-
     /// The denoising steps when a model takes so many, and a quick look is wanted or not.
     #[must_use]
     pub fn steps(preview: bool, steps: usize) -> usize {

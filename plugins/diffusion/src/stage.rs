@@ -87,7 +87,7 @@ impl Diffusion {
         let mode = ask::mode(params, layout::files(run))?;
         let model = Model::open(&run.require("model")?.path)?;
         let contract = &model.contract;
-        settings.check_territory(&contract.name, &contract.licence)?;
+        contract.licence.check(&contract.name, &settings.territory)?;
         ask::offered(contract, mode)?;
         let size = contract.video.nearest(settings.width, settings.height);
         let mut warnings = Vec::new();

@@ -71,7 +71,7 @@ fn film(params: &Params, source: &FilePath, path: &FilePath, fps: (u32, u32), ru
     let whole = params.seconds + params.handle;
     let rate = f64::from(fps.0) / f64::from(fps.1);
     let (wanted, enough) = ((whole * rate).round() as u64, (params.seconds * rate).round() as u64);
-    let info = spotloom_media::probe(source).map_err(media)?;
+    let info = spotloom_media::probe(source)?;
     if info.seconds.is_none() && info.container.ends_with("_pipe") {
         return Err(Failure::new("bad-media", format!("{name} is a picture, not footage"))
             .hint("write `image:` in place of `footage:`"));
@@ -82,7 +82,7 @@ fn film(params: &Params, source: &FilePath, path: &FilePath, fps: (u32, u32), ru
         (Some(focus), _) => Subject::fixed(focus),
         (None, Reframe::Centre) => Subject::fixed([0.5, 0.5]),
         (None, Reframe::Subject) => {
-            Subject::find(source, Some((params.from, whole)), clip[0] / clip[1], run.threads()).map_err(media)?
+            Subject::find(source, Some((params.from, whole)), clip[0] / clip[1], run.threads())?
         }
     };
     run.check_cancelled()?;
@@ -91,10 +91,10 @@ fn film(params: &Params, source: &FilePath, path: &FilePath, fps: (u32, u32), ru
     let (w, h) = ((clip[0] * near).ceil() as u32, (clip[1] * near).ceil() as u32);
     let filter = filters::chain([&*filters::fps(fps), &*filters::fill(w, h)]);
     let options = ReadOptions::new(PIXEL).filter(filter).threads(run.threads()).part(params.from, whole);
-    let mut film = Film::create(path, (params.width, params.height), fps, run.threads()).map_err(media)?;
-    for frame in Reader::open(source, options).map_err(media)? {
+    let mut film = Film::create(path, (params.width, params.height), fps, run.threads())?;
+    for frame in Reader::open(source, options)? {
         run.check_cancelled()?;
-        let picture = Picture::new(&frame.map_err(media)?);
+        let picture = Picture::new(&frame?);
         let size = [picture.width as f64, picture.height as f64];
         let t = film.frames() as f64 / rate;
         let focus = subject.at(t);
@@ -106,7 +106,7 @@ fn film(params: &Params, source: &FilePath, path: &FilePath, fps: (u32, u32), ru
             }
         };
         if film.frames() < wanted {
-            film.add(&picture, window).map_err(media)?;
+            film.add(&picture, window)?;
         }
         run.progress(film.frames(), wanted, "reframing footage");
     }
@@ -119,7 +119,7 @@ fn film(params: &Params, source: &FilePath, path: &FilePath, fps: (u32, u32), ru
         return Err(Failure::new("footage-too-short", message)
             .hint("shorten the scene's `seconds`, or enter the footage earlier with `from`"));
     }
-    film.finish().map_err(media)
+    Ok(film.finish()?)
 }
 
 fn still_clip(
@@ -145,7 +145,7 @@ fn still_clip(
         }
         None => ground,
     };
-    let still = still::read(source, size, camera::closest(camera), ground, run.threads()).map_err(media)?;
+    let still = still::read(source, size, camera::closest(camera), ground, run.threads())?;
     let picture = Picture::new(&still.frame);
     let focus = match params.reframe {
         Reframe::Subject => camera.and_then(|c| c.focus).unwrap_or(still.focus),
@@ -153,13 +153,13 @@ fn still_clip(
     };
     let whole = [picture.width as f64, picture.height as f64];
     let way = Path::new(whole, [f64::from(size.0), f64::from(size.1)], camera, focus);
-    let mut film = Film::create(path, size, fps, run.threads()).map_err(media)?;
+    let mut film = Film::create(path, size, fps, run.threads())?;
     for number in 0..count {
         run.check_cancelled()?;
-        film.add(&picture, way.at(number as f64 / count as f64)).map_err(media)?;
+        film.add(&picture, way.at(number as f64 / count as f64))?;
         run.progress(number + 1, count, "moving the camera");
     }
-    film.finish().map_err(media)
+    Ok(film.finish()?)
 }
 
 /// The exact fraction behind a rate: 29.97 is 30000/1001.
@@ -179,9 +179,4 @@ fn colour(text: &str) -> Result<[u8; 3], Failure> {
         (Some(r), Some(g), Some(b)) => Ok([r, g, b]),
         _ => Err(Failure::new("bad-params", format!("`ground` is `{text}`; expected a colour like #F28C0F"))),
     }
-}
-
-fn media(error: spotloom_media::Error) -> Failure {
-    let failure = Failure::new(error.code(), error.to_string());
-    if error.is_retryable() { failure.retryable() } else { failure }
 }

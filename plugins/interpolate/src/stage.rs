@@ -28,37 +28,35 @@ impl Stage for Interpolate {
             Failure::new("bad-params", reason).hint("correct it under this stage's `with:` in the pipeline")
         })?;
         let clip = &run.require("clip")?.path;
-        let mut reader =
-            Reader::open(clip, ReadOptions::new(Pixel::Yuv420p10).threads(run.threads())).map_err(media)?;
+        let mut reader = Reader::open(clip, ReadOptions::new(Pixel::Yuv420p10).threads(run.threads()))?;
         let from = reader.video().fps;
         let counted = reader.video().frames.unwrap_or(0);
         if from.0 == 0 {
             return Err(Failure::new("bad-media", format!("{} does not say how fast it runs", clip.display()))
                 .hint("give a video with a constant frame rate to `clip`"));
         }
-        let first = reader.next().transpose().map_err(media)?;
+        let first = reader.next().transpose()?;
         let first = first.ok_or_else(|| Failure::new("no-video", format!("{} has no frame", clip.display())))?;
         let format = FrameFormat::new(first.width(), first.height(), Pixel::Yuv420p10);
-        let mut chain =
-            FilterChain::new(&filter(params.method, from, to), format, from, Pixel::Yuv420p10).map_err(media)?;
+        let mut chain = FilterChain::new(&filter(params.method, from, to), format, from, Pixel::Yuv420p10)?;
         let path = run.scratch().join("clip.mkv");
         let options = WriteOptions { codec: Mezzanine::Lossless, format, fps: to, threads: run.threads() };
-        let mut out = Sink { writer: Writer::create(&path, options).map_err(media)?, wanted: u64::MAX, last: None };
+        let mut out = Sink { writer: Writer::create(&path, options)?, wanted: u64::MAX, last: None };
         let mut read = 0;
         for frame in std::iter::once(Ok(first)).chain(reader) {
             run.check_cancelled()?;
-            let frame = frame.map_err(media)?;
-            chain.push(&frame).map_err(media)?;
+            let frame = frame?;
+            chain.push(&frame)?;
             out.last.get_or_insert(frame.clone());
             read += 1;
             out.drain(&mut chain)?;
             run.progress(read, counted.max(read), "making frames in between");
         }
         out.wanted = frames(read, from, to);
-        chain.finish().map_err(media)?;
+        chain.finish()?;
         out.drain(&mut chain)?;
         let repeated = out.fill()?;
-        let written = out.writer.finish().map_err(media)?;
+        let written = out.writer.finish()?;
         let mut output =
             Output { path, media: "video/x-matroska".into(), name: "clip.mkv".into(), facts: Default::default() };
         for (name, value) in [
@@ -91,9 +89,9 @@ struct Sink {
 
 impl Sink {
     fn drain(&mut self, chain: &mut FilterChain) -> Result<(), Failure> {
-        while let Some(frame) = chain.pull().map_err(media)? {
+        while let Some(frame) = chain.pull()? {
             if self.writer.frames() < self.wanted {
-                self.writer.write(&frame).map_err(media)?;
+                self.writer.write(&frame)?;
                 self.last = Some(frame);
             }
         }
@@ -105,7 +103,7 @@ impl Sink {
         let before = self.writer.frames();
         if let Some(last) = &self.last {
             while self.writer.frames() < self.wanted {
-                self.writer.write(last).map_err(media)?;
+                self.writer.write(last)?;
             }
         }
         Ok(self.writer.frames() - before)
@@ -137,11 +135,6 @@ fn filter(method: Method, from: (u32, u32), to: (u32, u32)) -> String {
         Method::Blend => "mi_mode=blend",
     };
     format!("minterpolate=fps={}/{}:{mode}:scd=fdiff:scd_threshold={CUT}", to.0, to.1)
-}
-
-fn media(error: spotloom_media::Error) -> Failure {
-    let failure = Failure::new(error.code(), error.to_string());
-    if error.is_retryable() { failure.retryable() } else { failure }
 }
 
 #[cfg(test)]

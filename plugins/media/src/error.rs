@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use spotloom_plugin_api::Failure;
+
 use crate::frame::FrameFormat;
 
 /// The result of everything here.
@@ -105,5 +107,13 @@ impl Error {
             Self::Write { .. } => true,
             _ => false,
         }
+    }
+}
+
+/// What a stage that reads or writes media fails with, unless it knows more.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let failure = Self::new(error.code(), error.to_string());
+        if error.is_retryable() { failure.retryable() } else { failure }
     }
 }

@@ -37,9 +37,9 @@ pub(crate) fn normalise(av: &frame::Video, video: &VideoInfo, to: Pixel) -> Resu
         _ => format!("scale=w=iw:h=trunc(ih/sar/2)*2:flags={SWS_FLAGS},setsar=1"),
     };
     let luma_alone = to == Pixel::Gray8 && av.format().descriptor().is_some_and(|d| d.name().starts_with("gray"));
-    let colour = if luma_alone || is_rgb(av.format()) && to.is_rgb() {
+    let colour = if luma_alone || has_no_matrix(av.format()) && to.is_rgb() {
         String::new()
-    } else if is_rgb(av.format()) {
+    } else if has_no_matrix(av.format()) {
         filters::rgb_to_yuv(to)
     } else {
         colours(av)?
@@ -50,7 +50,7 @@ pub(crate) fn normalise(av: &frame::Video, video: &VideoInfo, to: Pixel) -> Resu
 
 /// Whether a picture has full range and no matrix. Grey is taken for that by libswscale whatever a filter says: brought to
 /// limited range, it would never come back from it.
-pub(crate) fn is_rgb(pixel: ffmpeg_next::format::Pixel) -> bool {
+pub(crate) fn has_no_matrix(pixel: ffmpeg_next::format::Pixel) -> bool {
     let name = pixel.descriptor().map_or("", |d| d.name());
     let kinds = ["rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "x2rgb", "x2bgr", "gray", "ya8", "ya16"];
     kinds.iter().any(|kind| name.starts_with(kind))

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::filters;
 use crate::frame::{Frame, Pixel};
 use crate::graph::{Pulled, Source, VideoGraph};
-use crate::normal::{is_rgb, normalise};
+use crate::normal::{has_no_matrix, normalise};
 use crate::probe::{self, MediaInfo, VideoInfo};
 
 /// How to read.
@@ -301,7 +301,7 @@ impl Reader {
         }
         match &mut self.graph {
             Some(graph) => {
-                av::tag(av, if is_rgb(found.2) { Pixel::Rgba } else { Pixel::Yuv420p });
+                av::tag(av, if has_no_matrix(found.2) { Pixel::Rgba } else { Pixel::Yuv420p });
                 graph.push(av).map(|()| None)
             }
             None => self.give(av).map(Some),
@@ -320,7 +320,7 @@ impl Reader {
 
     /// The filters this file needs to become what was asked for, or none.
     fn graph_for(&self, av: &frame::Video) -> Result<Option<VideoGraph>> {
-        let from_rgb = is_rgb(av.format());
+        let from_rgb = has_no_matrix(av.format());
         let to = self.options.pixel;
         let front = normalise(av, &self.video, to)?;
         let filter = self.options.filter.as_deref().unwrap_or_default();

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::error::Error;
+
 /// One part of a model: a graph with its weights, or another file such as the tokenizer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -58,6 +60,20 @@ pub struct Licence {
 pub enum Territories {
     Except(Vec<String>),
     Only(Vec<String>),
+}
+
+impl Licence {
+    /// Whether a model may be used where its result will be shown.
+    ///
+    /// # Errors
+    /// `licence-territory`.
+    pub fn check(&self, model: &str, places: &[String]) -> Result<(), Error> {
+        let forbidden = self.territories.as_ref().map(|t| t.forbidden(places)).unwrap_or_default();
+        if forbidden.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Territory { model: model.into(), licence: self.spdx.clone(), territories: forbidden.join(", ") })
+    }
 }
 
 impl Territories {

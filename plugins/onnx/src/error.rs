@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use spotloom_plugin_api::Failure;
+
 /// Why a model could not be read, loaded or run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -11,6 +13,8 @@ pub enum Error {
     RuntimeUnusable { library: PathBuf, reason: String },
     #[error("the provider {provider} can't be used: {reason}")]
     Provider { provider: String, reason: String },
+    #[error("the licence of {model} ({licence}) does not allow its use in {territories}")]
+    Territory { model: String, licence: String, territories: String },
     #[error("{} holds no model.yaml, so it is not a model", .folder.display())]
     ContractMissing { folder: PathBuf },
     #[error("{}:{line}:{column}: {reason}", .file.display())]
@@ -53,6 +57,7 @@ impl Error {
             Self::RuntimeMissing { .. } => "onnxruntime-missing",
             Self::RuntimeUnusable { .. } => "onnxruntime-unusable",
             Self::Provider { .. } => "provider-unusable",
+            Self::Territory { .. } => "licence-territory",
             Self::ContractMissing { .. } => "model-contract-missing",
             Self::ContractSyntax { .. } | Self::ContractInvalid { .. } => "model-contract-invalid",
             Self::FileMissing { .. } => "model-file-missing",
@@ -80,6 +85,9 @@ impl Error {
             }
             Self::Provider { .. } => {
                 "use `provider: cpu` or `auto`, or set SPOTLOOM_ONNXRUNTIME to a build of ONNX Runtime with that provider and install its driver"
+            }
+            Self::Territory { .. } => {
+                "use a model whose licence allows it, or take the place out of the brief's `rights.territories`"
             }
             Self::ContractMissing { .. } => {
                 "give `model:` the name of a folder under models/ that has a model.yaml; `spotloom models list` shows them"
@@ -118,5 +126,13 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Inference { .. })
+    }
+}
+
+/// What a stage that runs networks fails with, unless it knows more.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let failure = Self::new(error.code(), error.to_string()).hint(error.hint());
+        if error.is_retryable() { failure.retryable() } else { failure }
     }
 }

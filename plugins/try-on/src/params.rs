@@ -48,34 +48,23 @@ impl Params {
         })
     }
 
-    /// What can't be done with this model, with what to do about it.
+    /// The number of the category, where all of this can be done with the model.
     ///
     /// # Errors
     /// `bad-params`, `licence-territory`.
-    pub fn check(&self, model: &Contract) -> Result<(), Failure> {
+    pub fn check(&self, model: &Contract) -> Result<i64, Failure> {
         let bad = |name: &str, value: String, expected: &str| {
-            Err(Failure::new("bad-params", format!("the parameter `{name}` is {value}; expected {expected}"))
-                .hint("correct it under this stage's `with:` in the pipeline"))
+            Failure::new("bad-params", format!("the parameter `{name}` is {value}; expected {expected}"))
+                .hint("correct it under this stage's `with:` in the pipeline")
         };
-        if model.category(&self.category).is_none() {
-            return bad("category", format!("`{}`", self.category), &format!("one of {}", model.categories.join(", ")));
-        }
         if let Some(steps) = self.steps.filter(|s| !(1..=200).contains(s)) {
-            return bad("steps", steps.to_string(), "1 to 200");
+            return Err(bad("steps", steps.to_string(), "1 to 200"));
         }
         if let Some(guidance) = self.guidance.filter(|g| !(1.0..=20.0).contains(g)) {
-            return bad("guidance", guidance.to_string(), "1 to 20");
+            return Err(bad("guidance", guidance.to_string(), "1 to 20"));
         }
-        let forbidden = model.licence.territories.as_ref().map(|t| t.forbidden(&self.territory)).unwrap_or_default();
-        if forbidden.is_empty() {
-            return Ok(());
-        }
-        let (name, terms) = (&model.name, &model.licence.spdx);
-        let places = forbidden.join(", ");
-        Err(Failure::new(
-            "licence-territory",
-            format!("the licence of {name} ({terms}) does not allow its use in {places}"),
-        )
-        .hint("use another model, or take these places out of the brief's `rights.territories`"))
+        model.licence.check(&model.name, &self.territory)?;
+        let known = || format!("one of {}", model.categories.join(", "));
+        model.category(&self.category).ok_or_else(|| bad("category", format!("`{}`", self.category), &known()))
     }
 }

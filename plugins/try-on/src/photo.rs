@@ -27,11 +27,11 @@ pub struct Place {
     pub height: usize,
 }
 
-/// A size inside another of the same shape, as the reference rounds it.
-fn within((width, height): (usize, usize), (most_wide, most_high): (usize, usize)) -> (f64, usize, usize) {
+/// The largest size of a shape inside another, as the reference rounds it.
+fn within((width, height): (usize, usize), (most_wide, most_high): (usize, usize)) -> (usize, usize) {
     let factor = (most_wide as f64 / width as f64).min(most_high as f64 / height as f64);
     let side = |of: usize, most: usize| ((of as f64 * factor) as usize).clamp(1, most);
-    (factor, side(width, most_wide), side(height, most_high))
+    (side(width, most_wide), side(height, most_high))
 }
 
 impl Photo {
@@ -67,7 +67,7 @@ impl Photo {
         if self.width <= side && self.height <= side {
             return Ok(self);
         }
-        let (_, width, height) = within((self.width, self.height), (side, side));
+        let (width, height) = within((self.width, self.height), (side, side));
         self.scaled(width, height, "lanczos")
     }
 
@@ -145,7 +145,7 @@ impl Place {
     /// The middle of a canvas, filled in one direction.
     #[must_use]
     pub fn of(photo: &Photo, width: usize, height: usize) -> Self {
-        let (_, wide, high) = within((photo.width, photo.height), (width, height));
+        let (wide, high) = within((photo.width, photo.height), (width, height));
         Self { left: (width - wide) / 2, top: (height - high) / 2, width: wide, height: high }
     }
 }

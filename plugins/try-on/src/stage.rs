@@ -1,5 +1,6 @@
 //! The stage `try-on`: two pictures in, one out.
 
+use ndarray::Array4;
 use spotloom_onnx::noise;
 use spotloom_plugin_sdk::api::Level;
 use spotloom_plugin_sdk::io_failure;
@@ -30,23 +31,23 @@ impl Stage for TryOn {
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
-        let network = Network::open(&run.require("model")?.path, run.threads(), params.provider()?).map_err(onnx)?;
+        let network = Network::open(&run.require("model")?.path, run.threads(), params.provider()?)?;
         if params.check_model {
-            network.check().map_err(onnx)?;
+            network.check()?;
             return Ok(Outputs::new());
         }
         let contract = &network.model.contract;
-        params.check(contract)?;
+        let category = params.check(contract)?;
         let mut warnings = Vec::new();
         let (width, height) = (contract.width, contract.height);
         let person = photo(run, "person", width.max(height), &mut warnings)?;
         let garment = photo(run, "garment", width.max(height), &mut warnings)?;
 
         run.progress(0, 1, "looking for the person");
-        let mut people = network.people(&[&person, &garment]).map_err(onnx)?.into_iter();
+        let mut people = network.people(&[&person, &garment])?.into_iter();
         let (wearers, models) = (people.next().unwrap_or_default(), people.next().unwrap_or_default());
         run.check_cancelled()?;
-        let poses = network.poses(&person, &wearers).map_err(onnx)?;
+        let poses = network.poses(&person, &wearers)?;
         let names = [run.require("person")?.name.as_str(), run.require("garment")?.name.as_str()];
         let pose = Pose::main(poses).filter(Pose::is_somebody).ok_or_else(|| {
             Failure::new("no-person", format!("nobody can be seen in {}", names[0]))
@@ -61,14 +62,14 @@ impl Stage for TryOn {
             warnings.push(format!("{told} {}: a picture of it laid flat or cut out gives better results", names[1]));
         }
         let map = Map::of(&pose, &person);
-        let ((person, place), (garment, beside)) =
-            (person.fit(width, height).map_err(media)?, garment.fit(width, height).map_err(media)?);
+        let ((person, place), (garment, beside)) = (person.fit(width, height)?, garment.fit(width, height)?);
         let given = Conditions {
             person: person.tensor(place, width, height),
             garment: garment.tensor(beside, width, height),
             person_pose: map.tensor(place, width, height),
-            garment_pose: Map::black(width, height).tensor(beside, width, height),
-            category: contract.category(&params.category).unwrap_or_default(),
+            // Nobody is in it.
+            garment_pose: Array4::from_elem((1, 1, height, width), -1.0),
+            category,
         };
         let walk = Walk {
             steps: params.steps.unwrap_or(contract.sampling.steps),
@@ -110,11 +111,11 @@ impl Stage for TryOn {
 /// The picture of a port, no larger than people are looked for at.
 fn photo(run: &Run, port: &str, side: usize, warnings: &mut Vec<String>) -> Result<Photo, Failure> {
     let artifact = run.require(port)?;
-    let (photo, transparent) = Photo::read(&artifact.path).map_err(media)?;
+    let (photo, transparent) = Photo::read(&artifact.path)?;
     if transparent {
         warnings.push(format!("{} is transparent in places; white was put behind it", artifact.name));
     }
-    photo.at_most(side).map_err(media)
+    Ok(photo.at_most(side)?)
 }
 
 fn make(
@@ -127,43 +128,12 @@ fn make(
 ) -> Result<Photo, Failure> {
     let shape = given.person.raw_dim();
     let drawn = noise::normal(seed, 0, given.person.shape());
-    let noise = drawn.into_dimensionality().unwrap_or_else(|_| ndarray::Array4::zeros(shape));
+    let noise = drawn.into_dimensionality().unwrap_or_else(|_| Array4::zeros(shape));
     let total = walk.steps as u64;
     let made = network.dress(noise, given, walk, |step| {
         run.progress(step as u64, total, "dressing");
-        run.check_cancelled().map_err(Stop::Done)
+        run.check_cancelled()
     })?;
     run.progress(total, total, "dressed");
     Ok(Photo::from_tensor(&made, place))
-}
-
-/// Why the walk stopped: the network failed, or the run was asked to end.
-enum Stop {
-    Failed(spotloom_onnx::Error),
-    Done(Failure),
-}
-
-impl From<spotloom_onnx::Error> for Stop {
-    fn from(error: spotloom_onnx::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<Stop> for Failure {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Failed(error) => onnx(error),
-            Stop::Done(failure) => failure,
-        }
-    }
-}
-
-fn onnx(error: spotloom_onnx::Error) -> Failure {
-    let failure = Failure::new(error.code(), error.to_string()).hint(error.hint());
-    if error.is_retryable() { failure.retryable() } else { failure }
-}
-
-fn media(error: spotloom_media::Error) -> Failure {
-    let failure = Failure::new(error.code(), error.to_string());
-    if error.is_retryable() { failure.retryable() } else { failure }
 }

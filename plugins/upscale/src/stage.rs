@@ -31,25 +31,24 @@ impl Stage for Upscale {
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
         params.check()?;
         if params.check_model {
-            Network::open(&run.require("model")?.path, run.threads()).map_err(onnx)?;
+            Network::open(&run.require("model")?.path, run.threads())?;
             return Ok(Outputs::new());
         }
         let clip = &run.require("clip")?.path;
-        let mut network =
-            run.input("model").map(|m| Network::open(&m.path, run.threads())).transpose().map_err(onnx)?;
+        let mut network = run.input("model").map(|m| Network::open(&m.path, run.threads())).transpose()?;
         let scale = match &network {
             Some(n) => agreed(params.scale, n.model.contract.scale as u32, &n.model.contract.name)?,
             None => params.scale.unwrap_or(2),
         };
         let pixel = if network.is_some() { Pixel::Rgb48 } else { Pixel::Yuv420p10 };
-        let mut reader = Reader::open(clip, ReadOptions::new(pixel).threads(run.threads())).map_err(media)?;
+        let mut reader = Reader::open(clip, ReadOptions::new(pixel).threads(run.threads()))?;
         let fps = reader.video().fps;
         let total = reader.video().frames.unwrap_or(0);
         if fps.0 == 0 {
             return Err(Failure::new("bad-media", format!("{} does not say how fast it runs", clip.display()))
                 .hint("give a video with a constant frame rate to `clip`"));
         }
-        let first = reader.next().transpose().map_err(media)?;
+        let first = reader.next().transpose()?;
         let first = first.ok_or_else(|| Failure::new("no-video", format!("{} has no frame", clip.display())))?;
         let (width, height) = (first.width() * scale, first.height() * scale);
         if width > MAX_SIDE || height > MAX_SIDE {
@@ -65,28 +64,28 @@ impl Stage for Upscale {
         }
         let between = if network.is_some() { FrameFormat::new(width, height, Pixel::Rgb48) } else { first.format() };
         let spec = if network.is_some() { String::new() } else { classical(width, height, params.sharpen) };
-        let mut chain = FilterChain::new(&spec, between, fps, Pixel::Yuv420p10).map_err(media)?;
+        let mut chain = FilterChain::new(&spec, between, fps, Pixel::Yuv420p10)?;
         let path = run.scratch().join("clip.mkv");
         let format = FrameFormat::new(width, height, Pixel::Yuv420p10);
         let options = WriteOptions { codec: Mezzanine::Lossless, format, fps, threads: run.threads() };
-        let mut writer = Writer::create(&path, options).map_err(media)?;
+        let mut writer = Writer::create(&path, options)?;
         for frame in std::iter::once(Ok(first)).chain(reader) {
             run.check_cancelled()?;
-            let frame = frame.map_err(media)?;
+            let frame = frame?;
             match &mut network {
                 Some(network) => {
                     let tile = params.tile.unwrap_or(network.model.contract.tile);
-                    let large = network.enlarge(&frame, tile, || run.check_cancelled().map_err(Stop::Done))?;
-                    chain.push(&large).map_err(media)?;
+                    let large = network.enlarge(&frame, tile, || run.check_cancelled())?;
+                    chain.push(&large)?;
                 }
-                None => chain.push(&frame).map_err(media)?,
+                None => chain.push(&frame)?,
             }
             drain(&mut chain, &mut writer)?;
             run.progress(writer.frames(), total.max(writer.frames()), "enlarging");
         }
-        chain.finish().map_err(media)?;
+        chain.finish()?;
         drain(&mut chain, &mut writer)?;
-        let written = writer.finish().map_err(media)?;
+        let written = writer.finish()?;
         let mut output =
             Output { path, media: "video/x-matroska".into(), name: "clip.mkv".into(), facts: Default::default() };
         for (name, value) in [
@@ -134,40 +133,9 @@ fn classical(width: u32, height: u32, sharpen: f64) -> String {
 }
 
 fn drain(chain: &mut FilterChain, writer: &mut Writer) -> Result<(), Failure> {
-    while let Some(frame) = chain.pull().map_err(media)? {
+    while let Some(frame) = chain.pull()? {
         let frame: Frame = frame;
-        writer.write(&frame).map_err(media)?;
+        writer.write(&frame)?;
     }
     Ok(())
-}
-
-/// Why tiles stopped: the network failed, or the run was asked to end.
-enum Stop {
-    Failed(spotloom_onnx::Error),
-    Done(Failure),
-}
-
-impl From<spotloom_onnx::Error> for Stop {
-    fn from(error: spotloom_onnx::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<Stop> for Failure {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Failed(error) => onnx(error),
-            Stop::Done(failure) => failure,
-        }
-    }
-}
-
-fn onnx(error: spotloom_onnx::Error) -> Failure {
-    let failure = Failure::new(error.code(), error.to_string()).hint(error.hint());
-    if error.is_retryable() { failure.retryable() } else { failure }
-}
-
-fn media(error: spotloom_media::Error) -> Failure {
-    let failure = Failure::new(error.code(), error.to_string());
-    if error.is_retryable() { failure.retryable() } else { failure }
 }

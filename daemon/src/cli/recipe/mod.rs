@@ -82,7 +82,7 @@ async fn again(
         let key = plan::key(index, recipes.len());
         let task = tasks.iter().find(|t| t.key == key);
         let task = task.ok_or_else(|| Diagnostic::new("no-clip", format!("job {id} has no task {key}")))?;
-        clips.push(clip(m, task, recipe, &folder, &plan::name(file, plan::product(recipe), index, recipes.len()))?);
+        clips.push(clip(m, task, recipe, &folder, &plan::name(file, recipes, index))?);
     }
     Ok(tell(id, &clips, term))
 }
@@ -121,10 +121,9 @@ fn clip(m: &Machinery, task: &TaskView, recipe: &Value, folder: &Path, name: &st
         made.ok_or_else(|| Diagnostic::new("no-clip", format!("{} has made no {port}", task.key)))
     };
     let product = plan::product(recipe);
-    let made = output(product)?;
-    let ending = if product == "clip" { "mkv" } else { "png" };
-    let file = hand_out(&m.store.path(&made.sha256), folder, name, ending)?;
-    let expected = recipe[product]["sha256"].as_str().unwrap_or_default().to_owned();
+    let made = output(product.port)?;
+    let file = hand_out(&m.store.path(&made.sha256), folder, name, product.ending)?;
+    let expected = recipe[product.port]["sha256"].as_str().unwrap_or_default().to_owned();
     let identical = made.sha256.as_str() == expected;
     let here = fs::read(m.store.path(&output("recipe")?.sha256)).ok();
     let here: Value = here.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();

@@ -20,9 +20,22 @@ const VERSION: u64 = 1;
 /// Folders below `assets` that are looked into.
 const DEPTH: usize = 8;
 
-/// What a recipe makes, as its stage's port is called, with that port's field in the recipe: `clip` or `picture`.
-pub(super) fn product(recipe: &Value) -> &'static str {
-    if recipe.get("picture").is_some() { "picture" } else { "clip" }
+/// What recipes make.
+#[derive(PartialEq, Eq)]
+pub(super) struct Product {
+    /// The stage's port, and what tells of it in the recipe.
+    pub port: &'static str,
+    pub ending: &'static str,
+    /// What several are called, before their number.
+    called: &'static str,
+}
+
+/// What a recipe makes.
+pub(super) fn product(recipe: &Value) -> Product {
+    match recipe.get("picture") {
+        Some(_) => Product { port: "picture", ending: "png", called: "picture" },
+        None => Product { port: "clip", ending: "mkv", called: "shot" },
+    }
 }
 
 /// The task of a recipe.
@@ -37,9 +50,15 @@ pub(super) fn stem(file: &Path) -> String {
     if name.is_empty() { "clip".into() } else { name.to_owned() }
 }
 
-/// What a clip or picture is called, without its ending.
-pub(super) fn name(file: &Path, product: &str, index: usize, count: usize) -> String {
-    if count == 1 { stem(file) } else { format!("{}-{}", if product == "clip" { "shot" } else { product }, index + 1) }
+/// What the clip or picture of one of the recipes is called, without its ending. Shots are numbered as the report numbers
+/// them, whatever pictures are among them.
+pub(super) fn name(file: &Path, recipes: &[Value], index: usize) -> String {
+    if recipes.len() == 1 {
+        return stem(file);
+    }
+    let own = product(&recipes[index]);
+    let number = recipes[..=index].iter().filter(|r| product(r) == own).count();
+    format!("{}-{number}", own.called)
 }
 
 /// The plan of all recipes, or everything that is wrong with them. A clip never comes from the cache: nothing would be
@@ -92,7 +111,7 @@ impl Source<'_> {
             let message = format!("this Spotloom understands recipes of version {VERSION}");
             return Err(vec![self.wrong(&message)]);
         }
-        self.text(&format!("/{}/sha256", product(self.recipe)))?;
+        self.text(&format!("/{}/sha256", product(self.recipe).port))?;
         let id = self.text("/stage/id")?;
         let plugin = self.catalog.plugin(id);
         let plugin = plugin.ok_or_else(|| vec![self.wrong(&format!("there is no plugin `{id}` that may run"))])?;
@@ -239,5 +258,25 @@ fn called(folder: &Path, name: &std::ffi::OsStr, depth: usize, found: &mut Vec<P
             Ok(kind) if kind.is_file() && entry.file_name() == name => found.push(entry.path()),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn shots_and_pictures_are_numbered_each_by_themselves() {
+        let (clip, picture) = (json!({"clip": {}}), json!({"picture": {}}));
+        let check = |recipes: &[Value], expected: &[&str]| {
+            let file = Path::new("hero.recipe.json");
+            let names: Vec<String> = (0..recipes.len()).map(|i| name(file, recipes, i)).collect();
+            assert_eq!(names, expected);
+        };
+        check(&[clip.clone()], &["hero"]);
+        check(&[picture.clone()], &["hero"]);
+        check(&[picture.clone(), clip.clone(), picture, clip], &["picture-1", "shot-1", "picture-2", "shot-2"]);
     }
 }
