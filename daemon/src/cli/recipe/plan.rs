@@ -275,8 +275,8 @@ mod tests {
             let names: Vec<String> = (0..recipes.len()).map(|i| name(file, recipes, i)).collect();
             assert_eq!(names, expected);
         };
-        check(&[clip.clone()], &["hero"]);
-        check(&[picture.clone()], &["hero"]);
+        check(std::slice::from_ref(&clip), &["hero"]);
+        check(std::slice::from_ref(&picture), &["hero"]);
         check(&[picture.clone(), clip.clone(), picture, clip], &["picture-1", "shot-1", "picture-2", "shot-2"]);
     }
 }
