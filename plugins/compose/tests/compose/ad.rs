@@ -45,11 +45,22 @@ fn the_built_in_looks_work_whichever_words_there_are() {
     let headline = json!({"headline": "Taste the sun"});
     let copies = [json!({}), headline.clone(), json!({"subline": "Real oranges."}), json!({"cta": "Order now"})];
     for look in ["clean", "bold-type", "lower-third", "price-burst", "quote", "steps"] {
-        for copy in &copies {
-            for scene in [json!({"seconds": 2}), json!({"seconds": 2, "headline": "Squeezed today"})] {
-                let given = json!({"preflight": true, "copy": copy, "scenes": [scene, {"seconds": 2}]});
-                let done = compose(look, params(given), &clips).run();
-                assert!(matches!(done.end, End::Succeeded { .. }), "{look} with {copy} and {scene}: {:?}", done.end);
+        for (width, height) in [(320, 180), (180, 320), (180, 180), (176, 220)] {
+            for copy in &copies {
+                for scene in [json!({"seconds": 2}), json!({"seconds": 2, "headline": "Squeezed today"})] {
+                    for product in [true, false] {
+                        let given = json!({"preflight": true, "copy": copy, "scenes": [scene, {"seconds": 2}]});
+                        let mut given = params(given);
+                        (given["width"], given["height"]) = (json!(width), json!(height));
+                        let mut harness = compose(look, given, &clips);
+                        if product {
+                            harness = harness.input("product", template("studio/assets/zest-can.png"), "image/png");
+                        }
+                        let done = harness.run();
+                        let what = format!("{look} {width}x{height}, product {product}, with {copy} and {scene}");
+                        assert!(matches!(done.end, End::Succeeded { .. }), "{what}: {:?}", done.end);
+                    }
+                }
             }
         }
     }

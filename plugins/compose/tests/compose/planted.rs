@@ -124,7 +124,7 @@ fn planted_defects_are_found_before_anything_is_rendered() {
     );
     check(
         Ad::new().edit("clean.svg", "{{ copy.cta }}", "{{ copy.tagline }}"),
-        "unfilled-placeholder: look clean: line 216: nothing was given for `{{ copy.tagline }}`; the ad's texts are: cta, \
+        "unfilled-placeholder: look clean: line 218: nothing was given for `{{ copy.tagline }}`; the ad's texts are: cta, \
          headline, legal, price, subline\ngive it in the brief, or let the look ask for it first: {% if copy.tagline %} … \
          {% endif %}",
     );
