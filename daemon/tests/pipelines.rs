@@ -129,6 +129,11 @@ fn try_on_dresses_once_and_shows_it_everywhere() {
     let clips = inputs(&made, "compose[9:16,en]", "clips");
     assert_eq!(clips, ["views[0,9:16].clip", "pictures[1,9:16,ltr].clip", "views[2,9:16].clip"]);
     assert!(inputs(&made, "deliver[folder:deliveries]", "files").contains(&"dressed.picture".to_owned()));
+    // Its picture over whoever wears it would hide them; another thing's is shown.
+    assert!(inputs(&made, "compose[9:16,en]", "product").is_empty());
+    let other = given.replace("category", "garment: assets/caf\u{e9}.png, category");
+    let other = plan("try-on", &format!("{scenes}{product}{other}")).unwrap();
+    assert_eq!(inputs(&other, "compose[9:16,en]", "product"), ["zest-can.png"]);
 
     let moved = given.replace("category", "motion: ambient-v1, category");
     let made = plan("try-on", &format!("{scenes}{product}{moved}")).unwrap();
