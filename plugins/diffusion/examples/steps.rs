@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use serde::Deserialize;
 use spotloom_diffusion::contract::{Mode, Model, SchedulerName};
-use spotloom_diffusion::family::{self, Calls, Levers, Shot, Weights};
+use spotloom_diffusion::family::{self, Calls, Decode, Levers, Shot, Weights};
 use spotloom_onnx::{Engine, SessionOptions};
 
 #[derive(Default, Deserialize)]
@@ -75,6 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             calls: options.guidance_calls,
             weights: options.weights,
             embedding_cache: options.embedding_cache,
+            decode: Decode::default(),
         },
     };
     let (mut seconds, mut begin, mut denoise, mut skipped) = (Vec::new(), Vec::new(), Vec::new(), None);

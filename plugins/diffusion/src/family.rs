@@ -53,6 +53,7 @@ pub struct Levers {
     pub weights: Weights,
     /// Whether prompts that were encoded before, in this process, are taken from then.
     pub embedding_cache: bool,
+    pub decode: Decode,
 }
 
 /// How guidance calls the transformer.
@@ -74,6 +75,19 @@ pub enum Weights {
     Own,
     /// Quantised ones: the components `ROLE-int8`, which the exporter makes, where there are any.
     Int8,
+}
+
+/// How latents become frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decode {
+    /// Whole frames where there is memory for them, tiles where there is not.
+    #[default]
+    Auto,
+    /// Whole frames, as the reference does unless it is told otherwise.
+    Whole,
+    /// Tiles of 256 pixels that overlap by 64 and more: less memory, more time, and pictures that differ a little.
+    Tiles,
 }
 
 /// Pictures that are given, in the shot's size, RGB from -1 to 1.
@@ -165,6 +179,11 @@ pub trait Frames {
 
     /// What a person should know about this shot.
     fn warnings(&self) -> &[String];
+
+    /// How frames are decoded.
+    fn decode(&self) -> Decode {
+        Decode::Whole
+    }
 
     /// What step caching left out, once the shot is denoised.
     fn skipped(&self) -> Option<Skipped> {

@@ -6,7 +6,7 @@ use spotloom_onnx::{Provider, SessionOptions};
 
 use crate::contract::{Mode, SchedulerName};
 use crate::error::Error;
-use crate::family::{Calls, Levers, Weights};
+use crate::family::{Calls, Decode, Levers, Weights};
 
 /// Parameters of the stage `diffusion`. What is left out comes from the model's contract or the shot.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -106,6 +106,10 @@ pub struct Params {
     /// Whether prompts that this process has encoded before are not encoded again.
     #[serde(default = "yes")]
     pub embedding_cache: bool,
+    /// How frames come out of the model's latents: `whole`, in `tiles` where the model's family can (`wan`), which takes less memory
+    /// and more time, or `auto`: in tiles only where whole frames do not fit.
+    #[serde(default)]
+    pub decode: Decode,
     /// How ONNX Runtime is set up.
     #[serde(default)]
     pub session: SessionOptions,
@@ -179,6 +183,7 @@ impl Params {
             calls: Some(self.guidance_calls.unwrap_or(calls)),
             weights: self.weights,
             embedding_cache: self.embedding_cache,
+            decode: self.decode,
         }
     }
 

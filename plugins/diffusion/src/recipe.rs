@@ -14,7 +14,7 @@ use spotloom_plugin_sdk::prelude::*;
 
 use crate::contract::{Mode, Model};
 use crate::error::Error;
-use crate::family::Shot;
+use crate::family::{Decode, Shot};
 use crate::params::{Params, Settings};
 use crate::schedulers::Skipped;
 
@@ -39,6 +39,8 @@ pub(crate) struct Made<'a> {
     pub written: &'a Written,
     /// What step caching left out.
     pub skipped: Option<Skipped>,
+    /// How its frames were decoded.
+    pub decode: Decode,
 }
 
 /// The recipe of a clip.
@@ -79,6 +81,7 @@ pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
             "guidance-calls": shot.levers.calls,
             "weights": shot.levers.weights,
             "embedding-cache": shot.levers.embedding_cache,
+            "decode": made.decode,
             "session": engine.session,
             "from": params.from,
             "to": params.to,

@@ -244,6 +244,7 @@ impl Take<'_> {
             clip: &path,
             written: &written,
             skipped: source.skipped(),
+            decode: source.decode(),
         };
         let recipe = write_recipe(&made, &stem, run)?;
         Ok((self.output(path, shot, &written), recipe))

@@ -125,3 +125,21 @@ fn quantised_weights_are_used_where_there_are_any_and_asked_for_in_vain_where_no
     assert_eq!(failure.code, "model-unable");
     insta::assert_snapshot!(failure.message);
 }
+
+#[test]
+fn how_frames_were_decoded_stands_in_the_recipe_and_other_families_refuse_tiles() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let wan = parity::folder("wan-t2v");
+    let decoded = |done: &Done| -> Value {
+        let recipe: Value = serde_json::from_str(&done.text("recipe")).expect("JSON");
+        recipe["params"]["decode"].clone()
+    };
+    let of = |decode: &str| run(&wan, folder.path(), "a golden bottle", &json!({"decode": decode}));
+    let (auto, tiles) = (of("auto"), of("tiles"));
+    assert_eq!((decoded(&auto), decoded(&tiles)), (json!("whole"), json!("tiles")));
+    // A frame of this size is one tile.
+    assert_eq!(clip(&auto), clip(&tiles));
+    let done = run(&support::model(), folder.path(), "sea", &json!({"decode": "tiles"}));
+    assert_eq!(done.failure().code, "model-unable");
+    insta::assert_snapshot!(done.failure().message);
+}

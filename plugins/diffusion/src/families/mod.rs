@@ -8,5 +8,6 @@ pub mod guidance;
 pub mod ltx;
 pub mod parts;
 pub mod text;
+pub mod tiles;
 mod vision;
 pub mod wan;

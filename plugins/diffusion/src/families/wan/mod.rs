@@ -23,7 +23,7 @@ use super::parts::{Loader, Part};
 use super::text::{Rows, TextEncoder};
 use crate::contract::{Contract, Mode, Model, SchedulerName, Variant};
 use crate::error::Error;
-use crate::family::{Family, Frames, Shot, Step};
+use crate::family::{Decode, Family, Frames, Shot, Step};
 use crate::noise;
 use crate::picture::Picture;
 use crate::schedulers::{Draw, Skipped, StepCache};
@@ -34,6 +34,9 @@ const TRAINED: f64 = 1000.0;
 const DECODER_WIDTH: usize = 192;
 /// Side of the picture that CLIP looks at.
 const VISION: usize = 224;
+/// What is said where tiles were not asked for.
+const IN_TILES: &str = "whole frames do not fit into the memory that is free, so they were decoded in tiles, which takes longer; \
+    the result differs a little from one made with more memory";
 /// Schedulers that walk along a velocity.
 const FITTING: [SchedulerName; 3] = [SchedulerName::UniPc, SchedulerName::FlowEuler, SchedulerName::FlowAb2];
 
@@ -202,7 +205,6 @@ impl Family for Wan {
         self.check_given(shot, frames)?;
         let step = [DECODER_WIDTH, contract.latent.stride[0], shot.height, shot.width];
         memory::check_elements("the decoder's widest layer", &step)?;
-        let pixels = shot.height as u64 * shot.width as u64;
         let [_, py, px] = contract.latent.patch;
         let attention = self.loader.attention(count * (rows / py) * (columns / px))?;
         let prompts = clip::prompts(contract, shot);
@@ -218,16 +220,28 @@ impl Family for Wan {
         if contract.variant == Some(Variant::I2vClip) {
             needs.push((&self.image_encoder, 0));
         }
-        needs.extend(self.decoder.needs(pixels));
-        self.loader.require(&needs)?;
+        let cell = [contract.latent.stride[1], contract.latent.stride[2]];
+        let require = |decode| {
+            let decoder = self.decoder.needs([rows, columns], cell, decode);
+            self.loader.require(&needs.iter().copied().chain(decoder).collect::<Vec<_>>())
+        };
+        let decode = match shot.levers.decode {
+            // Tiles come to the rescue; that they don't fit either is what is told.
+            Decode::Auto if require(Decode::Whole).is_err() => require(Decode::Tiles).map(|()| Decode::Tiles)?,
+            Decode::Auto => Decode::Whole,
+            decode => require(decode).map(|()| decode)?,
+        };
         let noise = clip::noise(&self.loader, shot, &[1, contract.latent.channels, count, rows, columns])?;
 
+        if shot.levers.decode == Decode::Auto && decode == Decode::Tiles {
+            self.loader.warnings.push(IN_TILES.into());
+        }
         self.parts().for_each(Part::reset);
         let prompts = clip::prompts(&self.loader.model.contract, shot);
         let text = self.encode_text(&prompts)?;
         let given = self.encode_given(shot, frames)?;
         let work = Some(Work { shot: shot.clone(), text, given, noise });
-        Ok(Box::new(WanShot { model: self, work }))
+        Ok(Box::new(WanShot { model: self, work, decode, cell }))
     }
 
     fn try_out(&mut self) -> Result<(), Error> {
@@ -246,6 +260,9 @@ struct WanShot<'a> {
     model: &'a mut Wan,
     /// What is to be denoised first.
     work: Option<Work>,
+    decode: Decode,
+    /// Rows and columns of pixels of a latent cell.
+    cell: [usize; 2],
 }
 
 struct Work {
@@ -262,7 +279,7 @@ impl Frames for WanShot<'_> {
             let mut latents = self.model.denoise(&shot, &text, &given, noise, on_step)?;
             // 6. What the decoder was trained on.
             self.model.contract().latent.denormalise(&mut latents);
-            self.model.decoder.begin(latents);
+            self.model.decoder.begin(latents, self.cell, self.decode);
         }
         let Wan { decoder, loader, .. } = &mut *self.model;
         decoder.next(loader)
@@ -274,6 +291,10 @@ impl Frames for WanShot<'_> {
 
     fn warnings(&self) -> &[String] {
         &self.model.loader.warnings
+    }
+
+    fn decode(&self) -> Decode {
+        self.decode
     }
 
     fn skipped(&self) -> Option<Skipped> {
