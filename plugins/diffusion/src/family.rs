@@ -53,6 +53,7 @@ pub struct Levers {
     pub weights: Weights,
     /// Whether prompts that were encoded before, in this process, are taken from then.
     pub embedding_cache: bool,
+    /// How latents become frames.
     pub decode: Decode,
 }
 
@@ -148,6 +149,11 @@ pub trait Family: Send {
 
     /// Whether a shot may begin with a draft (`Shot::edit`).
     fn takes_drafts(&self) -> bool {
+        false
+    }
+
+    /// Whether frames can be decoded in tiles (`Levers::decode`).
+    fn decodes_in_tiles(&self) -> bool {
         false
     }
 

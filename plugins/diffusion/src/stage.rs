@@ -14,7 +14,7 @@ use crate::ask::{self, ShotFile};
 use crate::contract::{FamilyName, Mode, Model};
 use crate::cut::MARGIN;
 use crate::error::Error;
-use crate::family::{self, Family, Frames, Levers, Shot};
+use crate::family::{self, Decode, Family, Frames, Levers, Shot};
 use crate::finish::film::Film;
 use crate::finish::pace::Paced;
 use crate::footage::Clip;
@@ -121,6 +121,10 @@ impl Diffusion {
         run.check_cancelled()?;
         let family = self.family(&model, &engine)?;
         shot.levers = params.levers(family.calls());
+        if shot.levers.decode == Decode::Tiles && !family.decodes_in_tiles() {
+            let reason = "to decode in tiles; models of the family `wan` can. Leave `decode` out".into();
+            return Err(Error::Unable { model: contract.name.clone(), reason });
+        }
         if !family.takes_drafts() {
             shot.edit = None;
         }

@@ -3,18 +3,27 @@
 Captions vary in synonyms, word order, ignored adjectives, unknown words and punctuation. The tokenizer lower-cases and
 splits on everything that is not a letter or digit; [PAD]=0, [UNK]=1, [CLS]=2 comes first.
 """
-from attributes import SLOTS
+from attributes import LANDSCAPES, SLOTS
 from words import EXTRA, FILLERS, GENERIC, SYNONYMS
 
-STANDS = ['on a pedestal', 'on a podium', 'on a stand', 'on a plinth', 'on a table', 'product shot', 'on display', 'standing on a platform']
+STANDS = ['on a pedestal', 'on a podium', 'on a stand', 'on a plinth', 'product shot', 'on display', 'standing on a platform']
+TABLES = ['on a {}', 'on the {}', 'standing on a {}', 'on a bright {}', 'in the {}', 'on my {}', 'at a {}']
+KITCHENS = ['in a kitchen', 'in a bright kitchen', 'at breakfast', 'with a window behind', 'by the window', 'blurred kitchen behind', 'at home']
 SHOTS = ['product shot of a', 'packshot of', 'photo of a', 'advert for a', 'hero shot of the', 'commercial for']
 WALLS = ['on {} background', '{} background', 'on a {} background', 'against a {} backdrop', '{} backdrop', 'with {} background',
-         'over {}', 'on {}', 'background {}', 'in front of a {} wall', '{} set']
+         'over {}', 'on {}', 'background {}', 'in front of a {} wall', 'before a {} wall', '{} wall', '{} wall behind', '{} set']
 TONES = ['background', 'backdrop', 'tones', 'palette', 'theme', 'hues', 'shades', '', 'mood', 'style', 'luxury', 'brand']
 ASIDES = {
     'mountain': (.25, ['in the mist', 'in fog', 'with mist', 'in the morning mist', 'with clouds', 'in the clouds',
                        'under a cloudy sky', 'with fog', 'in the snow', 'with trees']),
     'sea': (.1, ['in the mist', 'with clouds', 'cloudy sky', 'with soft light', 'with sunlight']),
+    'city': (.3, ['with lit windows', 'with lights', 'in the haze', 'seen from afar', 'from above', 'with glowing windows', 'under clouds',
+                  'in the mist', 'with neon', 'aerial']),
+    'road': (.35, ['on a road', 'on the highway', 'on an open road', 'in the desert', 'with mountains behind', 'through the hills',
+                   'along the coast', 'in silhouette', 'silhouette', 'by the sea', 'headlights on']),
+    'people': (.4, ['on the beach', 'on a hill', 'on a beach', 'in silhouette', 'in front of the sun', 'in the distance', 'by the sea',
+                    'in the mountains', 'holding hands', 'under a big sun', 'in a field']),
+    'table': (.25, KITCHENS),
     'rays': (.15, ['through fog', 'through clouds', 'in the fog', 'through haze', 'through smoke', 'through trees'])}
 JOINTS = [' ', ' ', ', ', ', ', '. ', ' - ', ' with ', ' and ']
 SYLLABLES = 'ba ke lo mi ru sa te vo zu fen gar hol jin kro lux mar nex ori pla que ros tri umb vel wex yor zan'.split()
@@ -48,8 +57,24 @@ def of_product(w, r):
         q = r.random()
         return head + ' ' + pick(r, STANDS) if q < .45 else pick(r, SHOTS) + ' ' + head if q < .6 else 'a ' + head if q < .7 else head
     if r.random() < .6:
-        return f"{w.colour} {pick(r, GENERIC) if r.random() < .7 else unknown(r)} {pick(r, STANDS[:4] + STANDS[5:7])}"
+        return f"{w.colour} {pick(r, GENERIC) if r.random() < .7 else unknown(r)} {pick(r, STANDS[:4] + STANDS[5:6])}"
     return f"{w.colour} {pick(r, SYNONYMS['scene']['product'])}"
+
+
+def of_table(w, r):
+    where = pick(r, TABLES).format(pick(r, SYNONYMS['scene']['table']))
+    if not w.object:
+        return where.split(' ', 2)[-1] if r.random() < .5 else where
+    head = f'{w.adjective}{w.colour} {w.object}' if r.random() < .85 or not w.colour else f'{w.object} in {w.colour}'
+    q = r.random()
+    return f'a {head} {where}' if q < .4 else f'{pick(r, SHOTS)} {head} {where}' if q < .5 else f'{where}, {head}' if q < .6 else f'{head} {where}'
+
+
+def of_road(w, r):
+    """The colour is the car's, not the sky's."""
+    name, q = pick(r, SYNONYMS['scene']['road']), r.random()
+    when = f"{pick(r, ['at', 'at', 'in the', 'during', 'under a', ''])} {w.time}" if w.time else ''
+    return f'{w.adjective}{w.colour} {name} {when}' if q < .8 else f"{w.time} {pick(r, ['', ',', 'drive,'])} {w.colour} {name}"
 
 
 def of_landscape(scene, w, r):
@@ -94,7 +119,11 @@ def caption(a, r):
     scene, w, extra, second_said = a['scene'], Words(a, r), [], False
     if scene == 'product' or scene == 'none' and w.object:
         head = of_product(w, r)
-    elif scene in ('sea', 'mountain'):
+    elif scene == 'table':
+        head = of_table(w, r)
+    elif scene == 'road':
+        head = of_road(w, r)
+    elif scene in LANDSCAPES:
         head = of_landscape(scene, w, r)
     elif scene == 'gradient' and r.random() < .3:
         head, second_said = of_colours(w, r), True
@@ -145,11 +174,11 @@ def caption_attributes(r):
     a['scene'], colours = scene, SLOTS['color'][1:]
     if r.random() < .8:
         a['color'] = pick(r, colours)
-    if scene in ('bokeh', 'gradient', 'rays', 'smoke', 'product') and r.random() < .6 or scene == 'silk' and r.random() < .3:
+    if scene in ('bokeh', 'gradient', 'rays', 'smoke', 'product') and r.random() < .6 or scene in ('silk', 'table') and r.random() < .3:
         a['second'] = pick(r, [c for c in colours if c != a['color']])
     if scene in ('gradient', 'silk') and a['color'] == 'none':
         a['second'] = 'none'
-    for slot, share, scenes in (('object', .93, ['product']), ('time', .75, ['sea', 'mountain']), ('motion', .35, None), ('camera', .25, None)):
+    for slot, share, scenes in (('object', .93, ['product', 'table']), ('time', .75, LANDSCAPES), ('motion', .35, None), ('camera', .25, None)):
         if (scenes is None or scene in scenes) and r.random() < share:
             a[slot] = pick(r, SLOTS[slot][1:])
     return a
@@ -162,7 +191,8 @@ def vocabulary():
             for phrase in phrases:
                 words |= set(phrase.lower().split())
     words |= set('''background backdrop pedestal podium stand plinth table display platform against front wall set shot from to
-        at over above during hero pans going flowing standing sky advert packshot photo commercial lights colors colored colour
+        at over above during hero pans going flowing standing sky before wall bright my kitchen breakfast home behind holding hands field desert coast highway hill
+        hills distance big haze afar aerial headlights advert packshot photo commercial lights colors colored colour
         colours colorful'''.split())
     return ['[PAD]', '[UNK]', '[CLS]'] + sorted(w for w in words if w.isalnum()) + sorted(set(EXTRA) - words)
 

@@ -20,22 +20,29 @@ import numpy as np
 
 import object_probe
 import probe
-from attributes import SCENES
+from attributes import LANDSCAPES, SCENES
 from codec import PIXELS
 from prompts import COLOURS, FORMS, SECOND, prompts
-from render import render, sheet
+from render import SHAPES, UNIT, render, sheet
 from sampler import Sampler
 
 PROBED, OBJECTS = os.path.exists('probe.pt'), os.path.exists('object_probe.pt')
 
 
 def hue(video, scene):
-    """Unit colour of the chroma-weighted mean; of a product only the object."""
+    """Unit colour of the chroma-weighted mean; of a product only the object, of a road only the car."""
     _, h, w, _ = video.shape
     x = video[::5].astype(np.float32) / 255
-    if scene == 'product':
+    if scene == 'road':  # where places.road draws it
+        rows = SHAPES['wide' if w > h else 'tall' if w < h else 'square'][0]
+        unit, ay = h / rows * UNIT / 8, rows * 4 / UNIT
+        foot = h / 2 + (.17 + .06 * ay + .065) * unit
+        x = x[:, int(foot - .15 * unit):int(foot - .05 * unit), int(w / 2 - .28 * unit):int(w / 2 + .28 * unit)]
+    elif scene in ('product', 'table'):
         side = int(.13 * min(w, 1.4 * h) / 2)
         x = x[:, int(h / 2 - .1 * min(h, w)):int(h / 2 + .2 * min(h, w)), w // 2 - side:w // 2 + side]
+    elif scene == 'city' or scene == 'people':
+        x = x[:, :int(.6 * h)]
     elif scene in ('sea', 'mountain'):
         x = x[:, int(.25 * h):]
     x = x.reshape(-1, 3)
@@ -47,10 +54,10 @@ def hue(video, scene):
 class HueJudge:
     def __init__(self, scene, shape):
         forced = dict(motion='none', camera='none', tasteful=0, second=SECOND.get(scene, 'none'))
-        if scene in ('sea', 'mountain'):
+        if scene in LANDSCAPES:
             forced['time'] = 'sunset'
-        if scene == 'product':
-            forced['object'] = 'bottle'
+        if scene in ('product', 'table'):
+            forced['object'] = 'bottle' if scene == 'product' else 'cup'
         seen = {c: [hue(render(40_000_000 + i, shape, 1, scene, color=c, **forced)[0], scene) for i in range(6)] for c in COLOURS}
         self.scene = scene
         self.prototypes = {c: np.mean(v[:4], 0) for c, v in seen.items()}

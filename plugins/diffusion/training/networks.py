@@ -199,9 +199,9 @@ class Decoder(nn.Module):
         a, b, c, d = widths
         self.base = nn.Conv2d(CHANNELS, 12, 3, padding=1)
         self.i, self.r = nn.Conv3d(CHANNELS, a, 3, padding=1), nn.Sequential(Temporal(a), Temporal(a))
-        self.u1, self.r1 = nn.Conv2d(a, 4 * b, 1), Spatial(b)
-        self.u2, self.r2 = nn.Conv2d(b, 4 * c, 1), Spatial(c)
-        self.u3, self.r3 = nn.Conv2d(c, 4 * d, 1), Spatial(d)
+        self.u1, self.r1 = nn.Conv2d(a, 4 * b, 1), nn.Sequential(Spatial(b), Spatial(b))
+        self.u2, self.r2 = nn.Conv2d(b, 4 * c, 1), nn.Sequential(Spatial(c), Spatial(c))
+        self.u3, self.r3 = nn.Conv2d(c, 4 * d, 1), nn.Sequential(Spatial(d), Spatial(d))
         self.o = zeroed(nn.Conv2d(d, 12 * 16, 3, padding=1))
 
     def forward(self, z):

@@ -30,7 +30,7 @@ HALF = torch.cpu._is_avx512_bf16_supported()
 
 
 class ObjectProbe(nn.Module):
-    """Frames [n, 3, 80, 80] in [-1, 1] -> scores of the seven objects."""
+    """Frames [n, 3, 80, 80] in [-1, 1] -> scores of the objects."""
 
     def __init__(self):
         super().__init__()
@@ -96,7 +96,7 @@ def draw(clips):
     drawn, latents, classes = [], [], []
     for i in range(clips):
         h, w = SHAPES[shapes[i % 3]]
-        video, a = render(80_000_000 + i, shapes[i % 3], 1, 'product', ((h - CELLS) // 2, (w - CELLS) // 2, CELLS, CELLS))
+        video, a = render(80_000_000 + i, shapes[i % 3], 1, ('product', 'product', 'table')[i // 3 % 3], ((h - CELLS) // 2, (w - CELLS) // 2, CELLS, CELLS))
         drawn.append(((middle(video, 8) + 1) * 127.5 + .5).to(torch.uint8))
         latents.append(torch.from_numpy(codec.encode(video, encoder)))
         classes.append(a[1] - 1)

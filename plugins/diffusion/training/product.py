@@ -1,4 +1,4 @@
-"""The family with an object (bottle, jar, can, box, phone, glass of drink, fruit) on a round pedestal in a studio.
+"""The families with an object: on a round pedestal in a studio, or on a kitchen table.
 
 Outlines are signed distances (negative inside), two to three pixels soft, so that nothing shimmers when the object moves.
 """
@@ -6,7 +6,7 @@ import numpy as np
 
 from shading import colour, mix, smooth
 
-EDGE = .015
+EDGE = .011
 GOLD_CAP, STEEL = np.array([.84, .70, .40], np.float32), np.array([.86, .87, .88], np.float32)
 
 
@@ -84,14 +84,20 @@ def phone(x, y, c, light, glint):
 
 
 def glass(x, y, c, light, glint):
-    """A tumbler, three quarters full."""
+    """A tumbler, three quarters full, with ice and a straw."""
     w = .135 - .10 * (y - .08)
     body = np.maximum(np.abs(x) - w, rounded(x, y - .085, .3, .220, .02))
     drink = np.maximum(np.abs(x) - w + .020, rounded(x, y - .120, .3, .155, .02))
     clear = np.clip(.72 + .20 * light * x / .14, 0, 1)[..., None] * np.array([.92, .96, 1.], np.float32)
     full = c * (1.02 - 1.1 * (y - .12) * .6)[..., None] * cylinder(x, .15, light)[..., None] * 1.1
     full = full + (.32 * highlight(x, .13, glint))[..., None]
-    return [(inside(body) * .62, clear + 0 * full), (inside(drink), full)], .125
+    layers = [(inside(body) * .62, clear + 0 * full), (inside(drink), full)]
+    for at, down, turn in ((-.050, .015, .35), (.046, .035, -.5), (-.010, .110, .9)):
+        u, v = (x - at) * np.cos(turn) + (y - down) * np.sin(turn), (y - down) * np.cos(turn) - (x - at) * np.sin(turn)
+        face = np.clip(c * .45 + .50 + .25 * (light * u - v)[..., None] / .04, 0, 1)
+        layers.append((inside(rounded(u, v, .042, .042, .012)) * .72, face))
+    straw = np.maximum(np.abs(x - .030 - .28 * (.02 - y)) - .012, np.abs(y + .150) - .130)
+    return layers + [(inside(straw), np.clip(c * .3 + .62, 0, 1) + 0 * full)], .125
 
 
 def fruit(x, y, c, light, glint):
@@ -108,16 +114,59 @@ def fruit(x, y, c, light, glint):
     return [(inside(stalk), brown), (inside(d - R), skin), (inside(leaf), green * (.8 + .3 * lit)[..., None])], .15
 
 
-OBJECTS = {'bottle': bottle, 'jar': jar, 'can': can, 'box': box, 'phone': phone, 'glass': glass, 'fruit': fruit}
+def shoe(x, y, c, light, glint):
+    """A running shoe from the side, its toe to the right: a pale sole, a band, a dark opening."""
+    sole = rounded(x - .005, y - .262, .250, .036, .034)
+    toe = np.sqrt(((x - .095) / .155) ** 2 + ((y - .215) / .080) ** 2) * .08 - .08
+    heel = rounded(x + .120, y - .150, .115 + .10 * (y - .150), .110, .055)
+    bridge = np.maximum(np.maximum(-.58 * (x - .10) - (y - .135), y - .250), np.abs(x) - .14)
+    upper = np.maximum(np.minimum(np.minimum(toe, heel), bridge), y - .245)
+    collar = np.sqrt(((x + .120) / .095) ** 2 + ((y - .050) / .034) ** 2) * .034 - .034
+    lit = np.clip(.95 - 1.5 * (y - .06), .45, 1.05) + .08 * highlight(x, .2, .2, .5)
+    skin = c * lit[..., None]
+    band = inside(np.abs(x - .005 + .55 * (y - .18)) - .026, .014)
+    skin = mix(skin, np.clip(c * .15 + .80, 0, 1) * lit[..., None], band * .95)
+    rubber = np.array([.92, .92, .90], np.float32) * (1.02 - 2.2 * np.clip(y - .255, 0, 1))[..., None]
+    return [(inside(upper), skin), (inside(collar), c * .22 + 0 * skin), (inside(sole), rubber + 0 * skin)], .22
+
+
+def cup(x, y, c, light, glint):
+    """A mug of coffee with a handle on the right and a little steam. Handles on either side were learnt as two."""
+    w = .150
+    body = rounded(x, y - .135, w, .155, .035)
+    ring = np.abs(np.sqrt((x - .155) ** 2 + ((y - .130) * .9) ** 2) - .072) - .022
+    skin = c * cylinder(x, w, light)[..., None] + (.26 * highlight(x, w, glint))[..., None]
+    rim, coffee = (np.sqrt(x * x + ((y + .012) * k) ** 2) - n for k, n in ((3.4, .150), (3.7, .130)))
+    brown = np.array([.20, .11, .06], np.float32) * (1 + .8 * highlight(x, w, glint, .4))[..., None]
+    steam = np.exp(-((x - .02 * np.sin(y * 16 + 5 * glint)) / .045) ** 2) * smooth(-.04, -.10, y) * smooth(-.30, -.16, y) * .30
+    return [(inside(ring), skin * .92), (inside(body), skin), (inside(rim), np.clip(c * .75 + .22, 0, 1) + 0 * skin),
+            (inside(coffee), brown + 0 * skin), (steam, .95 + 0 * skin)], .16
+
+
+OBJECTS = {'bottle': bottle, 'jar': jar, 'can': can, 'box': box, 'phone': phone, 'glass': glass, 'fruit': fruit,
+           'shoe': shoe, 'cup': cup}
+SIZE = 1.4  # of all objects, in units
+
+
+def place(image, r, view, a, c, light, top):
+    """Draws the object of the clip, its foot and shadow at `top`, in the coordinates of objects."""
+    t, X, Y = view.t, (view.X - view.dx * .22 * (view.t - .5)) / SIZE, (view.Y - .04) / SIZE
+    phase = r.uniform(0, 6.28)
+    still = a['scene'] == 'table'  # what stands on a table does not float
+    lift = .16 * view.dy * (t - .5) - .07 if view.dy and not still else (0 if still else .014 * np.sin(t * 3 + phase) - .012)
+    layers, foot = OBJECTS[a['object']](X, Y - lift, c, light, light * .45 + .18 * np.sin(t * 2 + phase))
+    shadow = .55 * np.exp(-(X / (foot * 1.25)) ** 2 - ((Y - top) / .045) ** 2)
+    image = image * (1 - shadow + 0 * t)[..., None]
+    for mask, skin in layers:
+        image = mix(image, np.clip(skin, 0, 1), np.clip(mask, 0, 1))
+    return image
 
 
 def product(r, view, a):
     """The set, the pedestal, the object and its shadow."""
     c, wall = colour(a['color'], r), colour(a['second'], r) * (1. if a['second'] == 'black' else r.uniform(.74, .92))
     t, light = view.t, r.choice([-1., 1.]) * r.uniform(.5, 1.)
-    size = 1.4
-    X = (view.X - view.dx * .22 * (t - .5)) / size
-    Y = (view.Y - .04) / size
+    X, Y = (view.X - view.dx * .22 * (t - .5)) / SIZE, (view.Y - .04) / SIZE
     glow = np.exp(-((view.X + light * .10) ** 2 * 1.3 + (view.Y + .08) ** 2 * 1.6))
     image = (.56 + .52 * glow)[..., None] * wall + (.08 * glow)[..., None]
     image = image * (1 - .22 * smooth(.24, .40, Y) + 0 * X)[..., None]
@@ -128,12 +177,33 @@ def product(r, view, a):
     column = inside(np.abs(X) - pw) * smooth(top, top + .016, Y)
     image = mix(image, stone * (.74 * shade)[..., None], column)
     image = mix(image, stone * (1.02 + .06 * light * X / pw)[..., None], plate + 0 * t)
-    phase = r.uniform(0, 6.28)
-    lift = .16 * view.dy * (t - .5) - .07 if view.dy else .014 * np.sin(t * 3 + phase) - .012
-    x, y = X, Y - lift
-    layers, foot = OBJECTS[a['object']](x, y, c, light, light * .45 + .18 * np.sin(t * 2 + phase))
-    shadow = .55 * np.exp(-(X / (foot * 1.25)) ** 2 - ((Y - top) / .045) ** 2)
-    image = image * (1 - shadow + 0 * t)[..., None]
-    for mask, skin in layers:
-        image = mix(image, np.clip(skin, 0, 1), mask)
-    return image
+    return place(image, r, view, a, c, light, top)
+
+
+def table(r, view, a):
+    """A wooden table before a bright, blurred kitchen, and the object on it."""
+    c = colour(a['color'], r)
+    wall = colour(a['second'], r) * .82 if a['second'] != 'none' else np.array([.84, .77, .68], np.float32) * r.uniform(.9, 1.05)
+    t, light = view.t, r.choice([-1., 1.]) * r.uniform(.5, 1.)
+    X, Y = (view.X - view.dx * .22 * (t - .5)) / SIZE, (view.Y - .04) / SIZE
+    far = (view.X - view.dx * .13 * (t - .5)) / SIZE
+    glow = np.exp(-((far - light * .40) ** 2 * 3 + (Y + .15) ** 2 * 2.5))
+    image = wall * (.62 + .34 * glow + 0 * t)[..., None]
+    soft = .07
+    pane = inside(np.abs(far - light * .42) - .20, soft) * inside(np.abs(Y + .22) - .24, soft)
+    cross = 1 - .35 * np.exp(-((far - light * .42) / .035) ** 2)
+    image = mix(image, np.array([1., .98, .93], np.float32), pane * cross * .9 + 0 * t)
+    shelf = inside(np.abs(far + light * .42) - .26, soft) * inside(np.abs(Y + .12) - .030, .035)
+    image = mix(image, wall * .45, shelf * .7 + 0 * t)
+    for k in range(3):  # pots on the shelf, out of focus
+        at, tall = -light * .42 + (k - 1) * .16 + r.uniform(-.02, .02), r.uniform(.05, .09)
+        pot = inside(np.sqrt(((far - at) / .055) ** 2 + ((Y + .15 + tall) / tall) ** 2) * .06 - .06, .045)
+        tone = np.array([[.30, .44, .26], [.72, .45, .28], [.88, .84, .78]], np.float32)[k]
+        image = mix(image, tone * .8, pot * .75 + 0 * t)
+    edge, depth = .205, np.clip(Y - .205, 0, 1)
+    wood = np.array([.60, .40, .24], np.float32) * r.uniform(.75, 1.15)
+    grain = np.sin(Y * 46 + .8 * np.sin(X * 2.1 + r.uniform(0, 6.28)) + r.uniform(0, 6.28)) * .5 + .5 * np.sin(Y * 21 + X * .9)
+    board = wood * (1.04 + .07 * grain - .55 * depth)[..., None]
+    board = board + (.20 * np.exp(-((X - light * .35) / .30) ** 2) * np.exp(-depth * 9))[..., None]
+    image = mix(image, board + 0 * t[..., None], smooth(edge - .010, edge + .010, Y) + 0 * X)
+    return place(image, r, view, a, c, light, .30)

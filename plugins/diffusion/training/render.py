@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import places
 import scenes
 from attributes import DIRECTIONS, SLOTS, draw_attributes, row
-from product import product
+from product import product, table
 
 FRAMES = 16
 # Shape name to latent rows and columns; a latent cell is 8x8 pixels of the encoder, 16x16 of the decoder.
@@ -18,7 +19,7 @@ SHAPES = {'wide': (10, 18), 'tall': (18, 10), 'square': (14, 14)}
 UNIT = 72  # encoder pixels that are one unit of X and Y
 FAMILIES = dict(bokeh=scenes.bokeh, gradient=scenes.gradient, sea=scenes.sea, rays=scenes.rays, mountain=scenes.mountain,
                 silk=scenes.silk, smoke=scenes.smoke, product=product, studio=scenes.studio,
-                window=scenes.window)
+                window=scenes.window, city=places.city, table=table, road=places.road, people=places.people)
 
 
 @dataclass
@@ -40,21 +41,22 @@ def axis(cells, scale, first=0, count=None):
     return ((np.arange(first * n, (first + count) * n, dtype=np.float32) + .5) / n - cells / 2) * (8 / UNIT)
 
 
-def render(seed, shape='wide', scale=1, scene=None, crop=None, **forced):
-    """uint8 [16, rows, columns, 3] at `scale` times 8 pixels a latent cell, and the attribute row.
+def render(seed, shape='wide', scale=1, scene=None, crop=None, draw=None, span=(0, FRAMES), **forced):
+    """uint8 [frames, rows, columns, 3] at `scale` times 8 pixels a latent cell, and the attribute row.
 
-    crop: (first row, first column, rows, columns) in latent cells, or everything."""
+    crop: (first row, first column, rows, columns) in latent cells, or everything; span: first frame and how many; draw: a
+    renderer of the caller's in the place of the scene's own."""
     r = np.random.default_rng(seed)
     a = draw_attributes(r, scene, **forced)
     h, w = SHAPES[shape]
     y0, x0, ch, cw = crop or (0, 0, h, w)
-    t = np.linspace(0, 1, FRAMES, dtype=np.float32)[:, None, None]
-    travel = .18 if a['scene'] == 'product' else .30
+    t = np.linspace(0, 1, FRAMES, dtype=np.float32)[span[0]:span[0] + span[1], None, None]
+    travel = .18 if a['object'] != 'none' else .30
     zoom = {'in': 1 - travel * t, 'out': 1 - travel + travel * t, 'none': 1 + 0 * t}[a['camera']].astype(np.float32)
     view = View(axis(w, scale, x0, cw)[None, None, :] * zoom, axis(h, scale, y0, ch)[None, :, None] * zoom, t,
                 w * 4 / UNIT, h * 4 / UNIT, *DIRECTIONS[a['motion']])
-    image = FAMILIES[a['scene']](r, view, a)
-    image = np.broadcast_to(image, (FRAMES, ch * 8 * scale, cw * 8 * scale, 3))
+    image = (draw or FAMILIES[a['scene']])(r, view, a)
+    image = np.broadcast_to(image, (len(t), ch * 8 * scale, cw * 8 * scale, 3))
     return (np.clip(image, 0, 1) * 255 + .5).astype(np.uint8), row(a)
 
 

@@ -1,6 +1,6 @@
 """Sampling with ONNX Runtime and NumPy only: the reference for other runtimes.
 
-usage: sampler.py MODELDIR OUT.png [STEPS GUIDANCE SHIFT]      a contact sheet
+usage: sampler.py MODELDIR OUT.jpg [STEPS GUIDANCE SHIFT]      a contact sheet
 Times: u = 1 - k/steps, t = shift u / (1 + (shift - 1) u). Velocity is noise minus data; guided: v = v_empty + g (v_prompt
 - v_empty). Adams-Bashforth of order two: w = v + (h / h_before) / 2 (v - v_before), first w = v; z = z - h w.
 Given latent frames are put into z before every step, at time 0, and once more at the end.
@@ -20,9 +20,13 @@ PROMPTS = [
     ('red soda can on a podium, teal background', 'square'), ('blue gift box on a gold background', 'wide'),
     ('golden light rays, dark background', 'tall'), ('purple silk fabric flowing', 'wide'),
     ('misty mountains at sunrise', 'tall'), ('green smoke rising, black background', 'square'),
-    ('soft blue studio backdrop', 'wide'), ('white cream jar on a pink background, zoom in', 'square'),
-    ('calm ocean at night', 'tall'), ('blue mountains, pan right', 'wide'),
-    ('pink bokeh, purple background', 'tall'), ('elegant champagne satin for a wedding video', 'square')]
+    ('city skyline at dusk', 'wide'), ('white cream jar on a pink background, zoom in', 'square'),
+    ('calm ocean at night', 'tall'), ('a red car driving right at sunset', 'wide'),
+    ('pink bokeh, purple background', 'tall'), ('elegant champagne satin for a wedding video', 'square'),
+    ('two people walking on a beach at sunset', 'wide'), ('a glass of orange juice on a kitchen table', 'square'),
+    ('a green mug of coffee on a wooden table', 'wide'), ('blue sneaker on a pedestal, white background', 'square'),
+    ('sunlight through a window on a pink wall', 'tall'), ('skyscrapers at night, zoom in', 'tall'),
+    ('blue mountains, pan right', 'wide'), ('a phone on a desk, orange wall', 'square')]
 
 
 class Sampler:

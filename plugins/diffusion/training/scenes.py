@@ -30,7 +30,7 @@ def bokeh(r, view, a):
                 if r.random() > shown:
                     continue
                 d = np.sqrt((X - px - ox) ** 2 + (Y - py - oy) ** 2) / size
-                disc = (1 - smooth(.80, 1.16, d)) * (.86 + .14 * smooth(.3, .9, d))
+                disc = (1 - smooth(.88, 1.10, d)) * (.86 + .14 * smooth(.3, .9, d))
                 disc = disc * (strength * (.9 + .1 * np.sin(t * 3.5 + twinkle)))
                 cover = cover + disc - cover * disc
         image = mix(image, light if size > .2 else c, cover)

@@ -2,9 +2,10 @@
 
 usage: train_decoder.py SECONDS [CROPS]   -> decoder.pt; goes on from it where it is
 Targets are drawn at four times the encoder's resolution; the crops (default 600) are drawn once, into decoder_data.npz.
-On a CUDA GPU if there is one; in bfloat16 where the machine computes in it.
+On a CUDA GPU if there is one; in bfloat16 where the machine computes in it; COMPILE=1 as in train_dit.py.
 """
 import os
+import re
 import sys
 import time
 
@@ -32,7 +33,7 @@ def draw(count, encoder, first):
     for i in range(count):
         shape = list(SHAPES)[i % 3]
         h, w = SHAPES[shape]
-        scene = ('product', 'bokeh', None, None)[i % 4]  # what has edges, which the latents hold least well
+        scene = ('product', 'table', 'city', 'road', 'people', 'bokeh', None, None)[i % 8]  # what has edges, which the latents hold least well
         crop = (int(r.integers(h - CELLS + 1)), int(r.integers(w - CELLS + 1)), CELLS, CELLS)
         video = render(60_000_000 + first + i, shape, SCALE, scene, crop)[0]
         small = video.reshape(16, CELLS * 8, SCALE, CELLS * 8, SCALE, 3).astype(np.float32).mean((2, 4))
@@ -53,8 +54,10 @@ def begin(encoder):
 
 
 def resume(net, saved):
-    """Goes on from saved weights; of a decoder of another size, from all that fits."""
+    """Goes on from saved weights; of a decoder of another size, from all that fits. ambient-v1's had one layer a size where
+    there are two now; the second begins as doing nothing."""
     own = net.state_dict()
+    saved = {re.sub(r'^(r[123])\.([ab])', r'\1.0.\2', k): v for k, v in saved.items()}
     own.update({k: v for k, v in saved.items() if k in own and v.shape == own[k].shape})
     net.load_state_dict(own)
 
@@ -91,6 +94,7 @@ def main(seconds, count):
     if os.path.exists('decoder.pt'):
         resume(net, torch.load('decoder.pt'))
     net.to(DEVICE)
+    fast = torch.compile(net, dynamic=False) if os.environ.get('COMPILE') == '1' else net
     held = 32
     print(quality(net, V[-held:], L[-held:]), flush=True)
     optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, betas=(.9, .97), weight_decay=0.)
@@ -104,7 +108,7 @@ def main(seconds, count):
         blocky = F.interpolate(torch.randn(BATCH, CHANNELS, 4, 3, 3), scale_factor=(1, 2, 2), mode='nearest')[..., :PART, :PART]
         z = z + (torch.randn_like(z) + .8 * blocky) * torch.rand(BATCH, 1, 1, 1, 1) ** 2 * .2
         with torch.autocast(DEVICE, torch.bfloat16, enabled=HALF):
-            found = net(z.to(DEVICE))
+            found = fast(z.to(DEVICE))
         loss = loss_of(inner(found.float()), inner(v.to(DEVICE)))
         optimiser.zero_grad()
         loss.backward()

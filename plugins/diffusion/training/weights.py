@@ -1,5 +1,10 @@
-"""Weight files: a list of fp16 tensors and a little about how they came to be. Written whole or not at all."""
+"""Weight files: a list of fp16 tensors and a little about how they came to be. Written whole or not at all.
+
+usage: weights.py MODELDIR      encoder.npz, decoder.pt, dit.raw.pt and dit.ema.pt of an exported model, so that training goes on
+from it. Slots that have got more classes since are widened.
+"""
 import os
+import sys
 
 import torch
 
@@ -12,19 +17,6 @@ def save(path, tensors, about):
 def load(path):
     saved = torch.load(path)
     return [t.float() for t in saved['w']], saved['meta']
-
-
-def from_v0(tensors, names):
-    """Parameters of ambient-v0's transformer, in today's order and shapes: its position tables were per row and column
-    of one shape. `names` are today's; those that v0 lacks come back as None, for the caller to leave as they are."""
-    old = iter(tensors)
-    order = ['pt', 'ph', 'pw'] + [n for n in names if n not in ('pt', 'ph', 'pw') and not n.startswith('shape.')]
-    found = dict(zip(order, old))
-    rows = found['ph'].reshape(-1, found['ph'].shape[-1])                       # -2 .. 2
-    first, last = rows[:1] + (rows[:1] - rows[1:2]) * .5, rows[-1:] + (rows[-1:] - rows[-2:-1]) * .5
-    found['ph'] = torch.cat([first, first, rows, last, last])
-    found['pt'], found['pw'] = (found[k].reshape(-1, found[k].shape[-1]) for k in ('pt', 'pw'))
-    return [found.get(n) for n in names]
 
 
 def widen(tensors, sizes):
@@ -41,3 +33,44 @@ def widen(tensors, sizes):
         columns.append(torch.cat([old, old[:, 1:].mean(1, keepdim=True).expand(-1, new)], 1))
         first += len(E)
     return tensors[:-9] + grown + [torch.cat(columns, 1), tensors[-1]]
+
+
+def of_graph(path):
+    """The weights of an exported graph by their names in PyTorch: those of matrix products stand under the node that uses them,
+    transposed."""
+    import onnx
+    from onnx import numpy_helper
+    graph = onnx.load(path).graph
+    constants = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in graph.initializer}
+    found = dict(constants)
+    for node in graph.node:
+        if node.op_type == 'MatMul' and node.input[1].startswith('onnx::'):
+            found[node.name.strip('/').replace('/', '.').removesuffix('.MatMul') + '.weight'] = constants[node.input[1]].T.contiguous()
+        elif node.op_type == 'Constant':
+            found[node.output[0]] = torch.from_numpy(numpy_helper.to_array(node.attribute[0].t).copy())
+    return found
+
+
+def unpack(folder):
+    import numpy as np
+
+    from networks import Conditions, Transformer
+    net, text = of_graph(f'{folder}/transformer.onnx'), of_graph(f'{folder}/text_encoder.onnx')
+    # `pt` alone loses its name: it is the one constant of its shape.
+    net.setdefault('pt', next(v for v in net.values() if v.shape[1:-1] == (1, 1)))
+    tensors = [net[name].reshape(p.shape) for name, p in Transformer().named_parameters()]
+    tensors += [text[f'cond.{name}'] for name, _ in Conditions().named_parameters()]
+    for kind in ('raw', 'ema'):
+        save(f'dit.{kind}.pt', tensors, dict(step=0, of=folder))
+    decoder = of_graph(f'{folder}/vae_decoder.onnx')
+    torch.save({k.removeprefix('decoder.'): v for k, v in decoder.items() if k.startswith('decoder.')}, 'decoder.pt')
+    encoder = of_graph(f'{folder}/vae_encoder.onnx')
+    P = encoder['c.weight'].permute(0, 2, 3, 4, 1).reshape(len(encoder['c.bias']), -1).T.double().numpy()
+    # Latents are (x - mean) @ P, and P has orthogonal columns: its inverse is itself, scaled.
+    scale = 1 / np.sqrt((P ** 2).sum(0))
+    np.savez('encoder.npz', mu=np.linalg.lstsq(P.T, -encoder['c.bias'].double().numpy(), rcond=None)[0].astype(np.float32),
+             P=P.astype(np.float32), Q=(P * scale ** 2).T.astype(np.float32), sc=scale.astype(np.float32))
+
+
+if __name__ == '__main__':
+    unpack(sys.argv[1])

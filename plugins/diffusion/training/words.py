@@ -8,7 +8,7 @@ WORDS = {
     'scene': {
         'bokeh': '''bokeh, bokeh lights, bokeh circles, blurred lights, out of focus lights, defocused lights, glowing
             orbs, soft lights, twinkling lights, fairy lights, particles, sparkles, glitter, glowing particles,
-            party lights, dots of light, city lights, fireflies, lens bokeh, bubbles, lights''',
+            party lights, dots of light, fireflies, lens bokeh, bubbles, lights''',
         'gradient': '''gradient, liquid gradient, gradient flow, abstract gradient, color gradient, fluid gradient, liquid
             shapes, abstract liquid, flowing colors, fluid colors, mesh gradient, lava lamp, aurora, abstract
             background, abstract, blend, flow, liquid, paint flow, ink flow, marble swirl''',
@@ -33,6 +33,18 @@ WORDS = {
             shadow, window shadows, shadows on a wall, shadows on the wall, leaf shadows, plant shadows, palm
             shadows, shadow of a window, sunny wall, light and shadow, dappled light, light through a window,
             window shadow on a wall, sunlight on a wall''',
+        'city': '''city, city skyline, skyline, cityscape, downtown, city at dusk, town, urban skyline, skyscrapers,
+            towers, buildings, high rises, metropolis, big city, urban landscape, city buildings, office towers,
+            city lights, rooftops, financial district, urban, high rise buildings''',
+        'table': '''kitchen table, wooden table, table, breakfast table, dining table, kitchen counter, kitchen, kitchen
+            worktop, countertop, oak table, rustic table, table top, wood table, kitchen island, desk, wooden desk,
+            dinner table, cafe table, bar counter''',
+        'road': '''car, car on a road, car silhouette, driving car, sports car, car driving, sedan, automobile, road,
+            highway, open road, vehicle, road trip, car on the highway, driving, motorway, cars, coupe, electric car,
+            street, auto, limousine''',
+        'people': '''people, silhouettes of people, couple, people walking, family, two people, walking people, friends,
+            silhouettes, couple walking, people on a hill, family walking, hikers, distant people, person, persons,
+            man and woman, couple silhouette, group of people, people in the distance, men, women, walkers''',
     },
     'object': {
         'bottle': '''bottle, perfume bottle, cosmetic bottle, perfume, fragrance, lotion bottle, shampoo bottle, serum,
@@ -48,7 +60,11 @@ WORDS = {
         'glass': '''glass, drink, glass of juice, juice, lemonade, cocktail, tumbler, iced drink, cold drink, smoothie,
             beverage, iced tea, glass of lemonade, mocktail, tall drink, drinks, refreshing drink''',
         'fruit': '''fruit, apple, ripe fruit, fresh fruit, tomato, mango, grapefruit, fruits, pomegranate, juicy fruit,
-            nectarine, citrus fruit''',
+            nectarine, citrus fruit, orange fruit, plum fruit''',
+        'shoe': '''shoe, sneaker, sneakers, shoes, running shoe, trainer, trainers, running shoes, sports shoe, boot,
+            footwear, sports shoes, basketball shoe, gym shoe, trail shoe''',
+        'cup': '''cup, mug, coffee cup, cup of coffee, coffee mug, mug of coffee, tea cup, cup of tea, espresso,
+            cappuccino, hot coffee, coffee, mugs, latte, hot chocolate, teacup, hot drink, cocoa''',
     },
     'color': {
         'red': '''red, crimson, scarlet, ruby, cherry, burgundy, maroon, wine red, bright red, reddish''',
@@ -93,7 +109,7 @@ SYNONYMS['second'] = SYNONYMS['color']
 
 # Things that stand on a pedestal without being an object the model draws.
 GENERIC = '''
-sneaker shoe shoes sneakers laptop watch bag lipstick headphones mug cup glasses handbag object item thing
+laptop watch bag lipstick headphones glasses handbag object item thing
 '''.split()
 # Words that may stand anywhere.
 FILLERS = '''
@@ -104,14 +120,14 @@ glossy shiny matte subtle shallow depth of field slowly gently softly fast quick
 still steady handheld 3d render wide close up view scene style aesthetic mood ambient ambience nice great new
 best sale summer winter spring autumn holiday christmas offer discount launch for my our your the with and in on
 a an of very some amazing professional trending editorial macro lens film photo photograph cinematography
-lighting tasteful sophisticated festive romantic cozy energetic happy sad coffee fashion beauty tech music
+lighting tasteful sophisticated festive romantic cozy energetic happy sad fashion beauty tech music
 fitness travel food real estate app shop store website social media instagram story tiktok youtube banner hero
 section text overlay title slow motion timelapse
 '''.split()
 # Words that get an embedding of their own without being in any caption template.
 EXTRA = '''
-sneaker shoe shoes sneakers phone laptop watch bag lipstick headphones camera mug cup glasses handbag object
-item thing something tones palette theme hues shades neon lamps lanterns candles city town street tree trees
+phone laptop watch bag lipstick headphones camera glasses handbag object
+item thing something tones palette theme hues shades neon lamps lanterns candles tree trees ice straw windows lit
 snow snowy morning evening through warm cold multicolor pastel rainbow colored
 '''.split()
 

@@ -9,9 +9,9 @@ use ndarray::ArrayD;
 use spotloom_onnx::{Dtype, Engine, Error as ModelError, Graph, Port, Provider, Results, Tensor, memory};
 
 use super::embeddings;
-use crate::contract::{FamilyName, Model};
+use crate::contract::Model;
 use crate::error::Error;
-use crate::family::{Decode, Levers, Shot, Weights};
+use crate::family::{Levers, Shot, Weights};
 use crate::schedulers::Skipped;
 
 /// Bytes of a value as it is computed.
@@ -65,9 +65,6 @@ impl Loader {
         self.levers = shot.levers;
         self.warnings.clear();
         self.skipped = None;
-        if self.levers.decode == Decode::Tiles && self.model.contract.family != FamilyName::Wan {
-            return Err(self.unable("to decode in tiles; models of the family `wan` can. Leave `decode` out"));
-        }
         if self.levers.weights == Weights::Int8 && !self.model.contract.components.keys().any(|r| r.ends_with(INT8)) {
             let reason = "weights of int8; its folder has no `transformer-int8` (the exporter's `quantise` makes one)";
             return Err(self.unable(reason));

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayD, Axis, Slice, Zip, s};
+use ndarray::{Array2, ArrayD, Axis, Slice, Zip};
 
 /// Pixels of a tile's side, at most, as in the reference.
 const SIDE: usize = 256;
@@ -28,7 +28,17 @@ pub struct Tile {
 /// The tiles of a frame of so many rows and columns of latent cells, each of so many pixels.
 #[must_use]
 pub fn tiles(cells: [usize; 2], pixels: [usize; 2]) -> Vec<Tile> {
-    let [rows, columns] = [0, 1].map(|k| spans(cells[k], (SIDE / pixels[k]).max(1), OVERLAP / pixels[k]));
+    lay_out(cells, pixels, SIDE)
+}
+
+/// The whole frame as one tile.
+#[must_use]
+pub fn whole(cells: [usize; 2], pixels: [usize; 2]) -> Vec<Tile> {
+    lay_out(cells, pixels, usize::MAX)
+}
+
+fn lay_out(cells: [usize; 2], pixels: [usize; 2], side: usize) -> Vec<Tile> {
+    let [rows, columns] = [0, 1].map(|k| spans(cells[k], (side / pixels[k]).max(1), OVERLAP / pixels[k]));
     let [down, across] = [ramps(&rows, cells[0], pixels[0]), ramps(&columns, cells[1], pixels[1])];
     let mut tiles = Vec::with_capacity(rows.len() * columns.len());
     for (row, down) in rows.iter().zip(&down) {
@@ -57,20 +67,23 @@ impl Tile {
         self.weights.len()
     }
 
-    /// Adds the decoded tile, [1, 3, frames, rows, columns], to the frames that it is a part of.
-    pub fn lay(&self, tile: &ArrayD<f32>, frames: &mut ArrayD<f32>) {
+    /// Adds the decoded tile, [1, 3, frames, rows, columns], to the frames that it is a part of. `false`, and nothing is added,
+    /// when the decoder gave it another size than the contract says.
+    #[must_use]
+    pub fn lay(&self, tile: &ArrayD<f32>, frames: &mut ArrayD<f32>) -> bool {
         let (rows, columns) = self.weights.dim();
         let [top, left] = self.at;
-        let place = s![.., .., .., top..top + rows, left..left + columns];
-        let Ok(mut frames) = frames.view_mut().into_dimensionality::<ndarray::Ix5>() else { return };
-        let Ok(tile) = tile.view().into_dimensionality::<ndarray::Ix5>() else { return };
-        for (mut clip, tile) in frames.slice_mut(place).outer_iter_mut().zip(tile.outer_iter()) {
-            for (mut channel, tile) in clip.outer_iter_mut().zip(tile.outer_iter()) {
-                for (mut frame, tile) in channel.outer_iter_mut().zip(tile.outer_iter()) {
-                    Zip::from(&mut frame).and(&tile).and(&self.weights).for_each(|f, t, w| *f += w * t);
-                }
-            }
+        let mut place = frames.slice_each_axis_mut(|axis| match axis.axis.index() {
+            3 => Slice::from(top..top + rows),
+            4 => Slice::from(left..left + columns),
+            _ => Slice::from(..),
+        });
+        if place.shape() != tile.shape() {
+            return false;
         }
+        // The weights of rows and columns are those of every channel and frame.
+        Zip::from(&mut place).and(tile).and_broadcast(&self.weights).for_each(|f, t, w| *f += w * t);
+        true
     }
 }
 
@@ -118,7 +131,7 @@ mod tests {
                 prop_assert!(tile.cells.iter().all(|c| c.len() * stride <= SIDE.max(stride)));
                 let shape = [1, 3, 1, cut.shape()[3] * stride, cut.shape()[4] * stride];
                 prop_assert_eq!(tile.pixels(), shape[3] * shape[4]);
-                tile.lay(&ArrayD::ones(IxDyn(&shape)), &mut frames);
+                prop_assert!(tile.lay(&ArrayD::ones(IxDyn(&shape)), &mut frames));
             }
             prop_assert!(frames.iter().all(|v| (v - 1.0).abs() < 1e-5));
         }

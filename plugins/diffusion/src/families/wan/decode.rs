@@ -10,12 +10,11 @@ use spotloom_onnx::{Kept, Port, Tensor};
 use crate::error::Error;
 use crate::families::clip;
 use crate::families::parts::{Loader, Part, WORK};
-use crate::families::tiles::{Tile, tiles};
-use crate::family::Decode;
+use crate::families::tiles::Tile;
 use crate::picture::Picture;
 
 /// Bytes of memory for each pixel of a frame that the two graphs take, weights left out: measured on the autoencoder of Wan 2.1
-/// at 416x240 (2.1 and 7.4 GB) and 832x480. Nearly half are the caches that go in and come out.
+/// at 416x240 (2.1 and 7.4 GB) and 832x480. A quarter are the caches that go in and come out.
 const BYTES: [u64; 2] = [21_000, 74_000];
 /// Bytes of the caches of one latent frame for each pixel, of the same autoencoder: what a tile keeps while others are decoded.
 const CACHES: u64 = 9_500;
@@ -28,8 +27,10 @@ pub struct Decoder {
     latents: ArrayD<f32>,
     /// Latent frames decoded so far.
     decoded: usize,
-    /// One where the whole frame is decoded at once.
+    /// Of a frame; one where it is decoded as a whole.
     tiles: Vec<Tile>,
+    /// Rows and columns of pixels of a frame.
+    size: [usize; 2],
     /// Of each tile.
     caches: Vec<Vec<Kept>>,
     ready: VecDeque<Picture>,
@@ -44,6 +45,7 @@ impl Decoder {
             latents: ArrayD::zeros(vec![0; 5]),
             decoded: 0,
             tiles: Vec::new(),
+            size: [0; 2],
             caches: Vec::new(),
             ready: VecDeque::new(),
         }
@@ -53,31 +55,20 @@ impl Decoder {
         [&mut self.first, &mut self.next]
     }
 
-    /// Both graphs with what they take in memory for frames of so many rows and columns of latent cells, of so many pixels
-    /// each, in values.
-    pub fn needs(&self, cells: [usize; 2], pixels: [usize; 2], decode: Decode) -> [(&Part, u64); 2] {
-        let whole = (cells[0] * pixels[0] * cells[1] * pixels[1]) as u64;
-        let tiles: Vec<u64> = match decode {
-            Decode::Tiles => tiles(cells, pixels).iter().map(|tile| tile.pixels() as u64).collect(),
-            _ => vec![whole],
-        };
-        let tile = tiles.iter().max().copied().unwrap_or(whole);
-        let kept = (tiles.iter().sum::<u64>() - tile).saturating_mul(CACHES);
-        let [first, next] = BYTES.map(|bytes| tile.saturating_mul(bytes).saturating_add(kept) / WORK);
+    /// Both graphs with what they take in memory for frames in these tiles, in values.
+    pub fn needs(&self, tiles: &[Tile]) -> [(&Part, u64); 2] {
+        let pixels = tiles.iter().map(|tile| tile.pixels() as u64);
+        let largest = pixels.clone().max().unwrap_or(0);
+        let kept = (pixels.sum::<u64>() - largest).saturating_mul(CACHES);
+        let [first, next] = BYTES.map(|bytes| largest.saturating_mul(bytes).saturating_add(kept) / WORK);
         [(&self.first, first), (&self.next, next)]
     }
 
-    /// Starts with the latents of a clip, of cells of so many pixels; what was left of another is forgotten.
-    pub fn begin(&mut self, latents: ArrayD<f32>, pixels: [usize; 2], decode: Decode) {
-        let cells = [latents.shape()[3], latents.shape()[4]];
-        // One tile as large as the frame is the whole.
-        self.tiles = match decode {
-            Decode::Tiles => tiles(cells, pixels),
-            _ => Vec::new(),
-        };
-        (self.latents, self.decoded) = (latents, 0);
-        self.caches = Vec::new();
-        self.caches.resize_with(self.tiles.len().max(1), Vec::new);
+    /// Starts with the latents of a clip, whose frames are `height` by `width` pixels; what was left of another is forgotten.
+    pub fn begin(&mut self, latents: ArrayD<f32>, [height, width]: [usize; 2], tiles: Vec<Tile>) {
+        (self.latents, self.decoded, self.size) = (latents, 0, [height, width]);
+        self.caches = tiles.iter().map(|_| Vec::new()).collect();
+        self.tiles = tiles;
         self.ready.clear();
     }
 
@@ -89,26 +80,25 @@ impl Decoder {
         Ok(self.ready.pop_front())
     }
 
-    /// Decodes the next latent frame, all of it or tile by tile.
+    /// Decodes the next latent frame, tile by tile.
     fn decode(&mut self, loader: &mut Loader) -> Result<(), Error> {
         let range = Slice::from(self.decoded..=self.decoded);
-        let slice = self.latents.slice_axis(Axis(2), range).as_standard_layout().into_owned();
-        let video = if self.tiles.is_empty() {
-            self.decode_tile(loader, 0, &slice)?
-        } else {
-            let mut video = ArrayD::zeros(vec![0; 5]);
-            for k in 0..self.tiles.len() {
-                let cut = self.tiles[k].cut(&slice);
-                let part = self.decode_tile(loader, k, &cut)?;
-                if k == 0 {
-                    let [scale_y, scale_x] = [3, 4].map(|axis| part.shape()[axis] / cut.shape()[axis]);
-                    let (rows, columns) = (slice.shape()[3] * scale_y, slice.shape()[4] * scale_x);
-                    video = ArrayD::zeros(vec![1, part.shape()[1], part.shape()[2], rows, columns]);
-                }
-                self.tiles[k].lay(&part, &mut video);
+        let slice = self.latents.slice_axis(Axis(2), range).into_owned();
+        let [height, width] = self.size;
+        let mut video = ArrayD::zeros(vec![0; 5]);
+        for k in 0..self.tiles.len() {
+            let part = self.decode_tile(loader, k, &self.tiles[k].cut(&slice))?;
+            if k == 0 {
+                video = ArrayD::zeros(vec![1, part.shape()[1], part.shape()[2], height, width]);
             }
-            video
-        };
+            if !self.tiles[k].lay(&part, &mut video) {
+                let reason = format!(
+                    "a decoder that makes pictures of {:?}; latents and `stride` say others",
+                    &part.shape()[3..]
+                );
+                return Err(loader.unable(reason));
+            }
+        }
         if self.decoded == 0 {
             self.first.rest(loader);
         }
@@ -140,12 +130,14 @@ mod tests {
 
     use super::*;
     use crate::contract::Model;
+    use crate::families::tiles;
     use crate::noise;
 
     const CELL: [usize; 2] = [8, 8];
 
-    fn frames(decoder: &mut Decoder, loader: &mut Loader, latents: &ArrayD<f32>, decode: Decode) -> Vec<Picture> {
-        decoder.begin(latents.clone(), CELL, decode);
+    fn frames(decoder: &mut Decoder, loader: &mut Loader, latents: &ArrayD<f32>, tiles: Vec<Tile>) -> Vec<Picture> {
+        let size = [3, 4].map(|axis| latents.shape()[axis] * CELL[0]);
+        decoder.begin(latents.clone(), size, tiles);
         std::iter::from_fn(|| decoder.next(loader).expect("a frame")).collect()
     }
 
@@ -163,14 +155,14 @@ mod tests {
         let mut decoder = Decoder::new(&Port::float("latents", &[any, Some(channels), any, any, any]), &video);
         let latents = noise::normal(5, 0, &[1, channels, 3, 35, 40]);
 
-        let tiled = frames(&mut decoder, &mut loader, &latents, Decode::Tiles);
+        let tiles = tiles::tiles([35, 40], CELL);
+        let tiled = frames(&mut decoder, &mut loader, &latents, tiles.clone());
         let mut expected = ArrayD::<f32>::zeros(vec![1, 3, tiled.len(), 280, 320]);
-        let tiles = tiles([35, 40], CELL);
         assert_eq!(tiles.len(), 4);
         for tile in &tiles {
-            let alone = frames(&mut decoder, &mut loader, &tile.cut(&latents), Decode::Whole);
+            let alone = frames(&mut decoder, &mut loader, &tile.cut(&latents), tiles::whole([32, 32], CELL));
             let pictures: Vec<_> = alone.iter().enumerate().collect();
-            tile.lay(&clip::video(&pictures, alone.len(), 256, 256), &mut expected);
+            assert!(tile.lay(&clip::video(&pictures, alone.len(), 256, 256), &mut expected));
         }
         for (frame, picture) in tiled.iter().enumerate() {
             let expected = clip::picture(&expected, frame);
@@ -178,5 +170,10 @@ mod tests {
             assert!(worst < 1e-5, "frame {frame}: {worst}");
         }
         assert_eq!(tiled.len(), 9);
+
+        // A decoder that makes other sizes than its contract says is told, not a panic.
+        decoder.begin(noise::normal(5, 0, &[1, channels, 1, 4, 4]), [64, 64], tiles::whole([4, 4], [16, 16]));
+        let error = decoder.next(&mut loader).expect_err("another size").to_string();
+        assert!(error.contains("makes pictures of [32, 32]"), "{error}");
     }
 }

@@ -21,6 +21,7 @@ use super::clip::{self, OnLatents};
 use super::guidance::{Prompt, Prompts, guide, repeated};
 use super::parts::{Loader, Part};
 use super::text::{Rows, TextEncoder};
+use super::tiles::{self, Tile};
 use crate::contract::{Contract, Mode, Model, SchedulerName, Variant};
 use crate::error::Error;
 use crate::family::{Decode, Family, Frames, Shot, Step};
@@ -221,16 +222,18 @@ impl Family for Wan {
             needs.push((&self.image_encoder, 0));
         }
         let cell = [contract.latent.stride[1], contract.latent.stride[2]];
-        let require = |decode| {
-            let decoder = self.decoder.needs([rows, columns], cell, decode);
-            self.loader.require(&needs.iter().copied().chain(decoder).collect::<Vec<_>>())
+        let [in_tiles, whole] = [tiles::tiles, tiles::whole].map(|lay| lay([rows, columns], cell));
+        let require = |tiles: &[Tile]| {
+            self.loader.require(&needs.iter().copied().chain(self.decoder.needs(tiles)).collect::<Vec<_>>())
         };
         let decode = match shot.levers.decode {
             // Tiles come to the rescue; that they don't fit either is what is told.
-            Decode::Auto if require(Decode::Whole).is_err() => require(Decode::Tiles).map(|()| Decode::Tiles)?,
+            Decode::Auto if require(&whole).is_err() => Decode::Tiles,
             Decode::Auto => Decode::Whole,
-            decode => require(decode).map(|()| decode)?,
+            decode => decode,
         };
+        let tiles = if decode == Decode::Tiles { in_tiles } else { whole };
+        require(&tiles)?;
         let noise = clip::noise(&self.loader, shot, &[1, contract.latent.channels, count, rows, columns])?;
 
         if shot.levers.decode == Decode::Auto && decode == Decode::Tiles {
@@ -240,14 +243,18 @@ impl Family for Wan {
         let prompts = clip::prompts(&self.loader.model.contract, shot);
         let text = self.encode_text(&prompts)?;
         let given = self.encode_given(shot, frames)?;
-        let work = Some(Work { shot: shot.clone(), text, given, noise });
-        Ok(Box::new(WanShot { model: self, work, decode, cell }))
+        let work = Some(Work { shot: shot.clone(), text, given, noise, tiles });
+        Ok(Box::new(WanShot { model: self, work, decode }))
     }
 
     fn try_out(&mut self) -> Result<(), Error> {
         let Self { loader, text_encoder, image_encoder, encoder, transformer, transformer_low, decoder, .. } = self;
         let parts = [&mut text_encoder.part, image_encoder, transformer, transformer_low];
         parts.into_iter().chain(encoder.parts()).chain(decoder.parts()).try_for_each(|part| part.try_out(loader))
+    }
+
+    fn decodes_in_tiles(&self) -> bool {
+        true
     }
 
     fn clips(&self, _frames: usize) -> usize {
@@ -261,8 +268,6 @@ struct WanShot<'a> {
     /// What is to be denoised first.
     work: Option<Work>,
     decode: Decode,
-    /// Rows and columns of pixels of a latent cell.
-    cell: [usize; 2],
 }
 
 struct Work {
@@ -270,16 +275,17 @@ struct Work {
     text: Vec<Rows>,
     given: Given,
     noise: ArrayD<f32>,
+    tiles: Vec<Tile>,
 }
 
 impl Frames for WanShot<'_> {
     fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
-        if let Some(Work { shot, text, given, noise }) = self.work.take() {
+        if let Some(Work { shot, text, given, noise, tiles }) = self.work.take() {
             let on_step: &mut OnLatents<'_> = &mut |step, _| on_step(Step { clip: 1, step: step + 1 });
             let mut latents = self.model.denoise(&shot, &text, &given, noise, on_step)?;
             // 6. What the decoder was trained on.
             self.model.contract().latent.denormalise(&mut latents);
-            self.model.decoder.begin(latents, self.cell, self.decode);
+            self.model.decoder.begin(latents, [shot.height, shot.width], tiles);
         }
         let Wan { decoder, loader, .. } = &mut *self.model;
         decoder.next(loader)
