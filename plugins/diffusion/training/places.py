@@ -80,8 +80,7 @@ def road(r, view, a):
     shine = np.exp(-((far - sx) / .5) ** 2) * np.exp(-np.maximum(Y - ground, 0) * 5) * .35
     surface = mix(asphalt + 0 * X[..., None], sun * .7, np.clip(shine, 0, 1) + 0 * Y)
     image = mix(image, surface, smooth(-.010, .010, Y - ground + .03) + 0 * X)
-    run = view.dx * 1.6 * t if view.dx else 0 * t
-    dash = inside(np.abs(((X + run * 1. + 10) % .5) - .25) - .13, .02) * inside(np.abs(Y - ground - .17) - .012, .008)
+    dash = inside(np.abs((X + view.dx * 1.6 * t) % .5 - .25) - .13, .02) * inside(np.abs(Y - ground - .17) - .012, .008)
     image = mix(image, np.clip(haze * .5 + .35, 0, 1), dash * .8)
     facing = float(view.dx) if view.dx else 1.
     x = (X - view.dx * .42 * (t - .5) - r.uniform(-.03, .03)) * facing / 1.15
@@ -118,11 +117,7 @@ def people(r, view, a):
     X, Y, t = view.X, view.Y - view.dy * .14 * (view.t - .5), view.t
     ground = .24 + .05 * view.ay
     far = X - view.dx * .16 * (t - .5)
-    sx, sy = r.uniform(-.30, .30) * view.ax, ground - r.uniform(.12, .30)
-    sky = mix(high, low, smooth(-view.ay * 1.1, ground, Y) + 0 * X + 0 * t)
-    d = np.sqrt((far - sx) ** 2 + (Y - sy) ** 2)
-    image = mix(sky, sun, np.exp(-d * 2.6) * .75)
-    image = mix(image, np.clip(sun * .55 + .45, 0, 1), 1 - smooth(.155, .180, d))
+    image, sx, _ = sun_and_sky(r, view, far, Y, ground, low, high, sun, (.12, .30), reach=.30, disc=(.155, .180), glow=(2.6, .75))
     dark = low * .10 + high * .05
     slope, p = r.uniform(-.04, .04), r.uniform(0, 6.28)
     line = ground + slope * X + .018 * np.sin(X * 2.4 + p)

@@ -1,6 +1,6 @@
 """The families with an object: on a round pedestal in a studio, or on a kitchen table.
 
-Outlines are signed distances (negative inside), two to three pixels soft, so that nothing shimmers when the object moves.
+Outlines are signed distances (negative inside), about two pixels soft, so that nothing shimmers when the object moves.
 """
 import numpy as np
 
@@ -146,16 +146,24 @@ def cup(x, y, c, light, glint):
 OBJECTS = {'bottle': bottle, 'jar': jar, 'can': can, 'box': box, 'phone': phone, 'glass': glass, 'fruit': fruit,
            'shoe': shoe, 'cup': cup}
 SIZE = 1.4  # of all objects, in units
+TOP = .30   # where they stand, in their own coordinates
 
 
-def place(image, r, view, a, c, light, top):
-    """Draws the object of the clip, its foot and shadow at `top`, in the coordinates of objects."""
-    t, X, Y = view.t, (view.X - view.dx * .22 * (view.t - .5)) / SIZE, (view.Y - .04) / SIZE
+def coordinates(view):
+    """Those of the object, which move with it."""
+    return (view.X - view.dx * .22 * (view.t - .5)) / SIZE, (view.Y - .04) / SIZE
+
+
+def place(image, r, view, a, c, light):
+    """Draws the object of the clip and its shadow. On a pedestal it floats a little, and rises or sinks when the clip does."""
+    t, (X, Y) = view.t, coordinates(view)
     phase = r.uniform(0, 6.28)
-    still = a['scene'] == 'table'  # what stands on a table does not float
-    lift = .16 * view.dy * (t - .5) - .07 if view.dy and not still else (0 if still else .014 * np.sin(t * 3 + phase) - .012)
+    if a['scene'] == 'table':
+        lift = 0
+    else:
+        lift = .16 * view.dy * (t - .5) - .07 if view.dy else .014 * np.sin(t * 3 + phase) - .012
     layers, foot = OBJECTS[a['object']](X, Y - lift, c, light, light * .45 + .18 * np.sin(t * 2 + phase))
-    shadow = .55 * np.exp(-(X / (foot * 1.25)) ** 2 - ((Y - top) / .045) ** 2)
+    shadow = .55 * np.exp(-(X / (foot * 1.25)) ** 2 - ((Y - TOP) / .045) ** 2)
     image = image * (1 - shadow + 0 * t)[..., None]
     for mask, skin in layers:
         image = mix(image, np.clip(skin, 0, 1), np.clip(mask, 0, 1))
@@ -166,18 +174,18 @@ def product(r, view, a):
     """The set, the pedestal, the object and its shadow."""
     c, wall = colour(a['color'], r), colour(a['second'], r) * (1. if a['second'] == 'black' else r.uniform(.74, .92))
     t, light = view.t, r.choice([-1., 1.]) * r.uniform(.5, 1.)
-    X, Y = (view.X - view.dx * .22 * (t - .5)) / SIZE, (view.Y - .04) / SIZE
+    X, Y = coordinates(view)
     glow = np.exp(-((view.X + light * .10) ** 2 * 1.3 + (view.Y + .08) ** 2 * 1.6))
     image = (.56 + .52 * glow)[..., None] * wall + (.08 * glow)[..., None]
     image = image * (1 - .22 * smooth(.24, .40, Y) + 0 * X)[..., None]
-    top, pw = .30, r.uniform(.28, .33)
+    pw = r.uniform(.28, .33)
     shade = cylinder(X, pw, light)
     stone = np.clip(wall * .55 + .36, 0, 1)
-    plate = inside(np.sqrt(X * X + ((Y - top) * 3.4) ** 2) - pw, .022)
-    column = inside(np.abs(X) - pw) * smooth(top, top + .016, Y)
+    plate = inside(np.sqrt(X * X + ((Y - TOP) * 3.4) ** 2) - pw, .022)
+    column = inside(np.abs(X) - pw) * smooth(TOP, TOP + .016, Y)
     image = mix(image, stone * (.74 * shade)[..., None], column)
     image = mix(image, stone * (1.02 + .06 * light * X / pw)[..., None], plate + 0 * t)
-    return place(image, r, view, a, c, light, top)
+    return place(image, r, view, a, c, light)
 
 
 def table(r, view, a):
@@ -185,7 +193,7 @@ def table(r, view, a):
     c = colour(a['color'], r)
     wall = colour(a['second'], r) * .82 if a['second'] != 'none' else np.array([.84, .77, .68], np.float32) * r.uniform(.9, 1.05)
     t, light = view.t, r.choice([-1., 1.]) * r.uniform(.5, 1.)
-    X, Y = (view.X - view.dx * .22 * (t - .5)) / SIZE, (view.Y - .04) / SIZE
+    X, Y = coordinates(view)
     far = (view.X - view.dx * .13 * (t - .5)) / SIZE
     glow = np.exp(-((far - light * .40) ** 2 * 3 + (Y + .15) ** 2 * 2.5))
     image = wall * (.62 + .34 * glow + 0 * t)[..., None]
@@ -206,4 +214,4 @@ def table(r, view, a):
     board = wood * (1.04 + .07 * grain - .55 * depth)[..., None]
     board = board + (.20 * np.exp(-((X - light * .35) / .30) ** 2) * np.exp(-depth * 9))[..., None]
     image = mix(image, board + 0 * t[..., None], smooth(edge - .010, edge + .010, Y) + 0 * X)
-    return place(image, r, view, a, c, light, .30)
+    return place(image, r, view, a, c, light)

@@ -48,13 +48,14 @@ def gradient(r, view, a):
     return image * (.80 + .2 * sheen[..., None]) + (.06 * sheen ** 4)[..., None]
 
 
-def sun_and_sky(r, view, X, Y, horizon, low, high, sun, height):
-    """The sky above a horizon with one sun; returns the picture and the sun's place."""
-    sx, sy = r.uniform(-.5, .5) * view.ax, horizon - r.uniform(*height)
+def sun_and_sky(r, view, X, Y, horizon, low, high, sun, height, reach=.5, disc=(.062, .108), glow=(4., .65)):
+    """The sky above a horizon with one sun, at most `reach` from the middle, its edge between two radii and the glow's fall and
+    strength as said; returns the picture and the sun's place."""
+    sx, sy = r.uniform(-reach, reach) * view.ax, horizon - r.uniform(*height)
     sky = mix(high, low, smooth(-view.ay * 1.1, horizon + .02, Y) + 0 * X + 0 * view.t)
     d = np.sqrt((X - sx) ** 2 + (Y - sy) ** 2)
-    sky = mix(sky, sun, np.exp(-d * 4.) * .65)
-    return mix(sky, np.clip(sun * .55 + .45, 0, 1), 1 - smooth(.062, .108, d)), sx, sy
+    sky = mix(sky, sun, np.exp(-d * glow[0]) * glow[1])
+    return mix(sky, np.clip(sun * .55 + .45, 0, 1), 1 - smooth(*disc, d)), sx, sy
 
 
 def sea(r, view, a):
