@@ -27,12 +27,14 @@ fn built_in(name: &str) -> Pipeline {
 
 /// All the way a brief goes before anything runs.
 fn judge_brief(file: &str, bytes: &[u8]) -> Result<(), Diagnostics> {
-    let brief = Brief::parse(file, bytes)?;
-    let known = ["social-ad", "storyboard"];
-    if !known.contains(&brief.pipeline.as_str()) {
-        return Err(vec![pipeline::unknown(&brief, known)]);
-    }
     let studio = if file.contains("no-mail") { Studio::new().without_mail() } else { Studio::new() };
+    let node = yaml::parse(file, bytes)?;
+    let known = ["social-ad", "storyboard"];
+    let named = |mistakes| pipeline::with_names(mistakes, &node, &studio, &known);
+    let brief = Brief::from_node(&node).map_err(named)?;
+    if !known.contains(&brief.pipeline.as_str()) {
+        return Err(named(Diagnostics::new()));
+    }
     pipeline::expand(&built_in(&brief.pipeline), &brief, &studio).map(drop)
 }
 

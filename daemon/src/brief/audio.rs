@@ -66,25 +66,6 @@ pub struct Codes {
     pub clock_number: Option<Text>,
 }
 
-impl Audio {
-    /// The files it names, with their paths under `audio`.
-    pub(super) fn assets(&self) -> Vec<(Vec<String>, &str)> {
-        let mut assets: Vec<(Vec<String>, &str)> = Vec::new();
-        assets.extend(self.music.as_deref().map(|a| (vec!["music".to_owned()], a)));
-        match &self.recording {
-            Some(Text::Plain(file)) => assets.push((vec!["recording".into()], file)),
-            Some(Text::Localised(files)) => {
-                let path = |locale: &super::text::Locale| vec!["recording".to_owned(), locale.to_string()];
-                assets.extend(files.iter().map(|(locale, file)| (path(locale), file.as_str())));
-            }
-            None => {}
-        }
-        let cue = |i: usize| vec!["cues".to_owned(), i.to_string(), "file".to_owned()];
-        assets.extend(self.cues.iter().enumerate().map(|(i, c)| (cue(i), c.file.as_str())));
-        assets
-    }
-}
-
 pub(super) fn audio(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Audio> {
     let mut f = Fields::of(node, "the audio", m)?;
     let music = f.get("music").map(|n| asset(n, m));

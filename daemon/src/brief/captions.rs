@@ -30,19 +30,6 @@ impl Default for Captions {
     }
 }
 
-impl Captions {
-    /// The files it names, with their paths under `captions`.
-    pub(super) fn assets(&self) -> Vec<(Vec<String>, &str)> {
-        match &self.script {
-            Some(Text::Plain(file)) => vec![(vec!["script".into()], file)],
-            Some(Text::Localised(files)) => {
-                files.iter().map(|(locale, file)| (vec!["script".into(), locale.to_string()], file.as_str())).collect()
-            }
-            None => Vec::new(),
-        }
-    }
-}
-
 pub(super) fn captions(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Captions> {
     let mut f = Fields::of(node, "the captions", m)?;
     let burn = f.get("burn").map_or(Some(true), |n| m.boolean(n));

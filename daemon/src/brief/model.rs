@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::audio::{Audio, Codes};
 use super::captions::Captions;
+use super::names::{Name, names};
 use super::scene::Scene;
 use super::text::{Locale, Text};
 use crate::error::{Diagnostics, Place};
@@ -237,30 +238,9 @@ impl Brief {
         led.then_some(node)
     }
 
-    /// The files of the studio it names, with their paths in the brief.
+    /// What it names that has to be there.
     #[must_use]
-    pub fn assets(&self) -> Vec<(Vec<String>, &str)> {
-        let path = |steps: &[&str]| steps.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-        let mut assets = Vec::new();
-        assets.extend(self.product.image.as_deref().map(|a| (path(&["product", "image"]), a)));
-        for (i, scene) in self.scenes.iter().enumerate() {
-            let named = [
-                ("image", &scene.image),
-                ("last_image", &scene.last_image),
-                ("clip", &scene.clip),
-                ("clip_after", &scene.clip_after),
-                ("footage", &scene.footage),
-            ];
-            for (field, file) in named {
-                assets.extend(file.as_deref().map(|a| (path(&["scenes", &i.to_string(), field]), a)));
-            }
-        }
-        for (field, files) in [("audio", self.audio.assets()), ("captions", self.captions.assets())] {
-            for (mut steps, asset) in files {
-                steps.insert(0, field.into());
-                assets.push((steps, asset));
-            }
-        }
-        assets
+    pub fn names(&self) -> Vec<Name<'_>> {
+        names(&self.source)
     }
 }

@@ -152,13 +152,8 @@ impl Check<'_> {
                 continue;
             }
             if !is_template(text) {
-                let found = find(self.catalog, port.resource, text);
-                if let Err((code, message, hint)) = found.map_err(|e| not_found(port.resource, text, &e)) {
-                    let mistake = item.mistake(code, message);
-                    self.mistakes.push(match hint {
-                        Some(hint) => mistake.hint(hint),
-                        None => mistake,
-                    });
+                if let Err(reason) = find(self.catalog, port.resource, text) {
+                    self.mistakes.push(not_found(port.resource, text, &reason).at(item.place()));
                 }
                 continue;
             }
@@ -242,12 +237,8 @@ pub(super) fn kind_name(kind: Option<Resource>) -> (&'static str, &'static str) 
     }
 }
 
-/// Code, message and hint for a name that leads nowhere.
-pub(super) fn not_found(
-    kind: Option<Resource>,
-    name: &str,
-    reason: &NotFound,
-) -> (&'static str, String, Option<String>) {
+/// A name that leads nowhere.
+pub(super) fn not_found(kind: Option<Resource>, name: &str, reason: &NotFound) -> Diagnostic {
     let (code, what) = if name.contains('/') { kind_name(None) } else { kind_name(kind) };
     let message = match reason.message.as_str() {
         "" => format!("there is no {what} `{name}`"),
@@ -259,5 +250,5 @@ pub(super) fn not_found(
         None if known.is_empty() || known.len() > 24 => None,
         None => Some(format!("there is {}", error::list(&known, "and"))),
     };
-    (code, message, hint)
+    Diagnostic { hint, ..Diagnostic::new(code, message) }
 }

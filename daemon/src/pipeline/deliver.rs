@@ -177,9 +177,8 @@ fn task(
                 inputs.insert("template".into(), vec![file]);
             }
             Err(reason) => {
-                let (code, message, hint) =
-                    super::check::not_found(Some(Resource::NotificationTemplate), name, &reason);
-                expansion.mistakes.push(Diagnostic { hint, ..Diagnostic::new(code, message) });
+                let kind = Some(Resource::NotificationTemplate);
+                expansion.mistakes.push(super::check::not_found(kind, name, &reason));
                 return;
             }
         }

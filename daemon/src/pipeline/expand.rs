@@ -84,14 +84,6 @@ pub fn expand(pipeline: &Pipeline, brief: &Brief, catalog: &dyn Catalog) -> Resu
     Ok(Plan::new(campaign, title, brand, pipeline.name.clone(), expansion.tasks))
 }
 
-/// The answer to a brief that names a pipeline there is not.
-#[must_use]
-pub fn unknown<'a>(brief: &Brief, known: impl IntoIterator<Item = &'a str>) -> Diagnostic {
-    let message = format!("there is no pipeline `{}`", brief.pipeline);
-    let mistake = Diagnostic::new("unknown-pipeline", message).at(brief.place(&["pipeline"]));
-    mistake.suggest(&brief.pipeline, known)
-}
-
 /// Sorted, and each mistake once even when every item of a `for-each` makes it.
 fn finished(mut mistakes: Diagnostics) -> Diagnostics {
     error::sort(&mut mistakes);
@@ -390,8 +382,7 @@ impl Expansion<'_> {
                 })
             }
             Err(reason) => {
-                let (code, message, hint) = not_found(port.resource, name, &reason);
-                self.mistakes.push(Diagnostic { hint, ..Diagnostic::new(code, message).at(at.named(node, name)) });
+                self.mistakes.push(not_found(port.resource, name, &reason).at(at.named(node, name)));
                 None
             }
         }

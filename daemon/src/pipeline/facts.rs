@@ -9,7 +9,7 @@ use super::check::not_found;
 use super::model::Pipeline;
 use super::template::Language;
 use super::value::to_value;
-use crate::brief::{self, Brief};
+use crate::brief::{self, Brief, Named};
 use crate::error::Diagnostic;
 
 /// The context that is the same for all stages.
@@ -30,12 +30,11 @@ impl Facts {
         language: &Language,
         mistakes: &mut Vec<Diagnostic>,
     ) -> Self {
-        let mut missing = |path: &[&str], kind, name: &str, reason: &NotFound| {
-            let (code, message, hint) = not_found(kind, name, reason);
-            mistakes.push(Diagnostic { hint, ..Diagnostic::new(code, message).at(brief.place(path)) });
+        let mut missing = |place, kind, name: &str, reason: &NotFound| {
+            mistakes.push(not_found(kind, name, reason).at(place));
         };
         let brand = catalog.brand(&brief.brand).unwrap_or_else(|reason| {
-            missing(&["brand"], Some(Resource::Brand), &brief.brand, &reason);
+            missing(brief.place(&["brand"]), Some(Resource::Brand), &brief.brand, &reason);
             Map::new()
         });
         let forbidden = brand.get("forbidden-words").and_then(Json::as_array).into_iter().flatten();
@@ -49,13 +48,14 @@ impl Facts {
                     preset.insert("name".into(), Json::from(name.as_str()));
                     presets.push(preset);
                 }
-                Err(reason) => missing(&["outputs", &i.to_string()], Some(Resource::Preset), name, &reason),
+                Err(reason) => {
+                    missing(brief.place(&["outputs", &i.to_string()]), Some(Resource::Preset), name, &reason)
+                }
             }
         }
-        for (path, asset) in brief.assets() {
-            if let Err(reason) = catalog.asset(asset) {
-                let path: Vec<&str> = path.iter().map(String::as_str).collect();
-                missing(&path, None, asset, &reason);
+        for file in brief.names().iter().filter(|name| name.of == Named::Asset) {
+            if let Err(reason) = catalog.asset(&file.name) {
+                missing(file.node.place(), None, &file.name, &reason);
             }
         }
         mistakes.extend(forbidden);

@@ -12,6 +12,7 @@ mod expand;
 mod facts;
 mod items;
 mod model;
+mod names;
 mod offers;
 mod origin;
 mod parse;
@@ -24,7 +25,8 @@ mod value;
 
 pub use catalog::{Catalog, NotFound, PluginInfo, ResourceFile};
 pub use deliver::VERSION;
-pub use expand::{expand, unknown};
+pub use expand::expand;
 pub use model::{Input, InputKind, Pipeline, Stage};
+pub use names::with_names;
 pub use schema::schema;
 pub use template::slug;

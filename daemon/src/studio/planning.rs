@@ -30,9 +30,17 @@ pub struct Planned {
 /// # Errors
 /// Everything that is wrong with it, and with the pipeline it names.
 pub fn plan_node(studio: &Studio, registry: &Registry, node: &Node) -> Result<Planned, Diagnostics> {
-    let brief = Brief::from_node(node)?;
-    let pipeline = load_pipeline(studio, &brief)?;
     let catalog = StudioCatalog::new(studio, registry);
+    let all = pipelines(studio);
+    let named = |mistakes| {
+        let known: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+        pipeline::with_names(mistakes, node, &catalog, &known)
+    };
+    let brief = Brief::from_node(node).map_err(named)?;
+    let Some((_, path)) = all.iter().find(|(name, _)| *name == brief.pipeline) else {
+        return Err(named(Diagnostics::new()));
+    };
+    let pipeline = load_pipeline(studio, path)?;
     let plan = pipeline::expand(&pipeline, &brief, &catalog)?;
     check_pools(studio, &plan)?;
     let series = format!("{}/{}", pipeline::slug(&plan.campaign), pipeline::slug(&plan.title));
@@ -75,12 +83,7 @@ pub fn pipelines(studio: &Studio) -> Vec<(String, PathBuf)> {
     found
 }
 
-fn load_pipeline(studio: &Studio, brief: &Brief) -> Result<Pipeline, Diagnostics> {
-    let all = pipelines(studio);
-    let name = brief.pipeline.as_str();
-    let Some((_, path)) = all.iter().find(|(n, _)| n == name) else {
-        return Err(vec![pipeline::unknown(brief, all.iter().map(|(n, _)| n.as_str()))]);
-    };
+fn load_pipeline(studio: &Studio, path: &Path) -> Result<Pipeline, Diagnostics> {
     let shown = path.strip_prefix(&studio.root).unwrap_or(path).display().to_string();
     let bytes = files::read(path).map_err(|d| vec![d])?;
     Pipeline::from_node(&yaml::parse(&shown, &bytes)?)

@@ -1,0 +1,36 @@
+//! Names of a brief that can't be planned yet: what they lead to is asked all the same, so that everything that is wrong
+//! with a brief is told at once.
+
+use spotloom_plugin_api::Resource;
+
+use super::catalog::Catalog;
+use super::check::not_found;
+use crate::brief::{Named, names};
+use crate::error::{Diagnostic, Diagnostics};
+use crate::yaml::{Mistakes, Node};
+
+/// A brief's mistakes, and the names in it that lead nowhere: its pipeline, brand, presets and files. Where there is a
+/// mistake already nothing is added.
+#[must_use]
+pub fn with_names(mistakes: Diagnostics, brief: &Node, catalog: &dyn Catalog, pipelines: &[&str]) -> Diagnostics {
+    let mut wrong = Diagnostics::new();
+    for name in names(brief) {
+        let (text, place) = (name.name.as_str(), name.node.place());
+        let lost = match name.of {
+            Named::Pipeline => (!pipelines.contains(&text)).then(|| {
+                Diagnostic::new("unknown-pipeline", format!("there is no pipeline `{text}`"))
+                    .suggest(text, pipelines.iter().copied())
+            }),
+            Named::Brand => catalog.brand(text).err().map(|reason| not_found(Some(Resource::Brand), text, &reason)),
+            Named::Preset => catalog.preset(text).err().map(|reason| not_found(Some(Resource::Preset), text, &reason)),
+            Named::Asset => catalog.asset(text).err().map(|reason| not_found(None, text, &reason)),
+        };
+        if mistakes.iter().all(|m| m.place.as_ref() != Some(&place)) {
+            wrong.extend(lost.map(|lost| lost.at(place)));
+        }
+    }
+    let mut all = Mistakes::new();
+    all.extend(mistakes);
+    all.extend(wrong);
+    all.into_diagnostics()
+}
