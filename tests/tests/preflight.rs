@@ -39,6 +39,11 @@ fn words_that_cannot_be_set_are_told_with_their_place() {
     check(brief("{en: Taste the sun, de: \"Sonne \u{10ffd7}\"}", ""), &[("missing-glyph", 9)]);
     check(brief("Taste the sun", &format!(", headline: {LONG}")), &[("text-does-not-fit", 11)]);
     check(brief("Taste the sun", ", headline: \"Sun \u{10ffd7}\""), &[("missing-glyph", 11)]);
+    // All of them, though a stage stops at the first: of two texts, of two languages, of a text and a scene's.
+    let two = format!("{{en: {LONG}, de: \"Sonne \u{10ffd7}\"}}");
+    check(brief(&two, ""), &[("text-does-not-fit", 9), ("missing-glyph", 9)]);
+    let all = brief(LONG, &format!(", headline: {LONG}ism")).replace("Find your Zest", "\"Zest \u{10ffd7}\"");
+    check(all, &[("missing-glyph", 8), ("text-does-not-fit", 9), ("text-does-not-fit", 11)]);
     let jobs = studio.run(&["jobs", "list", "--json"]).ok().json();
     assert_eq!(jobs.as_array().unwrap().len(), 0, "nothing has begun");
 }

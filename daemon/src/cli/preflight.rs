@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use spotloom_plugin_api::{Artifact, Failure};
 
-use crate::error::{Diagnostic, Diagnostics, Place};
+use crate::error::{self, Diagnostic, Diagnostics};
 use crate::host::{EndKind, HostPool, RunLimits};
 use crate::pipeline::plan::{InputRef, PlannedTask};
 use crate::registry::{Registry, TrustedPlugin};
@@ -24,6 +24,10 @@ use super::ask::{Files, ask};
 const PREFLIGHT: &str = "preflight";
 /// Setting texts takes a fraction of a second; longer is a stage in trouble.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Times that a stage is asked about one task, each time without the words that were wrong before.
+const MOST_ASKED: usize = 8;
+/// Fits everywhere, and every font for a language has it or falls back on one that does.
+const SHORT: &str = "A";
 
 /// Plans a brief and asks the stages of its plan: how `run`, `serve`, `plan`, `batch` and `validate` judge one.
 ///
@@ -40,21 +44,29 @@ pub(super) async fn judge(
     // What may fail without harm is no reason to refuse the brief.
     for task in planned.plan.tasks.iter().filter(|task| !task.continue_on_error) {
         let Some(plugin) = registry.get(&task.uses.id).filter(takes_it) else { continue };
-        let Ok(scratch) = tempfile::tempdir() else { continue };
-        let mut params = task.params.clone();
-        params.insert(PREFLIGHT.into(), true.into());
-        let limits = RunLimits { timeout: PATIENCE, ..RunLimits::default() };
-        let end = ask(hosts, &plugin.file(), at_hand(task), &params.into(), scratch.path(), limits).await;
-        let EndKind::Failed(failure) = end.kind else { continue };
-        if failure.retryable {
-            continue;
-        }
-        let mistake = told(failure, task, brief);
-        // The same words do not fit in several shapes: once is enough.
-        if !mistakes.iter().any(|m| m.code == mistake.code && m.place == mistake.place) {
-            mistakes.push(mistake);
+        let mut params = Value::Object(task.params.clone());
+        params[PREFLIGHT] = true.into();
+        // A stage stops at the first mistake: without the words that it is about, it tells the next.
+        for _ in 0..MOST_ASKED {
+            let Ok(scratch) = tempfile::tempdir() else { break };
+            let limits = RunLimits { timeout: PATIENCE, ..RunLimits::default() };
+            let end = ask(hosts, &plugin.file(), at_hand(task), &params, scratch.path(), limits).await;
+            let EndKind::Failed(failure) = end.kind else { break };
+            if failure.retryable {
+                break;
+            }
+            let words = about(&failure.message, locale(task), brief);
+            let mistake = told(failure, task, words.unwrap_or_else(|| brief.follow(["brand"]).0));
+            // The same words do not fit in several shapes: once is enough.
+            if !mistakes.iter().any(|m| m.code == mistake.code && m.place == mistake.place) {
+                mistakes.push(mistake);
+            }
+            if !words.and_then(Node::as_text).is_some_and(|words| leave_out(&mut params, words.trim())) {
+                break;
+            }
         }
     }
+    error::sort(&mut mistakes);
     if mistakes.is_empty() { Ok(planned) } else { Err(mistakes) }
 }
 
@@ -78,22 +90,25 @@ fn at_hand(task: &PlannedTask) -> Files {
     task.inputs.iter().map(port).filter(|(_, files): &(String, Vec<Artifact>)| !files.is_empty()).collect()
 }
 
-/// What a stage said, with the place of the words it names and the shape and language it was about.
-fn told(failure: Failure, task: &PlannedTask, brief: &Node) -> Diagnostic {
+/// What a stage said about a node of the brief, with the shape and language it was about.
+fn told(failure: Failure, task: &PlannedTask, node: &Node) -> Diagnostic {
     let key = task.key.as_str();
     let about = key.split_once('[').and_then(|(_, rest)| rest.strip_suffix(']')).map(|rest| rest.replace(',', ", "));
     let message = match about {
         Some(about) => format!("{} ({about})", failure.message),
-        None => failure.message.clone(),
+        None => failure.message,
     };
-    let locale = task.params.get("locale").and_then(Value::as_str).unwrap_or_default();
-    let mistake = Diagnostic::new(&failure.code, message).at(place(&failure.message, locale, brief));
+    let mistake = Diagnostic::new(&failure.code, message).at(node.place());
     Diagnostic { hint: failure.hint, ..mistake }
 }
 
-/// Where the words stand that a message is about: it quotes them, or has the character that they have, or names them between
+fn locale(task: &PlannedTask) -> &str {
+    task.params.get("locale").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The words that a message is about: it quotes them, or has the character that they have, or names them between
 /// its first backticks. What is not in the brief is the brand's.
-fn place(message: &str, locale: &str, brief: &Node) -> Place {
+fn about<'a>(message: &str, locale: &str, brief: &'a Node) -> Option<&'a Node> {
     let name = message.split('`').nth(1).unwrap_or_default();
     let character = message.split_once("(U+").and_then(|(_, rest)| rest.split(')').next());
     let character = character.and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
@@ -105,6 +120,18 @@ fn place(message: &str, locale: &str, brief: &Node) -> Place {
     let own = scenes.iter().filter_map(|scene| scene.get(name));
     let shared = brief.get("copy").and_then(|copy| copy.get(name));
     let mut texts = own.chain(shared).map(|text| text.follow([locale]).0);
-    let found = texts.find(meant).or_else(|| shared.map(|text| text.follow([locale]).0));
-    found.unwrap_or_else(|| brief.follow(["brand"]).0).place()
+    texts.find(meant).or_else(|| shared.map(|text| text.follow([locale]).0))
+}
+
+/// Puts something short in the place of these words; whether they were there.
+fn leave_out(params: &mut Value, words: &str) -> bool {
+    match params {
+        Value::String(text) if text.trim() == words && words != SHORT => {
+            *text = SHORT.into();
+            true
+        }
+        Value::Array(items) => items.iter_mut().fold(false, |found, item| leave_out(item, words) || found),
+        Value::Object(fields) => fields.values_mut().fold(false, |found, value| leave_out(value, words) || found),
+        _ => false,
+    }
 }

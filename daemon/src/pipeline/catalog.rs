@@ -39,6 +39,14 @@ pub trait Catalog {
     /// It is missing, outside the studio, not a plain file, or unreadable.
     fn asset(&self, path: &str) -> Result<ResourceFile, NotFound>;
 
+    /// Whether [`Catalog::asset`] would find that file, told without reading it.
+    ///
+    /// # Errors
+    /// Those of [`Catalog::asset`], but for what only reading shows.
+    fn has_asset(&self, path: &str) -> Result<(), NotFound> {
+        self.asset(path).map(drop)
+    }
+
     /// An output preset as data, checked: `width`, `height` and `fps` at least.
     ///
     /// # Errors

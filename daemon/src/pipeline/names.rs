@@ -23,7 +23,7 @@ pub fn with_names(mistakes: Diagnostics, brief: &Node, catalog: &dyn Catalog, pi
             }),
             Named::Brand => catalog.brand(text).err().map(|reason| not_found(Some(Resource::Brand), text, &reason)),
             Named::Preset => catalog.preset(text).err().map(|reason| not_found(Some(Resource::Preset), text, &reason)),
-            Named::Asset => catalog.asset(text).err().map(|reason| not_found(None, text, &reason)),
+            Named::Asset => catalog.has_asset(text).err().map(|reason| not_found(None, text, &reason)),
         };
         if mistakes.iter().all(|m| m.place.as_ref() != Some(&place)) {
             wrong.extend(lost.map(|lost| lost.at(place)));

@@ -57,6 +57,16 @@ impl<'a> StudioCatalog<'a> {
         Ok(ResourceFile { path: path.display().to_string(), name, media: media.into(), sha256 })
     }
 
+    /// Where a file of the studio really lies.
+    fn place(&self, path: &str) -> Result<PathBuf, NotFound> {
+        assets::resolve(&self.studio.root, path).map_err(|refused| match refused {
+            Refused::Missing { nearest } => NotFound { known: nearest.into_iter().collect(), message: String::new() },
+            Refused::Outside => NotFound { message: "leads out of the studio".into(), known: Vec::new() },
+            Refused::NotAFile => NotFound { message: "is not a plain file".into(), known: Vec::new() },
+            Refused::Unreadable(why) => NotFound { message: format!("can't be read: {why}"), known: Vec::new() },
+        })
+    }
+
     /// Reads a YAML file of a kind and checks it against its schema.
     fn data(&self, path: &Path, schema: &str) -> Result<Map<String, Value>, NotFound> {
         read_checked(self.studio, path, schema).map_err(|mistakes| NotFound {
@@ -154,13 +164,11 @@ impl Catalog for StudioCatalog<'_> {
     }
 
     fn asset(&self, path: &str) -> Result<ResourceFile, NotFound> {
-        let real = assets::resolve(&self.studio.root, path).map_err(|refused| match refused {
-            Refused::Missing { nearest } => NotFound { known: nearest.into_iter().collect(), message: String::new() },
-            Refused::Outside => NotFound { message: "leads out of the studio".into(), known: Vec::new() },
-            Refused::NotAFile => NotFound { message: "is not a plain file".into(), known: Vec::new() },
-            Refused::Unreadable(why) => NotFound { message: format!("can't be read: {why}"), known: Vec::new() },
-        })?;
-        self.file(&real)
+        self.file(&self.place(path)?)
+    }
+
+    fn has_asset(&self, path: &str) -> Result<(), NotFound> {
+        self.place(path).map(drop)
     }
 
     fn preset(&self, name: &str) -> Result<Map<String, Value>, NotFound> {

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use serde::Deserialize;
 use spotloom_diffusion::contract::{Mode, Model, SchedulerName};
-use spotloom_diffusion::family::{self, Calls, Decode, Levers, Shot, Weights};
+use spotloom_diffusion::family::{self, Calls, Decode, Levers, Shot, Subject, Weights};
 use spotloom_onnx::{Engine, SessionOptions};
 
 #[derive(Default, Deserialize)]
@@ -62,6 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         width: video.width,
         height: video.height,
         frames: video.frames,
+        subject: Subject::default(),
         conditions: Vec::new(),
         edit: None,
         noise: None,

@@ -28,6 +28,8 @@ pub struct Shot {
     /// Frames of the model that are wanted; a family may give more, and those that make one clip only give fewer. Of a
     /// loop the frames of one turn: a family then gives the last one first, and goes on round and round.
     pub frames: usize,
+    /// Where the subject stands, for families that can say.
+    pub subject: Subject,
     /// What is given and must appear.
     pub conditions: Vec<Condition>,
     /// What is there before the first step, when that is not noise alone.
@@ -41,6 +43,16 @@ pub struct Shot {
     /// Guidance of a second expert, where a model has one.
     pub guidance_low: Option<f32>,
     pub levers: Levers,
+}
+
+/// Where the subject of a wide picture stands: to one side, it leaves the other to words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    Left,
+    #[default]
+    Middle,
+    Right,
 }
 
 /// Ways to spend less on a shot. The default is none of them: what the reference does.

@@ -6,7 +6,7 @@ use spotloom_onnx::{Provider, SessionOptions};
 
 use crate::contract::{Mode, SchedulerName};
 use crate::error::Error;
-use crate::family::{Calls, Decode, Levers, Weights};
+use crate::family::{Calls, Decode, Levers, Subject, Weights};
 
 /// Parameters of the stage `diffusion`. What is left out comes from the model's contract or the shot.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -80,6 +80,11 @@ pub struct Params {
     /// How many of the model's own frames pass in a second, instead of the model's rate: more is faster motion.
     #[schemars(range(min = 1, max = 60))]
     pub motion_fps: Option<f64>,
+    /// Where the subject stands in a wide picture of the family `ambient`, whose things stand in the middle by themselves: to one
+    /// side, so that words have the other. Other families are told such things in the prompt, and where pictures or clips
+    /// are given, everything is where it is in them.
+    #[serde(default)]
+    pub subject: Subject,
     /// What does the arithmetic: `cpu`, an accelerator by name, or `auto`. Left out, the environment's
     /// SPOTLOOM_PROVIDER, else the processor. A provider that is named and can't be had is an error.
     pub provider: Option<Provider>,

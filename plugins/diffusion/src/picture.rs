@@ -52,6 +52,14 @@ impl Picture {
         &mut self.data[index * size..(index + 1) * size]
     }
 
+    /// So many columns of it, from one on.
+    #[must_use]
+    pub fn columns(&self, first: usize, width: usize) -> Self {
+        let rows = self.data.chunks_exact(self.width.max(1));
+        let data = rows.flat_map(|row| &row[first..first + width]).copied().collect();
+        Self { width, height: self.height, data }
+    }
+
     /// `factor` times smaller: each value the mean of a square. Rows and columns that fill none are left out.
     #[must_use]
     pub fn shrunk(&self, factor: usize) -> Self {

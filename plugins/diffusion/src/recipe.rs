@@ -82,6 +82,7 @@ pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
             "weights": shot.levers.weights,
             "embedding-cache": shot.levers.embedding_cache,
             "decode": made.decode,
+            "subject": shot.subject,
             "session": engine.session,
             "from": params.from,
             "to": params.to,

@@ -101,6 +101,7 @@ impl Diffusion {
             width: size.0,
             height: size.1,
             frames: layout.cut.wanted,
+            subject: params.subject,
             conditions: layout.conditions.clone(),
             edit: layout.edit.clone(),
             noise: None,

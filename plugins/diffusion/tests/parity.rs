@@ -5,7 +5,7 @@ mod support;
 use ndarray::{Array2, ArrayD, Axis};
 use spotloom_diffusion::contract::{Mode, Model, SchedulerName};
 use spotloom_diffusion::families::ambient::{Ambient, Given, Text};
-use spotloom_diffusion::family::{Levers, Shot};
+use spotloom_diffusion::family::{Levers, Shot, Subject};
 use spotloom_diffusion::picture::Picture;
 use spotloom_onnx::Engine;
 use support::npz::Npz;
@@ -37,6 +37,7 @@ fn every_stage_of_the_sampler_agrees_with_the_reference() {
         width: model.contract.video.width,
         height: model.contract.video.height,
         frames: 20,
+        subject: Subject::default(),
         conditions: Vec::new(),
         edit: None,
         noise: None,

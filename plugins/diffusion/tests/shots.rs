@@ -7,7 +7,7 @@ use std::fs;
 use serde_json::json;
 use spotloom_diffusion::contract::{Mode, Model, SchedulerName};
 use spotloom_diffusion::families::ambient::Ambient;
-use spotloom_diffusion::family::{Family, Levers, Shot};
+use spotloom_diffusion::family::{Family, Levers, Shot, Subject};
 use spotloom_media::{Frame, Pixel, ReadOptions, Reader, probe};
 use spotloom_onnx::Engine;
 use spotloom_plugin_sdk::api::{End, Event};
@@ -91,6 +91,7 @@ fn a_warm_model_remembers_nothing_of_the_shot_before() {
             width: 576,
             height: 320,
             frames: 20,
+            subject: Subject::default(),
             conditions: Vec::new(),
             edit: None,
             noise: None,
@@ -108,6 +109,36 @@ fn a_warm_model_remembers_nothing_of_the_shot_before() {
     let other = last_frame("red soda can");
     assert!(first != other);
     assert!(first == last_frame("blue studio backdrop"));
+}
+
+/// Where the red of a frame is on the whole, as a share of its width.
+fn redness(frame: &Frame, width: usize) -> f64 {
+    let pixels = frame.plane(0).chunks_exact(3).enumerate();
+    let red = pixels.map(|(i, p)| (i % width, f64::from(p[0]) - f64::from(p[1]) / 2.0 - f64::from(p[2]) / 2.0));
+    let (sum, total) = red.filter(|(_, red)| *red > 60.0).fold((0.0, 0.0), |(s, t), (x, v)| (s + v * x as f64, t + v));
+    sum / total / width as f64
+}
+
+#[test]
+fn the_subject_of_a_wide_picture_leaves_a_side_to_words() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let made = |params| {
+        support::shot(&support::model(), folder.path(), "a red can on a pedestal, white background", &params).run()
+    };
+    let check = |subject: &str, expected: std::ops::Range<f64>| {
+        let done = made(json!({"subject": subject, "grain": 0}));
+        let at = redness(&frames(&done.path("clip"), Pixel::Rgb24)[6], 192);
+        assert!(expected.contains(&at), "{subject}: {at}");
+    };
+    check("left", 0.34..0.44);
+    check("middle", 0.46..0.54);
+    check("right", 0.56..0.66);
+    // An upright picture has no side to spare.
+    let tall = |subject: &str| {
+        let params = json!({"subject": subject, "grain": 0, "width": 108, "height": 192});
+        fs::read(made(params).path("clip")).expect("a clip")
+    };
+    assert!(tall("right") == tall("middle"));
 }
 
 #[test]

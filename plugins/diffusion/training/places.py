@@ -20,7 +20,7 @@ def city(r, view, a):
     haze, dark = np.clip(low * .80 + .06, 0, 1), low * .10 + high * .07
     lit = {'night': .95, 'sunset': .75, 'sunrise': .45, 'day': .12}[a['time']]
     for i in range(3):
-        wide, near = (.19, .25, .34)[i], (.25, .62, 1.)[i]
+        wide, near = (.25, .34, .44)[i], (.25, .62, 1.)[i]
         Xi = X - view.dx * (.16 + .15 * i) * (t - .5)
         wall = haze * (1 - near) * .85 + dark * near
         # One tower a cell of the row; what belongs to it is looked up by the cell's number.
@@ -38,7 +38,7 @@ def city(r, view, a):
         image = mix(image, wall * tone[cell][..., None], np.maximum(body, upper) + 0 * t)
         if i == 0:
             continue
-        px, py = (.066, .080) if i == 1 else (.082, .098)
+        px, py = (.092, .108) if i == 1 else (.112, .128)
         columns = np.floor(half[cell] * 1.75 / px)
         across = u / px + (columns - 1) / 2
         column, down = np.rint(across), (Y - top[cell] - .05) / py
@@ -80,11 +80,12 @@ def road(r, view, a):
     shine = np.exp(-((far - sx) / .5) ** 2) * np.exp(-np.maximum(Y - ground, 0) * 5) * .35
     surface = mix(asphalt + 0 * X[..., None], sun * .7, np.clip(shine, 0, 1) + 0 * Y)
     image = mix(image, surface, smooth(-.010, .010, Y - ground + .03) + 0 * X)
-    dash = inside(np.abs((X + view.dx * 1.6 * t) % .5 - .25) - .13, .02) * inside(np.abs(Y - ground - .17) - .012, .008)
-    image = mix(image, np.clip(haze * .5 + .35, 0, 1), dash * .8)
+    dash = inside(np.abs((X + view.dx * 1.2 * t) % .8 - .4) - .20, .05) * inside(np.abs(Y - ground - .19) - .017, .016)
+    image = mix(image, np.clip(haze * .5 + .30, 0, 1), dash * .6)
     facing = float(view.dx) if view.dx else 1.
-    x = (X - view.dx * .42 * (t - .5) - r.uniform(-.03, .03)) * facing / 1.15
-    y = (Y - ground - .065 + .004 * np.sin(t * 14)) / 1.15
+    size = .75 + .80 * view.ax  # a third of a tall frame is road, half of a wide one is car
+    x = (X - view.dx * .36 * (t - .5) - r.uniform(-.03, .03)) * facing / size
+    y = (Y - ground - .065 + .004 * np.sin(t * 14)) / size
     body, glass, wheels = car_shape(x, y)
     shadow = np.exp(-(x / .36) ** 4 - ((y - .005) / .030) ** 2) * .75
     image = image * (1 - np.clip(shadow, 0, 1))[..., None]
@@ -117,7 +118,7 @@ def people(r, view, a):
     X, Y, t = view.X, view.Y - view.dy * .14 * (view.t - .5), view.t
     ground = .24 + .05 * view.ay
     far = X - view.dx * .16 * (t - .5)
-    image, sx, _ = sun_and_sky(r, view, far, Y, ground, low, high, sun, (.12, .30), reach=.30, disc=(.155, .180), glow=(2.6, .75))
+    image, sx, _ = sun_and_sky(r, view, far, Y, ground, low, high, sun, (.12, .30), reach=.30, disc=(.19, .215), glow=(2.4, .75))
     dark = low * .10 + high * .05
     slope, p = r.uniform(-.04, .04), r.uniform(0, 6.28)
     line = ground + slope * X + .018 * np.sin(X * 2.4 + p)
@@ -128,8 +129,8 @@ def people(r, view, a):
     middle = r.choice([-.22, 0., .22]) * view.ax
     walk = view.dx * .36 * (t - .5)
     for k in range(count):
-        at = middle + (k - (count - 1) / 2) * .19
-        height = .36 * (r.uniform(.92, 1.04) if k < 2 else .66)
+        at = middle + (k - (count - 1) / 2) * .25
+        height = .47 * (r.uniform(.92, 1.04) if k < 2 else .66)
         foot = ground + slope * at + .018 * np.sin(at * 2.4 + p) + .012
         stride = np.sin(t * 9 + k * 1.7 + p) * .9 if view.dx else .12 + .06 * np.sin(t * 2 + k)
         body = inside(figure(X - at - walk, Y - foot - .004 * np.abs(np.sin(t * 9 + k)) * abs(view.dx), height, stride), .009)

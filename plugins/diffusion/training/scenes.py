@@ -178,3 +178,22 @@ def window(r, view, a):
         leaves = np.maximum(leaves, np.exp(-(p / .20) ** 2 - (q / .06) ** 2))
     shade = wall * (.50 - .06 * Y)[..., None]
     return mix(shade, np.clip(c * .86 + np.array([.20, .17, .10], np.float32), 0, 1), panes * (.95 - .57 * leaves) + 0 * t)
+
+
+def scraps(r, view, a):
+    """Moving shapes of any colour, sharp or soft, on a slope of two colours. No family of its own: what the decoder is
+    trained on for pictures that are given and that no family draws."""
+    tint = lambda: r.uniform(0, 1, 3).astype(np.float32) ** r.choice([.5, 1., 2.])
+    angle = r.uniform(0, 6.28)
+    image = mix(tint(), tint(), .5 + .5 * np.clip(view.X * np.cos(angle) + view.Y * np.sin(angle), -1, 1) + 0 * view.t)
+    for _ in range(int(r.integers(3, 9))):
+        angle, size, flat = r.uniform(0, 6.28), r.uniform(.04, .45), r.uniform(.2, 1.)
+        x = view.X - r.uniform(-.9, .9) * view.ax - r.normal(0, .2) * view.t
+        y = view.Y - r.uniform(-.9, .9) * view.ay - r.normal(0, .2) * view.t
+        u, v = x * np.cos(angle) + y * np.sin(angle), (y * np.cos(angle) - x * np.sin(angle)) / flat
+        power = r.choice([2., 2., 4., 8.])
+        d = ((np.abs(u) ** power + np.abs(v) ** power) ** (1 / power) - size) * flat
+        edge = r.choice([.008, .015, .05, .15])
+        slope = .5 + u / size * .5 if r.random() < .6 else .5 + .5 * np.sin(u * r.uniform(10, 60))
+        image = mix(image, mix(tint(), tint(), np.clip(slope, 0, 1)), (1 - smooth(-edge, edge, d)) * r.uniform(.5, 1.))
+    return image

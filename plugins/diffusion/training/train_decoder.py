@@ -18,6 +18,7 @@ import codec
 from codec import PIXELS
 from networks import CHANNELS, Decoder
 from render import SHAPES, render
+from scenes import scraps
 
 CELLS, PART = 7, 5  # rows and columns of a stored crop, and of the part that a step sees
 MARGIN = 16  # pixels at the edge of a part that do not count: what lies beside them was cut off
@@ -33,9 +34,11 @@ def draw(count, encoder, first):
     for i in range(count):
         shape = list(SHAPES)[i % 3]
         h, w = SHAPES[shape]
-        scene = ('product', 'table', 'city', 'road', 'people', 'bokeh', None, None)[i % 8]  # what has edges, which the latents hold least well
+        # What has edges, which the latents hold least well; shapes of no family; anything.
+        scene = ('product', 'table', 'city', 'road', 'people', 'bokeh', 'scraps', None)[i % 8]
+        draw = scraps if scene == 'scraps' else None
         crop = (int(r.integers(h - CELLS + 1)), int(r.integers(w - CELLS + 1)), CELLS, CELLS)
-        video = render(60_000_000 + first + i, shape, SCALE, scene, crop)[0]
+        video = render(60_000_000 + first + i, shape, SCALE, None if draw else scene, crop, draw)[0]
         small = video.reshape(16, CELLS * 8, SCALE, CELLS * 8, SCALE, 3).astype(np.float32).mean((2, 4))
         videos.append(video.transpose(3, 0, 1, 2))
         latents.append(codec.encode(small, encoder))

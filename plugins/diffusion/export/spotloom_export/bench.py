@@ -3,7 +3,8 @@
 `python -m spotloom_export.bench make OUT` writes a Wan of about 100 million random weights: `OUT/diffusers`, as the
 reference keeps it, and `OUT/model`, exported. `python -m spotloom_export.bench time OUT --with torch` (or `onnxruntime`)
 prints the seconds of each denoising step as JSON: two calls of the transformer, guidance, one step of UniPC, on the
-same weights and shapes as the runtime's own loop (`examples/steps.rs`).
+same weights and shapes as the runtime's own loop (`examples/steps.rs`). `--with products` times nothing but the products of
+matrices of such a step, by PyTorch in float32: what no step in that precision can be faster than.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from .tiny.parts import tokenizer
 from .tiny.wan import autoencoder, scheduler, transformer
 
 TOKENS, TEXT, SHIFT = 24, 768, 3.0
+HEADS, HEAD, LAYERS, FFN = 12, 64, 10, 3072
 
 
 def text_encoder():
@@ -39,7 +41,7 @@ def make(out: Path, width: int, height: int, frames: int) -> None:
         "text_encoder": text_encoder(),
         "vae": autoencoder("t2v"),
         "scheduler": scheduler(SHIFT),
-        "transformer": transformer(16, 16, 2, heads=12, head=64, layers=10, text=TEXT, ffn=3072),
+        "transformer": transformer(16, 16, 2, heads=HEADS, head=HEAD, layers=LAYERS, text=TEXT, ffn=FFN),
     }
     weights = sum(p.numel() for p in parts["transformer"].parameters())
     pipe = WanPipeline(**parts)
@@ -90,11 +92,30 @@ def measure(out: Path, kind: str, shape: list[int], steps: int, threads: int) ->
     print(json.dumps({"seconds": seconds}))
 
 
+def products(shape: list[int], steps: int, threads: int) -> None:
+    """Two calls of the transformer's linear layers and attention, on matrices that are made once."""
+    torch.set_num_threads(threads)
+    tokens, width = shape[2] * (shape[3] // 2) * (shape[4] // 2), HEADS * HEAD
+    linear = [(tokens, width, width)] * 6 + [(TOKENS, width, width)] * 2 + [(tokens, width, FFN), (tokens, FFN, width)]
+    attention = [(tokens, HEAD, tokens), (tokens, tokens, HEAD), (tokens, HEAD, TOKENS), (tokens, TOKENS, HEAD)]
+    pairs = [(torch.randn(a, b), torch.randn(b, c)) for a, b, c in linear]
+    pairs += [(torch.randn(HEADS, a, b), torch.randn(HEADS, b, c)) for a, b, c in attention]
+    seconds = []
+    with torch.inference_mode():
+        for _ in range(steps):
+            start = time.perf_counter()
+            for _ in range(2 * LAYERS):
+                for a, b in pairs:
+                    a @ b
+            seconds.append(time.perf_counter() - start)
+    print(json.dumps({"seconds": seconds}))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="spotloom_export.bench", description=__doc__.splitlines()[0])
     parser.add_argument("do", choices=["make", "time"])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--with", dest="kind", choices=["torch", "onnxruntime"], default="torch")
+    parser.add_argument("--with", dest="kind", choices=["torch", "onnxruntime", "products"], default="torch")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--size", type=int, nargs=3, default=[256, 144, 17], metavar=("WIDTH", "HEIGHT", "FRAMES"))
@@ -104,7 +125,10 @@ def main() -> None:
         make(chosen.out, width, height, frames)
     else:
         shape = [1, 16, (frames - 1) // 4 + 1, height // 8, width // 8]
-        measure(chosen.out, chosen.kind, shape, chosen.steps, chosen.threads)
+        if chosen.kind == "products":
+            products(shape, chosen.steps, chosen.threads)
+        else:
+            measure(chosen.out, chosen.kind, shape, chosen.steps, chosen.threads)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ use self::shot::AmbientShot;
 use crate::contract::{Contract, Mode, Model, Negative};
 use crate::error::Error;
 use crate::families::parts::{Loader, Part};
-use crate::family::{Calls, Family, Frames, Shot};
+use crate::family::{Calls, Family, Frames, Shot, Subject};
 use crate::noise;
 use crate::picture::Picture;
 
@@ -25,6 +25,10 @@ use crate::picture::Picture;
 const TEXT_WIDTH: usize = 192;
 /// Pixels of a latent cell, each way, that the encoder sees: pictures are averaged down to so many.
 const SEEN: usize = 8;
+/// Tokens that a picture is made wider by where its subject is to stand to one side. What stands in the middle of 11 tokens
+/// is at 61 % of the nine that are kept. An even number, since places are whole tokens from the middle: of 12 tokens in a row
+/// things come out twice.
+const WIDER: usize = 2;
 /// Rows of the text encoder: one per attribute.
 const TEXT_ROWS: usize = 7;
 
@@ -255,6 +259,22 @@ impl Ambient {
         ModelError::Inference { model: self.loader.name(), component: component.into(), reason }.into()
     }
 
+    /// The shot as it is made, and the first column of what is kept of it. Its things stand in the middle: of a
+    /// picture that is made wider, and cut off on one side, they stand to the other.
+    fn widened(&self, shot: &Shot) -> (Shot, usize) {
+        let contract = self.contract();
+        let free = shot.conditions.is_empty() && shot.edit.is_none() && shot.noise.is_none();
+        // A graph of one size makes nothing wider.
+        let wide = shot.width > shot.height && !contract.video.sizes.is_empty();
+        let more = WIDER * contract.latent.patch[2] * contract.latent.stride[2];
+        let first = match shot.subject {
+            Subject::Right if free && wide => 0,
+            Subject::Left if free && wide => more,
+            _ => return (shot.clone(), 0),
+        };
+        (Shot { width: shot.width + more, ..shot.clone() }, first)
+    }
+
     /// Frames that one latent frame stands for.
     fn overlap(&self) -> usize {
         self.contract().video.frames / self.cells[0]
@@ -290,6 +310,7 @@ impl Ambient {
 impl Family for Ambient {
     fn begin<'a>(&'a mut self, shot: &Shot) -> Result<Box<dyn Frames + 'a>, Error> {
         self.loader.begin(shot)?;
+        let (kept, (shot, first)) = (shot.width, self.widened(shot));
         self.require(shot.width, shot.height, self.slots(shot.frames))?;
         let Self { text_encoder, transformer, decoder, encoder, .. } = &mut *self;
         [text_encoder, transformer, decoder, encoder].into_iter().for_each(Part::reset);
@@ -311,7 +332,7 @@ impl Family for Ambient {
                 "{name} knows none of the words of the prompt and made an abstract picture; its README lists those it knows"
             ));
         }
-        Ok(Box::new(AmbientShot::new(self, shot.clone(), text, understood)))
+        Ok(Box::new(AmbientShot::new(self, shot, [first, kept], text, understood)))
     }
 
     fn takes_drafts(&self) -> bool {

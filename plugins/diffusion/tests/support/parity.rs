@@ -8,7 +8,7 @@ use serde_json::Value;
 use spotloom_diffusion::contract::{Mode, Model};
 use spotloom_diffusion::error::Error;
 use spotloom_diffusion::families::text::Rows;
-use spotloom_diffusion::family::{Condition, Frames, Levers, Shot};
+use spotloom_diffusion::family::{Condition, Frames, Levers, Shot, Subject};
 use spotloom_media::{Pixel, ReadOptions, Reader};
 use spotloom_onnx::Engine;
 
@@ -106,6 +106,7 @@ impl Case {
             width: self.facts["size"][0].as_u64().expect("pixels") as usize,
             height: self.facts["size"][1].as_u64().expect("pixels") as usize,
             frames,
+            subject: Subject::default(),
             conditions: picture("image", 0).into_iter().chain(picture("last_image", frames - 1)).collect(),
             edit: None,
             noise: Some(self.tensor(noise)),

@@ -44,20 +44,29 @@ pub fn measure(report: &mut Report) {
     let (root, python) = (build::root(), python());
     let model = wan(&python);
     let tiny = root.join("plugins/diffusion/tests/fixtures/wan-t2v");
-    let (mut ours, mut onnx, mut torch, mut small) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut ours, mut spinning, mut small) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut onnx, mut torch, mut products) = (Vec::new(), Vec::new(), Vec::new());
+    let awake = serde_json::json!({"first-frame": true, "session": {"spinning": true}});
     for round in 1..=ROUNDS {
         eprintln!("bench: denoising, round {round} of {ROUNDS}");
         small.extend(wall(&tiny, 20));
         ours.extend(wall(&model, STEPS));
+        spinning.extend(seconds(&steps(&model, STEPS, THREADS, &awake)));
         onnx.extend(reference(&python, "onnxruntime"));
         torch.extend(reference(&python, "torch"));
+        products.extend(reference(&python, "products"));
     }
-    let [ours, onnx, torch] = [&ours, &onnx, &torch].map(|s| quantile(s, 0.5));
+    let [ours, spinning, onnx, torch, products] =
+        [&ours, &spinning, &onnx, &torch, &products].map(|s| quantile(s, 0.5));
     let note = format!("median of {ROUNDS} rounds of {} steps, two calls each; {THREADS} threads", STEPS - 1);
     report.add("denoising step of the tiny Wan", quantile(&small, 0.5) * 1000.0, "ms", "the fixture wan-t2v");
     report.add("denoising step, Wan of 100 M weights", ours, "s", note);
     report.judge("the same / ONNX Runtime in Python", ours / onnx, "times", 1.02, format!("{onnx:.3} s there"));
+    let note = "`session: {spinning: true}`, which is what ONNX Runtime in Python does by itself";
+    report.add("with threads that spin / ONNX Runtime in Python", spinning / onnx, "times", note);
     report.judge("the same / diffusers on PyTorch", ours / torch, "times", 0.8, format!("{torch:.3} s there"));
+    let note = format!("{products:.3} s by PyTorch in f32: what no step in that precision can be faster than");
+    report.add("products of matrices alone / diffusers on PyTorch", products / torch, "times", note);
 }
 
 /// Seconds of the steps of a shot.

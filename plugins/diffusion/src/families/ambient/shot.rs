@@ -24,6 +24,8 @@ const LET_IN: f32 = 24.0;
 pub(super) struct AmbientShot<'a> {
     model: &'a mut Ambient,
     shot: Shot,
+    /// Of each frame: the first column that is kept, and how many are.
+    kept: [usize; 2],
     text: Text,
     understood: Vec<(String, String)>,
     /// Once they are denoised.
@@ -42,10 +44,17 @@ pub(super) struct AmbientShot<'a> {
 }
 
 impl<'a> AmbientShot<'a> {
-    pub(super) fn new(model: &'a mut Ambient, shot: Shot, text: Text, understood: Vec<(String, String)>) -> Self {
+    pub(super) fn new(
+        model: &'a mut Ambient,
+        shot: Shot,
+        kept: [usize; 2],
+        text: Text,
+        understood: Vec<(String, String)>,
+    ) -> Self {
         Self {
             model,
             shot,
+            kept,
             text,
             understood,
             latents: None,
@@ -177,7 +186,8 @@ impl Frames for AmbientShot<'_> {
     fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
         loop {
             if let Some(frame) = self.ready.pop_front() {
-                return Ok(Some(frame));
+                let [first, width] = self.kept;
+                return Ok(Some(if width < frame.width { frame.columns(first, width) } else { frame }));
             }
             let latents = match self.latents.take() {
                 Some(latents) => latents,
