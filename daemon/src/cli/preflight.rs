@@ -61,7 +61,8 @@ pub(super) async fn judge(
             if !mistakes.iter().any(|m| m.code == mistake.code && m.place == mistake.place) {
                 mistakes.push(mistake);
             }
-            if !words.and_then(Node::as_text).is_some_and(|words| leave_out(&mut params, words.trim())) {
+            let left_out = words.and_then(Node::as_text).map_or(0, |words| leave_out(&mut params, words.trim()));
+            if left_out == 0 {
                 break;
             }
         }
@@ -123,15 +124,15 @@ fn about<'a>(message: &str, locale: &str, brief: &'a Node) -> Option<&'a Node> {
     texts.find(meant).or_else(|| shared.map(|text| text.follow([locale]).0))
 }
 
-/// Puts something short in the place of these words; whether they were there.
-fn leave_out(params: &mut Value, words: &str) -> bool {
+/// Puts something short in the place of these words; how often they were there.
+fn leave_out(params: &mut Value, words: &str) -> usize {
     match params {
         Value::String(text) if text.trim() == words && words != SHORT => {
             *text = SHORT.into();
-            true
+            1
         }
-        Value::Array(items) => items.iter_mut().fold(false, |found, item| leave_out(item, words) || found),
-        Value::Object(fields) => fields.values_mut().fold(false, |found, value| leave_out(value, words) || found),
-        _ => false,
+        Value::Array(items) => items.iter_mut().map(|item| leave_out(item, words)).sum(),
+        Value::Object(fields) => fields.values_mut().map(|value| leave_out(value, words)).sum(),
+        _ => 0,
     }
 }
