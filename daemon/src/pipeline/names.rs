@@ -16,6 +16,9 @@ pub fn with_names(mistakes: Diagnostics, brief: &Node, catalog: &dyn Catalog, pi
     let mut wrong = Diagnostics::new();
     for name in names(brief) {
         let (text, place) = (name.name.as_str(), name.node.place());
+        if mistakes.iter().any(|m| m.place.as_ref() == Some(&place)) {
+            continue;
+        }
         let lost = match name.of {
             Named::Pipeline => (!pipelines.contains(&text)).then(|| {
                 Diagnostic::new("unknown-pipeline", format!("there is no pipeline `{text}`"))
@@ -25,9 +28,7 @@ pub fn with_names(mistakes: Diagnostics, brief: &Node, catalog: &dyn Catalog, pi
             Named::Preset => catalog.preset(text).err().map(|reason| not_found(Some(Resource::Preset), text, &reason)),
             Named::Asset => catalog.has_asset(text).err().map(|reason| not_found(None, text, &reason)),
         };
-        if mistakes.iter().all(|m| m.place.as_ref() != Some(&place)) {
-            wrong.extend(lost.map(|lost| lost.at(place)));
-        }
+        wrong.extend(lost.map(|lost| lost.at(place)));
     }
     let mut all = Mistakes::new();
     all.extend(mistakes);

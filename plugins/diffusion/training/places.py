@@ -83,7 +83,7 @@ def road(r, view, a):
     dash = inside(np.abs((X + view.dx * 1.2 * t) % .8 - .4) - .20, .05) * inside(np.abs(Y - ground - .19) - .017, .016)
     image = mix(image, np.clip(haze * .5 + .30, 0, 1), dash * .6)
     facing = float(view.dx) if view.dx else 1.
-    size = .75 + .80 * view.ax  # a third of a tall frame is road, half of a wide one is car
+    size = .75 + .80 * view.ax  # half as long as a wide frame, as long as a tall one allows
     x = (X - view.dx * .36 * (t - .5) - r.uniform(-.03, .03)) * facing / size
     y = (Y - ground - .065 + .004 * np.sin(t * 14)) / size
     body, glass, wheels = car_shape(x, y)

@@ -36,9 +36,9 @@ def draw(count, encoder, first):
         h, w = SHAPES[shape]
         # What has edges, which the latents hold least well; shapes of no family; anything.
         scene = ('product', 'table', 'city', 'road', 'people', 'bokeh', 'scraps', None)[i % 8]
-        draw = scraps if scene == 'scraps' else None
+        own = scraps if scene == 'scraps' else None
         crop = (int(r.integers(h - CELLS + 1)), int(r.integers(w - CELLS + 1)), CELLS, CELLS)
-        video = render(60_000_000 + first + i, shape, SCALE, None if draw else scene, crop, draw)[0]
+        video = render(60_000_000 + first + i, shape, SCALE, None if own else scene, crop, own)[0]
         small = video.reshape(16, CELLS * 8, SCALE, CELLS * 8, SCALE, 3).astype(np.float32).mean((2, 4))
         videos.append(video.transpose(3, 0, 1, 2))
         latents.append(codec.encode(small, encoder))

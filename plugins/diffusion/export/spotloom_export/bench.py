@@ -4,7 +4,7 @@
 reference keeps it, and `OUT/model`, exported. `python -m spotloom_export.bench time OUT --with torch` (or `onnxruntime`)
 prints the seconds of each denoising step as JSON: two calls of the transformer, guidance, one step of UniPC, on the
 same weights and shapes as the runtime's own loop (`examples/steps.rs`). `--with products` times nothing but the products of
-matrices of such a step, by PyTorch in float32: what no step in that precision can be faster than.
+matrices of such a step, by PyTorch in float32: what is left of its step when all else costs nothing.
 """
 
 import argparse

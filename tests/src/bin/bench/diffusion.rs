@@ -65,7 +65,7 @@ pub fn measure(report: &mut Report) {
     let note = "`session: {spinning: true}`, which is what ONNX Runtime in Python does by itself";
     report.add("with threads that spin / ONNX Runtime in Python", spinning / onnx, "times", note);
     report.judge("the same / diffusers on PyTorch", ours / torch, "times", 0.8, format!("{torch:.3} s there"));
-    let note = format!("{products:.3} s by PyTorch in f32: what no step in that precision can be faster than");
+    let note = format!("{products:.3} s by PyTorch in f32: its step if all else cost nothing");
     report.add("products of matrices alone / diffusers on PyTorch", products / torch, "times", note);
 }
 
