@@ -20,6 +20,7 @@ use spotloom_onnx::{Engine, SessionOptions};
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Options {
     prompt: Option<String>,
+    negative: Option<String>,
     scheduler: Option<SchedulerName>,
     guidance: Option<f32>,
     step_cache: f64,
@@ -51,12 +52,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let options: Options = rest.first().map_or_else(|| Ok(Options::default()), |text| serde_json::from_str(text))?;
     let model = Model::open(Path::new(folder))?;
-    let engine = Engine { session: options.session, ..Engine::cpu(threads.parse()?)? };
+    let engine =
+        Engine { session: family::session(options.session, model.contract.family), ..Engine::cpu(threads.parse()?)? };
     let mut family = family::load(&model, &engine)?;
     let (video, sampling) = (&model.contract.video, &model.contract.sampling);
     let shot = Shot {
         prompt: options.prompt.unwrap_or_else(|| "a golden perfume bottle".into()),
-        negative_prompt: "blurry".into(),
+        negative_prompt: options.negative.unwrap_or_else(|| "blurry".into()),
         seed: 0,
         mode: Mode::TextToVideo,
         width: video.width,

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
-use spotloom_onnx::Engine;
+use spotloom_onnx::{Engine, SessionOptions};
 
 use crate::contract::{FamilyName, Mode, Model, SchedulerName};
 use crate::error::Error;
@@ -214,6 +214,13 @@ pub trait Frames {
 pub struct Step {
     pub clip: usize,
     pub step: usize,
+}
+
+/// What was left out of `asked`, by measurement (`tests/BENCH.md`): threads that spin make the steps of a large model
+/// shorter and its processor time a tenth more; of a small one with many short operations they take twice as much.
+#[must_use]
+pub fn session(asked: SessionOptions, family: FamilyName) -> SessionOptions {
+    SessionOptions { spinning: Some(asked.spinning.unwrap_or(family != FamilyName::Ambient)), ..asked }
 }
 
 /// Loads a model by the family its contract names.

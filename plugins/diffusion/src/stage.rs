@@ -118,7 +118,8 @@ impl Diffusion {
         };
 
         let (threads, provider) = (run.threads(), settings.provider);
-        let engine = Engine { runtime: runtime()?, threads, provider, session: params.session };
+        let session = family::session(params.session, contract.family);
+        let engine = Engine { runtime: runtime()?, threads, provider, session };
         run.check_cancelled()?;
         let family = self.family(&model, &engine)?;
         shot.levers = params.levers(family.calls());
@@ -180,7 +181,7 @@ impl Diffusion {
             runtime: runtime()?,
             threads: run.threads(),
             provider: settings.provider,
-            session: params.session,
+            session: family::session(params.session, model.contract.family),
         };
         self.family(&model, &engine)?.try_out()?;
         // What was put together is written as JSON.

@@ -34,11 +34,12 @@ fn copied(fixture: &str) -> TempDir {
 #[test]
 fn levers_that_only_move_memory_change_nothing() {
     let folder = TempDir::new().expect("a temporary folder");
-    for model in [parity::folder("wan-t2v"), support::model()] {
+    for model in [parity::folder("wan-t2v"), parity::folder("cogvideox-5b"), support::model()] {
         let of = |params: &Value| clip(&run(&model, folder.path(), "a golden bottle on the sea", params));
         let plain = of(&json!({}));
         let check = |params: Value| assert!(of(&params) == plain, "{params}");
         check(json!({"session": {"spinning": true, "arena": false}}));
+        check(json!({"session": {"spinning": false, "io-binding": true}}));
         check(json!({"embedding-cache": false}));
         check(json!({"step-cache": 0}));
     }

@@ -7,11 +7,13 @@
 use half::{bf16, f16};
 use ndarray::{ArrayD, ArrayViewD};
 use ort::ep;
+use ort::memory::AllocationDevice;
 use ort::session::builder::{BuilderResult, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, Value, ValueType};
 use std::fs;
 
+use crate::binding;
 use crate::error::Error;
 use crate::folder::{Described, GraphFile, Model, Stamp};
 use crate::provider::Provider;
@@ -130,7 +132,7 @@ pub enum Tensor<'a> {
     Kept(&'a Kept),
 }
 
-/// An output that stays in the runtime's own memory, to be fed to the next run without a copy.
+/// An output that stays in the runtime's own memory, or on its device, to be fed to the next run without a copy.
 pub struct Kept(DynValue);
 
 /// What a run gave.
@@ -146,6 +148,13 @@ pub struct Graph {
     component: String,
     session: Session,
     outputs: Vec<String>,
+    bound: Option<Bound>,
+}
+
+/// Outputs that stay on a device.
+struct Bound {
+    outputs: Vec<String>,
+    device: AllocationDevice<'static>,
 }
 
 impl Graph {
@@ -212,9 +221,18 @@ impl Graph {
             let known = inputs.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
             return Err(wrong("input", (extra.name().into(), format!("is not one of this family's: {known}"))));
         }
-        let declared = session.outputs().iter().map(Outlet::name);
-        let outputs: Vec<String> = declared.filter(|o| outputs.iter().any(|p| p.is(o))).map(str::to_owned).collect();
-        Ok(Self { model: name.into(), component: component.into(), session, outputs })
+        let of = |wanted: &dyn Fn(&Port) -> bool| -> Vec<String> {
+            let declared = session.outputs().iter().map(Outlet::name);
+            declared.filter(|o| outputs.iter().any(|p| wanted(p) && p.is(o))).map(str::to_owned).collect()
+        };
+        let memory = engine.provider.memory();
+        let bound = engine.session.io_binding.unwrap_or(memory.is_some()).then(|| Bound {
+            outputs: of(&|port| port.presence == Presence::Numbered),
+            device: memory.unwrap_or(AllocationDevice::CPU),
+        });
+        let bound = bound.filter(|b| !b.outputs.is_empty());
+        let outputs = of(&|_| true);
+        Ok(Self { model: name.into(), component: component.into(), session, outputs, bound })
     }
 
     /// Whether the graph has an input.
@@ -238,7 +256,7 @@ impl Graph {
     /// # Errors
     /// `inference-failed`.
     pub fn run(&mut self, inputs: &[(&str, Tensor<'_>)]) -> Result<Results, Error> {
-        let Self { model, component, session, outputs } = self;
+        let Self { model, component, session, outputs, bound } = self;
         let failed = |e: ort::Error| Error::Inference {
             model: model.clone(),
             component: component.clone(),
@@ -248,10 +266,17 @@ impl Graph {
         for (name, tensor) in inputs {
             let Some(outlet) = session.inputs().iter().find(|o| o.name() == *name) else { continue };
             let element = outlet.dtype().tensor_type().unwrap_or(TensorElementType::Float32);
-            values.push((*name, feed(tensor, element).map_err(failed)?));
+            values.push((*name, feed(tensor, element, bound.is_some()).map_err(failed)?));
         }
-        let mut given = session.run(values).map_err(failed)?;
-        let values = outputs.iter().filter_map(|name| Some((name.clone(), given.remove(name)?))).collect();
+        let values = match bound {
+            Some(Bound { outputs: stay, device }) => {
+                binding::run(session, &values, outputs, stay, device).map_err(failed)?
+            }
+            None => {
+                let mut given = session.run(values).map_err(failed)?;
+                outputs.iter().filter_map(|name| Some((name.clone(), given.remove(name)?))).collect()
+            }
+        };
         Ok(Results { model: model.clone(), component: component.clone(), values })
     }
 }
@@ -284,6 +309,9 @@ impl Results {
 
 /// A value of any float as 32 bits.
 fn floats(value: &DynValue) -> ort::Result<ArrayD<f32>> {
+    if let Some(here) = binding::fetched(value)? {
+        return floats(&here);
+    }
     match value.dtype().tensor_type() {
         Some(TensorElementType::Float16) => value.try_extract_array::<f16>().map(|v| v.mapv(f16::to_f32)),
         Some(TensorElementType::Bfloat16) => value.try_extract_array::<bf16>().map(|v| v.mapv(bf16::to_f32)),
@@ -291,14 +319,16 @@ fn floats(value: &DynValue) -> ort::Result<ArrayD<f32>> {
     }
 }
 
-/// A value in the element type of its port.
-fn feed<'a>(tensor: &'a Tensor<'_>, element: TensorElementType) -> ort::Result<SessionInputValue<'a>> {
+/// A value in the element type of its port; a copy where it has to be `own`: ort 2.0.0-rc.15 waits for itself for ever when
+/// what is borrowed is bound (`IoBinding::bind_input` clones it, and the clone binds it again).
+fn feed<'a>(tensor: &'a Tensor<'_>, element: TensorElementType, own: bool) -> ort::Result<SessionInputValue<'a>> {
     Ok(match (tensor, element) {
         (Tensor::Kept(kept), _) if kept.0.dtype().tensor_type() == Some(element) => (&kept.0).into(),
         // From a graph of another precision.
         (Tensor::Kept(kept), _) => owned(floats(&kept.0)?.view(), element)?.into(),
+        (Tensor::F32(view), _) if own => owned(view.view(), element)?.into(),
         (Tensor::F32(view), _) => feed_floats(view.view(), element)?,
-        (Tensor::I64(view), TensorElementType::Int64) if view.is_standard_layout() => {
+        (Tensor::I64(view), TensorElementType::Int64) if !own && view.is_standard_layout() => {
             TensorRef::from_array_view(view.view())?.into()
         }
         (Tensor::I64(view), TensorElementType::Int64) => {
@@ -337,7 +367,7 @@ fn options(engine: &Engine) -> ort::Result<SessionBuilder> {
     let builder = plain(builder.with_parallel_execution(false))?;
     let builder = plain(builder.with_deterministic_compute(true))?;
     let session = engine.session;
-    let builder = plain(builder.with_intra_op_spinning(session.spinning))?;
+    let builder = plain(builder.with_intra_op_spinning(session.spinning.unwrap_or(false)))?;
     let builder = plain(builder.with_prepacking(session.prepacking))?;
     if session.arena || engine.provider != Provider::Cpu {
         return Ok(builder);

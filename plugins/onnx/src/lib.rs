@@ -2,11 +2,12 @@
 //!
 //! Theory of operation: `folder` reads a model's `model.yaml`, confines and hashes its files; `external` finds out which
 //! other files an ONNX file would have opened; `runtime` finds ONNX Runtime; `graph` loads one component and holds its
-//! ports against what a family expects; `provider` says what does the arithmetic; `memory` says no before the kernel does;
+//! ports against what a family expects; `binding` leaves what the next run takes on the device; `provider` says what does the arithmetic; `memory` says no before the kernel does;
 //! `seed` makes graphs that draw random numbers repeatable; `noise` is what samplers start from.
 //!
 //! Invariant: nothing outside a model's folder is opened, and no file is used whose hash the contract does not name.
 
+mod binding;
 pub mod component;
 pub mod error;
 pub mod external;

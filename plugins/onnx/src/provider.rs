@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ort::ep;
+use ort::memory::AllocationDevice;
 use ort::session::builder::SessionBuilder;
 use serde::Deserialize;
 
@@ -72,6 +73,16 @@ impl Provider {
                 name,
                 expected: format!("SPOTLOOM_PROVIDER takes one of {}", Self::ALL.map(|(_, name)| name).join(", ")),
             }),
+        }
+    }
+
+    /// The memory of its own that it computes in. Not known of `auto`, which may turn out to be the processor.
+    pub(crate) fn memory(self) -> Option<AllocationDevice<'static>> {
+        match self {
+            Self::Cuda | Self::TensorRt => Some(AllocationDevice::CUDA),
+            Self::Rocm | Self::MiGraphX => Some(AllocationDevice::HIP),
+            Self::DirectMl => Some(AllocationDevice::DIRECTML),
+            Self::Cpu | Self::OpenVino | Self::CoreMl | Self::Auto => None,
         }
     }
 

@@ -38,8 +38,11 @@ pub struct Engine {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SessionOptions {
     /// Whether threads that wait for work spin for a while before they sleep. On a machine that others share they take
-    /// from these what they wait away.
-    pub spinning: bool,
+    /// from these what they wait away. Left out: not, or what the stage has measured to be better.
+    pub spinning: Option<bool>,
+    /// Whether outputs that the next run takes, such as a decoder's caches, stay where the provider computes. Left out: yes
+    /// where it has memory of its own.
+    pub io_binding: Option<bool>,
     /// Whether memory of a run is kept for the next one (ONNX Runtime's arena).
     pub arena: bool,
     /// Whether weights are laid out for the processor when a graph is loaded. Without, loading is faster and takes less
@@ -49,7 +52,7 @@ pub struct SessionOptions {
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        Self { spinning: false, arena: true, prepacking: true }
+        Self { spinning: None, io_binding: None, arena: true, prepacking: true }
     }
 }
 

@@ -3,8 +3,9 @@
 `python -m spotloom_export.bench make OUT` writes a Wan of about 100 million random weights: `OUT/diffusers`, as the
 reference keeps it, and `OUT/model`, exported. `python -m spotloom_export.bench time OUT --with torch` (or `onnxruntime`)
 prints the seconds of each denoising step as JSON: two calls of the transformer, guidance, one step of UniPC, on the
-same weights and shapes as the runtime's own loop (`examples/steps.rs`). `--with products` times nothing but the products of
-matrices of such a step, by PyTorch in float32: what is left of its step when all else costs nothing.
+same weights and shapes as the runtime's own loop (`examples/steps.rs`), and prompts of the same length: the reference gets them
+padded to 512 rows, as it pads them for every Wan, the graph folded, as the runtime does. `--with products` times nothing but the
+products of matrices of the reference's step, by PyTorch in float32: what is left of it when all else costs nothing.
 """
 
 import argparse
@@ -15,14 +16,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import WanPipeline, WanTransformer3DModel
+from tokenizers import Tokenizer
 from transformers import UMT5Config, UMT5EncoderModel
 
 from .contract import Folder
-from .families.wan import export_pipeline
+from .families.wan import export_pipeline, folded
 from .tiny.parts import tokenizer
 from .tiny.wan import autoencoder, scheduler, transformer
 
-TOKENS, TEXT, SHIFT = 24, 768, 3.0
+TOKENS, TEXT, SHIFT = 512, 768, 3.0
 HEADS, HEAD, LAYERS, FFN = 12, 64, 10, 3072
 
 
@@ -64,7 +66,12 @@ def predictor(out: Path, kind: str, threads: int):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         session = onnxruntime.InferenceSession(out / "model" / "transformer.onnx", options, ["CPUExecutionProvider"])
-        return lambda x, t, text: session.run(None, {"latents": x, "timestep": t, "text": text})[0]
+
+        def fold(x, t, text):
+            text, weight = (v.numpy() for v in folded(torch.from_numpy(text)))
+            return session.run(None, {"latents": x, "timestep": t, "text": text, "text_weight": weight})[0]
+
+        return fold
     torch.set_num_threads(threads)
     model = WanTransformer3DModel.from_pretrained(out / "diffusers", subfolder="transformer").eval()
 
@@ -76,10 +83,14 @@ def predictor(out: Path, kind: str, threads: int):
     return predict
 
 
-def measure(out: Path, kind: str, shape: list[int], steps: int, threads: int) -> None:
+def measure(out: Path, kind: str, shape: list[int], steps: int, threads: int, prompts: list[str]) -> None:
     predict, source = predictor(out, kind, threads), np.random.default_rng(0)
     sample = source.standard_normal(shape, dtype=np.float32)
-    texts = [source.standard_normal((1, TOKENS, TEXT), dtype=np.float32) for _ in range(2)]
+    words, texts = Tokenizer.from_file(str(out / "model" / "tokenizer.json")), []
+    for prompt in prompts:
+        texts.append(np.zeros((1, TOKENS, TEXT), np.float32))
+        length = len(words.encode(prompt).ids)
+        texts[-1][:, :length] = source.standard_normal((1, length, TEXT))
     plan = scheduler(SHIFT)
     plan.set_timesteps(steps)
     seconds = []
@@ -118,6 +129,7 @@ def main() -> None:
     parser.add_argument("--with", dest="kind", choices=["torch", "onnxruntime", "products"], default="torch")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--prompts", nargs=2, default=["a golden bottle", "blurry"], metavar=("PROMPT", "NEGATIVE"))
     parser.add_argument("--size", type=int, nargs=3, default=[256, 144, 17], metavar=("WIDTH", "HEIGHT", "FRAMES"))
     chosen = parser.parse_args()
     width, height, frames = chosen.size
@@ -128,7 +140,7 @@ def main() -> None:
         if chosen.kind == "products":
             products(shape, chosen.steps, chosen.threads)
         else:
-            measure(chosen.out, chosen.kind, shape, chosen.steps, chosen.threads)
+            measure(chosen.out, chosen.kind, shape, chosen.steps, chosen.threads, chosen.prompts)
 
 
 if __name__ == "__main__":

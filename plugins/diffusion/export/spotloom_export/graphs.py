@@ -10,6 +10,7 @@ from pathlib import Path
 
 import onnx
 import torch
+from diffusers.models.activations import GELU
 
 OPSET = 18
 EXTERNAL_ABOVE = 1_900_000_000
@@ -39,28 +40,75 @@ def replace_norms(module: torch.nn.Module) -> torch.nn.Module:
     return module
 
 
+def of_any_size(x):
+    """The type of a traced value without the example's sizes, which ONNX Runtime would take for those of every run."""
+    return x.type().with_sizes([None] * x.type().dim())
+
+
+class FusedGelu(torch.autograd.Function):
+    """GELU by the tangent, and the bias before it, as ONNX Runtime's one operator: written out they are nine passes over the
+    widest tensor of a layer."""
+
+    @staticmethod
+    def symbolic(g, x, bias):
+        return g.op("com.microsoft::FastGelu", x, bias).setType(of_any_size(x))
+
+    @staticmethod
+    def forward(ctx, x, bias):
+        return torch.nn.functional.gelu(x + bias, approximate="tanh")
+
+
+class LinearGelu(torch.nn.Module):
+    """The reference's linear layer with a GELU by the tangent behind it, sharing its weights."""
+
+    def __init__(self, layer: GELU):
+        super().__init__()
+        self.proj = layer.proj
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x, bias = torch.nn.functional.linear(x, self.proj.weight), self.proj.bias
+        if torch.compiler.is_exporting():  # the newer of torch's exporters
+            return torch.onnx.ops.symbolic("com.microsoft::FastGelu", (x, bias), {}, dtype=x.dtype, shape=x.shape, version=1)
+        return FusedGelu.apply(x, bias)
+
+
+def fuse_gelus(module: torch.nn.Module) -> torch.nn.Module:
+    """Puts a LinearGelu in place of each of the reference's layers that it can stand for."""
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, GELU) and child.approximate == "tanh" and child.proj.bias is not None:
+                setattr(parent, name, LinearGelu(child))
+    return module
+
+
 class FusedAttention(torch.autograd.Function):
     """ONNX Runtime's own operator, which never writes the scores out: tokens x tokens for each head are 51 GB in every layer
     of Wan 2.1 1.3B at 832x480 and 81 frames."""
 
     @staticmethod
-    def symbolic(g, query, key, value, heads: int):
-        return g.op("com.microsoft::MultiHeadAttention", query, key, value, num_heads_i=heads).setType(query.type())
+    def symbolic(g, query, key, value, heads: int, bias):
+        given = [query, key, value]
+        if bias is not None:
+            none = g.op("prim::Constant").setType(torch._C.OptionalType.ofTensor())
+            given += [none, none, bias]  # neither a bias of the projections nor a mask
+        return g.op("com.microsoft::MultiHeadAttention", *given, num_heads_i=heads).setType(of_any_size(query))
 
     @staticmethod
-    def forward(ctx, query, key, value, heads: int):
+    def forward(ctx, query, key, value, heads: int, bias):
         split = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (query, key, value))
-        return torch.nn.functional.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2)
+        return torch.nn.functional.scaled_dot_product_attention(*split, attn_mask=bias).transpose(1, 2).flatten(2)
 
 
-def attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """Attention without a mask: [batch, tokens, heads, width] to [batch, tokens, heads * width]."""
+def attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """Attention without a mask: [batch, tokens, heads, width] to [batch, tokens, heads * width]. `bias` is added to the
+    scores: [batch or 1, heads or 1, tokens of the query, tokens of the key]; for the older exporter only."""
     heads = int(query.shape[2])
     query, key, value = (x.flatten(2) for x in (query, key, value))
     if torch.compiler.is_exporting():  # the newer of torch's exporters
+        assert bias is None
         name, given = "com.microsoft::MultiHeadAttention", (query, key, value)
         return torch.onnx.ops.symbolic(name, given, {"num_heads": heads}, dtype=query.dtype, shape=query.shape, version=1)
-    return FusedAttention.apply(query, key, value, heads)
+    return FusedAttention.apply(query, key, value, heads, bias)
 
 
 class Ports(torch.nn.Module):
@@ -73,7 +121,7 @@ class Ports(torch.nn.Module):
 
     def forward(self, *tensors: torch.Tensor):
         if self.dtype != torch.float32:
-            keep = ("timestep", "coordinates", "rope_cos", "rope_sin")
+            keep = ("timestep", "text_weight", "coordinates", "rope_cos", "rope_sin")
             pairs = zip(self.inputs, tensors)
             tensors = [t.to(self.dtype) if t.is_floating_point() and n not in keep else t for n, t in pairs]
         outputs = self.call(self.module, *tensors)

@@ -60,6 +60,7 @@ def example(session: ort.InferenceSession, contract: dict) -> dict:
         free = {
             "latents": [1, tokens, None] if contract["family"] == "ltx" else grid, "latent": grid,
             "text": [1, contract["prompt"]["tokens"], None], "text_mask": [1, contract["prompt"]["tokens"]],
+            "text_weight": [1, contract["prompt"]["tokens"]],
             "timestep": [1] if len(shape) == 1 else [1, tokens], "t": [1, frames], "coordinates": [1, 3, tokens],
             "tokens": [1, None, None], "pooled": [1, None], "image": [1, 257, None],
             "rope_cos": [tokens, None], "rope_sin": [tokens, None],
@@ -67,7 +68,7 @@ def example(session: ort.InferenceSession, contract: dict) -> dict:
         shape = [have if have is not None else wanted for have, wanted in zip(shape, free)]
         if port.name in ("timestep", "t"):
             value = np.full(shape, 0.6 if port.name == "t" else 600)
-        elif port.name == "text_mask":
+        elif port.name in ("text_mask", "text_weight"):
             value = np.ones(shape)
         else:
             value = source.standard_normal(shape)

@@ -60,7 +60,8 @@ pub fn measure(report: &mut Report) {
         with("| guidance: 1 ", json!({"guidance": 1.0})),
         with("| guidance-calls: together", json!({"guidance-calls": "together"})),
         with("| weights: int8 ", json!({"weights": "int8"})),
-        with("| session: {spinning: true} ", json!({"session": {"spinning": true}})),
+        with("| session: {spinning: false} ", json!({"session": {"spinning": false}})),
+        with("| session: {io-binding: true} ", json!({"session": {"io-binding": true}})),
         with("| session: {arena: false} ", json!({"session": {"arena": false}})),
         with("| session: {prepacking: false} ", json!({"session": {"prepacking": false}})),
     ];
@@ -120,7 +121,7 @@ fn frames(work: &Path, name: &str) -> PathBuf {
     work.join(format!("{name}.f32"))
 }
 
-fn merged(one: &Value, more: &Value) -> Value {
+pub fn merged(one: &Value, more: &Value) -> Value {
     let mut all = one.as_object().unwrap().clone();
     all.extend(more.as_object().unwrap().clone());
     all.into()

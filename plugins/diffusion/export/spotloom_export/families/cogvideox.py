@@ -4,7 +4,7 @@ import torch
 from diffusers.models.attention_processor import CogVideoXAttnProcessor2_0
 
 from ..contract import Folder, scheduler_config
-from ..graphs import Ports, attention, export
+from ..graphs import Ports, attention, export, fuse_gelus
 from ..text import export_text
 
 SCHEDULER = (
@@ -56,6 +56,7 @@ def export_transformer(folder: Folder, model, tokens: int) -> None:
     for layer in model.modules():
         if hasattr(layer, "set_processor") and isinstance(getattr(layer, "processor", None), CogVideoXAttnProcessor2_0):
             layer.set_processor(ExportProcessor())
+    model = fuse_gelus(model)
     c, rope = model.config, model.config.use_rotary_positional_embeddings
     frames, height, width = 4, 8, 12
     names, free = ["latents", "text", "timestep"], {0: "batch", 1: "frames", 3: "height", 4: "width"}

@@ -4,7 +4,7 @@ import torch
 from diffusers.models.transformers.transformer_ltx import LTXAttention, LTXVideoAttnProcessor, apply_rotary_emb
 
 from ..contract import Folder, scheduler_config
-from ..graphs import Ports, attention, export, replace_norms
+from ..graphs import Ports, attention, export, fuse_gelus, replace_norms
 from ..text import export_text
 
 SCHEDULER = (
@@ -39,7 +39,7 @@ def velocity(model, latents, text, timestep, text_mask, coordinates):
 
 
 def export_transformer(folder: Folder, model, tokens: int) -> None:
-    model = replace_norms(model)
+    model = fuse_gelus(replace_norms(model))
     for layer in model.modules():
         if isinstance(layer, LTXAttention):
             layer.set_processor(ExportProcessor())

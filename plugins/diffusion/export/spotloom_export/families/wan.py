@@ -4,7 +4,7 @@ import torch
 from diffusers.models.transformers.transformer_wan import WanAttention, WanAttnProcessor
 
 from ..contract import Folder, scheduler_config
-from ..graphs import Ports, attention, export, replace_norms
+from ..graphs import Ports, attention, export, fuse_gelus, replace_norms
 from ..text import export_text
 from .wan_vae import StepDecoder, StepEncoder
 
@@ -22,11 +22,14 @@ def rotate(x, cos, sin):
 
 
 class ExportProcessor(WanAttnProcessor):
-    """The reference's attention in operations that ONNX has. `text` is the number of text tokens behind the image's."""
+    """The reference's attention in operations that ONNX has. `text` is the number of text tokens behind the image's.
+
+    `bias`, set before a call, is added to the scores of text tokens.
+    """
 
     def __init__(self, text: int):
         super().__init__()
-        self.text = text
+        self.text, self.bias = text, None
 
     def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, rotary_emb=None):
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
@@ -38,7 +41,7 @@ class ExportProcessor(WanAttnProcessor):
         query, key, value = (x.unflatten(2, (attn.heads, -1)) for x in (query, key, value))
         if rotary_emb is not None:
             query, key = rotate(query, *rotary_emb), rotate(key, *rotary_emb)
-        out = attention(query, key, value)
+        out = attention(query, key, value, None if encoder_hidden_states is None else self.bias)
         if image is not None:
             key, value = attn.norm_added_k(attn.add_k_proj(image)), attn.add_v_proj(image)
             out = out + attention(query, *(x.unflatten(2, (attn.heads, -1)) for x in (key, value)))
@@ -57,12 +60,36 @@ def variant(pipe) -> str:
     return "t2v" if config.in_channels == config.out_channels else "i2v"
 
 
-def velocity(model, latents, timestep, text, image=None):
+def velocity(model, latents, timestep, text, weight):
+    """`weight` says how many of the reference's tokens each text token stands for: [batch, tokens]. The rows behind a prompt
+    are all zero, so their keys and values are the same: one of them with the logarithm of their number added to its scores
+    weighs in the softmax what all of them do."""
+    frames, height, width = model.config.patch_size
+    # The size comes from the input: a traced one of something further in would be that of the example.
+    tokens = latents[:, 0, ::frames, ::height, ::width].flatten(1).shape[1]
+    bias = weight.log().to(text.dtype)[:, None, None].expand(-1, 1, tokens, -1)
+    for layer in model.modules():
+        if isinstance(layer, WanAttention):
+            layer.processor.bias = bias
+    return model(latents, timestep, text, return_dict=False)[0]
+
+
+def velocity_seeing(model, latents, timestep, text, image):
     return model(latents, timestep, text, encoder_hidden_states_image=image, return_dict=False)[0]
 
 
+def folded(text: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A prompt's rows, [batch, tokens, width], with one in place of the empty ones behind it, and for how many each stands."""
+    tokens = text.shape[1]
+    length = int(text.abs().amax((0, 2)).nonzero().max()) + 1
+    kept = min(length + 1, tokens)
+    weight = torch.ones(text.shape[0], kept)
+    weight[:, -1] = tokens - kept + 1
+    return text[:, :kept], weight
+
+
 def export_transformer(folder: Folder, role: str, model, kind: str, tokens: int) -> None:
-    model = replace_norms(model)
+    model = fuse_gelus(replace_norms(model))
     for layer in model.modules():
         if isinstance(layer, WanAttention):
             layer.set_processor(ExportProcessor(tokens))
@@ -72,18 +99,23 @@ def export_transformer(folder: Folder, role: str, model, kind: str, tokens: int)
     if kind == "ti2v":
         time = torch.full((2, frames * height * width // 4), 500.0)
     example = [torch.randn(2, c.in_channels, frames, height, width), time, torch.randn(2, tokens, c.text_dim)]
-    names = ["latents", "timestep", "text"]
+    names, call = ["latents", "timestep", "text"], velocity
     dynamic = {
         "latents": {0: "batch", 2: "frames", 3: "height", 4: "width"},
         "timestep": {0: "batch", 1: "tokens"} if kind == "ti2v" else {0: "batch"},
         "text": {0: "batch"} if c.image_dim else {0: "batch", 1: "text_tokens"},
     }
-    if c.image_dim is not None:
+    if c.image_dim is None:
+        names.append("text_weight")
+        example.append(torch.ones(2, tokens))
+        dynamic["text_weight"] = {0: "batch", 1: "text_tokens"}
+    else:
+        call = velocity_seeing
         names.append("image")
         example.append(torch.randn(2, 257, c.image_dim))
         dynamic["image"] = {0: "batch", 1: "image_tokens"}
     path = folder.file(role)
-    folder.add(role, path, export(Ports(model, names, velocity), tuple(example), path, ["velocity"], dynamic))
+    folder.add(role, path, export(Ports(model, names, call), tuple(example), path, ["velocity"], dynamic))
 
 
 def export_steps(folder: Folder, vae, step, role: str, shapes: list[tuple], port: str, output: str) -> None:
@@ -174,8 +206,11 @@ def substitute(pipe, graphs) -> None:
 
     def transformer(role):
         def forward(hidden_states, timestep, encoder_hidden_states, encoder_hidden_states_image=None, **_):
-            image = {} if encoder_hidden_states_image is None else {"image": encoder_hidden_states_image}
-            return graphs.run(role, latents=hidden_states, timestep=timestep, text=encoder_hidden_states, **image)
+            latents = {"latents": hidden_states, "timestep": timestep}
+            if encoder_hidden_states_image is not None:
+                return graphs.run(role, **latents, text=encoder_hidden_states, image=encoder_hidden_states_image)
+            text, weight = folded(encoder_hidden_states)
+            return graphs.run(role, **latents, text=text, text_weight=weight)
 
         return forward
 

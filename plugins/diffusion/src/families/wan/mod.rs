@@ -87,6 +87,8 @@ impl Wan {
         let transformer = |role| {
             let text = Port::float("text", &[any, tokens, any]);
             let mut inputs = vec![latents(inside), Port::number("timestep", times), text];
+            // For how many rows of text each stands; models that were exported before there was such a port have none.
+            inputs.push(Port::float("text_weight", &[any, any]).optional());
             inputs.extend((variant == Some(Variant::I2vClip)).then(|| Port::float("image", &[any, any, any])));
             Part::new(role, inputs, vec![Port::float("velocity", &[any, Some(channels), any, any, any])])
         };
@@ -149,10 +151,15 @@ impl Wan {
             let predict = &mut |prompt: &Prompt| {
                 let (latents, times) = (repeated(&latents, prompt.batch), repeated(&times, prompt.batch));
                 let image = given.image.as_ref().map(|image| repeated(image, prompt.batch));
+                let folded = if part.get(&self.loader)?.takes("text_weight") { prompt.folded() } else { None };
+                let text = folded.as_ref().map_or(&prompt.text, |(text, _)| text);
+                let all = ArrayD::ones(vec![prompt.batch, text.shape()[1]]);
+                let weights = folded.as_ref().map_or(&all, |(_, weights)| weights);
                 let mut inputs = vec![
                     ("latents", Tensor::F32(latents.view())),
                     ("timestep", Tensor::F32(times.view())),
-                    ("text", Tensor::F32(prompt.text.view())),
+                    ("text", Tensor::F32(text.view())),
+                    ("text_weight", Tensor::F32(weights.view())),
                 ];
                 inputs.extend(image.iter().map(|image| ("image", Tensor::F32(image.view()))));
                 let place = || format!("denoising step {} of {}", step + 1, shot.steps);
