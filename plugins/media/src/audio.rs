@@ -1,8 +1,10 @@
 //! Sound in memory: read whole, filtered, mixed, measured.
 //!
-//! Invariant: every [`AudioClip`] is stereo at 48 kHz, the one format all masters are delivered in.
+//! Invariant: every [`AudioClip`] is stereo at 48 kHz, the one format all masters are delivered in; it does not change once it
+//! is made, so copies share its samples and what was measured of them.
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use ffmpeg_next::format::sample::{Sample, Type};
 use ffmpeg_next::{ChannelLayout, Error as AvError, Packet, error::EAGAIN, filter, frame, media};
@@ -10,6 +12,7 @@ use ffmpeg_next::{ChannelLayout, Error as AvError, Packet, error::EAGAIN, filter
 use crate::av;
 use crate::demux;
 use crate::error::{Error, Result};
+use crate::loudness::Measured;
 
 /// Samples per second and channel of every clip.
 pub const RATE: u32 = 48_000;
@@ -19,23 +22,30 @@ const ENDING: &str = "aresample=48000,aformat=sample_fmts=flt:sample_rates=48000
 const CHUNK: usize = 4096;
 
 /// Stereo sound at 48 kHz.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct AudioClip {
     /// Left and right, -1 to 1 at full scale.
-    samples: Vec<(f32, f32)>,
+    samples: Arc<Vec<(f32, f32)>>,
+    pub(crate) measured: Arc<OnceLock<Measured>>,
+}
+
+impl PartialEq for AudioClip {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.samples, &other.samples) || self.samples == other.samples
+    }
 }
 
 impl AudioClip {
     /// A clip from samples that are already there.
     #[must_use]
     pub fn new(samples: Vec<(f32, f32)>) -> Self {
-        Self { samples }
+        Self { samples: Arc::new(samples), measured: Arc::default() }
     }
 
     /// So many samples of silence.
     #[must_use]
     pub fn silence(samples: usize) -> Self {
-        Self { samples: vec![(0.0, 0.0); samples] }
+        Self::new(vec![(0.0, 0.0); samples])
     }
 
     /// Reads the best audio stream of a file, at most `max_seconds` of it.
@@ -52,10 +62,10 @@ impl AudioClip {
             .map_err(Error::damaged(path, "opening its decoder"))?;
         let enough = (max_seconds.max(0.0) * f64::from(RATE)) as usize;
         let mut mixer: Option<Mixer> = None;
-        let mut clip = Self::default();
+        let mut samples = Vec::new();
         let mut ended = false;
         let mut last_error = AvError::Eof;
-        while clip.samples.len() < enough {
+        while samples.len() < enough {
             let mut decoded = frame::Audio::empty();
             match decoder.receive_frame(&mut decoded) {
                 Ok(()) => {
@@ -65,7 +75,7 @@ impl AudioClip {
                     if let Some(mixer) = &mut mixer {
                         decoded.set_pts(None);
                         mixer.push("in", &decoded)?;
-                        mixer.drain(&mut clip.samples, &mut |_, _| {})?;
+                        mixer.drain(&mut samples, &mut |_, _| {})?;
                     }
                     continue;
                 }
@@ -90,13 +100,13 @@ impl AudioClip {
         }
         if let Some(mixer) = &mut mixer {
             mixer.finish()?;
-            mixer.drain(&mut clip.samples, &mut |_, _| {})?;
+            mixer.drain(&mut samples, &mut |_, _| {})?;
         }
-        if clip.samples.is_empty() {
+        if samples.is_empty() {
             return Err(Error::Damaged { path: path.into(), doing: "decoding its sound", source: last_error });
         }
-        clip.samples.truncate(enough);
-        Ok(clip)
+        samples.truncate(enough);
+        Ok(Self::new(samples))
     }
 
     /// Mixes named clips through a libavfilter graph: `[music][voice]amix=inputs=2`.
@@ -132,7 +142,7 @@ impl AudioClip {
         let source = format!("time_base=1/{RATE}:sample_rate={RATE}:sample_fmt=flt:channel_layout=stereo");
         let sources: Vec<(&str, String)> = inputs.iter().map(|(name, _)| (*name, source.clone())).collect();
         let mut mixer = Mixer::new(&sources, spec)?;
-        let mut clip = Self::default();
+        let mut samples = Vec::new();
         let longest = inputs.iter().map(|(_, c)| c.samples.len()).max().unwrap_or_default();
         for start in (0..longest).step_by(CHUNK) {
             for (name, input) in inputs {
@@ -145,11 +155,11 @@ impl AudioClip {
                     }
                 }
             }
-            mixer.drain(&mut clip.samples, told)?;
+            mixer.drain(&mut samples, told)?;
         }
         mixer.finish()?;
-        mixer.drain(&mut clip.samples, told)?;
-        Ok(clip)
+        mixer.drain(&mut samples, told)?;
+        Ok(Self::new(samples))
     }
 }
 

@@ -45,27 +45,16 @@ impl LoudnessCurve {
     }
 }
 
+/// Both of a clip.
+pub(crate) type Measured = (Loudness, LoudnessCurve);
+
 impl AudioClip {
     /// Measures it.
     ///
     /// # Errors
     /// When FFmpeg lacks the `ebur128` filter.
     pub fn loudness(&self) -> Result<Loudness> {
-        // The meter works in steps of 100 ms; without the padding it would miss the last one.
-        let spec = "apad=pad_dur=0.1,ebur128=peak=true:metadata=1";
-        let mut values = BTreeMap::new();
-        Self::run(spec, &[("in", self)], &mut |key, value| {
-            values.insert(key.to_owned(), value.to_owned());
-        })?;
-        let value = |key: &str| values.get(key).and_then(|v| v.parse::<f64>().ok());
-        let peak = ["lavfi.r128.true_peaks_ch0", "lavfi.r128.true_peaks_ch1"]
-            .into_iter()
-            .filter_map(value)
-            .fold(0.0_f64, f64::max);
-        Ok(Loudness {
-            integrated_lufs: value("lavfi.r128.I").filter(|i| *i > SILENCE_LUFS),
-            true_peak_db: if peak > 0.0 { 20.0 * peak.log10() } else { f64::NEG_INFINITY },
-        })
+        Ok(self.measure()?.0)
     }
 
     /// Measures it over time.
@@ -73,16 +62,36 @@ impl AudioClip {
     /// # Errors
     /// When FFmpeg lacks the `ebur128` filter.
     pub fn loudness_curve(&self) -> Result<LoudnessCurve> {
-        let mut curve = LoudnessCurve::default();
-        Self::run("apad=pad_dur=0.1,ebur128=metadata=1", &[("in", self)], &mut |key, value| {
-            let number = value.parse::<f64>().ok().filter(|v| v.is_finite()).unwrap_or(SILENCE_LUFS).max(SILENCE_LUFS);
+        Ok(self.measure()?.1.clone())
+    }
+
+    /// Both in one pass over the samples, once for all copies of the clip.
+    fn measure(&self) -> Result<&Measured> {
+        if let Some(measured) = self.measured.get() {
+            return Ok(measured);
+        }
+        let (mut values, mut curve) = (BTreeMap::new(), LoudnessCurve::default());
+        // The meter works in steps of 100 ms; without the padding it would miss the last one.
+        let spec = "apad=pad_dur=0.1,ebur128=peak=true:metadata=1";
+        Self::run(spec, &[("in", self)], &mut |key, value| {
+            let number = value.parse::<f64>().ok();
+            let level = number.filter(|v| v.is_finite()).unwrap_or(SILENCE_LUFS).max(SILENCE_LUFS);
             match key {
-                "lavfi.r128.M" => curve.momentary.push(number),
-                "lavfi.r128.S" => curve.short_term.push(number),
-                "lavfi.r128.LRA" => curve.range_lu = number.max(0.0),
-                _ => {}
+                "lavfi.r128.M" => curve.momentary.push(level),
+                "lavfi.r128.S" => curve.short_term.push(level),
+                "lavfi.r128.LRA" => curve.range_lu = level.max(0.0),
+                _ => drop(values.insert(key.to_owned(), number)),
             }
         })?;
-        Ok(curve)
+        let value = |key: &str| values.get(key).copied().flatten();
+        let peak = ["lavfi.r128.true_peaks_ch0", "lavfi.r128.true_peaks_ch1"]
+            .into_iter()
+            .filter_map(value)
+            .fold(0.0_f64, f64::max);
+        let loudness = Loudness {
+            integrated_lufs: value("lavfi.r128.I").filter(|i| *i > SILENCE_LUFS),
+            true_peak_db: if peak > 0.0 { 20.0 * peak.log10() } else { f64::NEG_INFINITY },
+        };
+        Ok(self.measured.get_or_init(|| (loudness, curve)))
     }
 }

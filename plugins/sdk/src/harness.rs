@@ -27,7 +27,16 @@ pub struct Harness<S: Stage> {
     request: RunRequest,
     cancel_after: usize,
     scratch: TempDir,
-    slot: Slot<S>,
+    host: Warm<S>,
+}
+
+/// A warm host: the runs that are given it have one stage, in the order they are made.
+pub struct Warm<S>(Arc<Slot<S>>);
+
+impl<S> Default for Warm<S> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
 }
 
 impl<S: Stage> Default for Harness<S> {
@@ -59,7 +68,7 @@ impl<S: Stage> Harness<S> {
                 ..JobContext::default()
             },
         };
-        Self { request, cancel_after: usize::MAX, scratch, slot: Slot::new() }
+        Self { request, cancel_after: usize::MAX, scratch, host: Warm::default() }
     }
 
     /// The description as the daemon would read it.
@@ -116,6 +125,13 @@ impl<S: Stage> Harness<S> {
         self
     }
 
+    /// Runs in a host that other runs have been in.
+    #[must_use]
+    pub fn warm(mut self, host: &Warm<S>) -> Self {
+        self.host = Warm(Arc::clone(&host.0));
+        self
+    }
+
     /// Runs the stage to its end.
     #[must_use]
     pub fn run(self) -> Done {
@@ -124,7 +140,7 @@ impl<S: Stage> Harness<S> {
             progress: AtomicUsize::new(0),
             cancel_after: self.cancel_after,
         });
-        let end = guarded_run(&self.slot, self.request, Arc::clone(&recorder) as Arc<dyn Link>);
+        let end = guarded_run(&self.host.0, self.request, Arc::clone(&recorder) as Arc<dyn Link>);
         let events = std::mem::take(&mut *recorder.events.lock().unwrap_or_else(PoisonError::into_inner));
         Done { end, events, scratch: self.scratch }
     }

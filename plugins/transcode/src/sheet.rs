@@ -68,6 +68,8 @@ fn encode_png(width: u32, height: u32, rgb: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
+    // A quarter of the time for an eighth more bytes: every aspect waits for it.
+    encoder.set_compression(png::Compression::Fast);
     encoder.write_header().ok()?.write_image_data(rgb).ok()?;
     Some(bytes)
 }

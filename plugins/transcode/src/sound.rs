@@ -135,6 +135,9 @@ pub(crate) fn with_silent_ends(clip: &AudioClip, head: usize, tail: usize) -> Au
 
 /// Silence before and after.
 pub(crate) fn surrounded(clip: &AudioClip, before: usize, after: usize) -> AudioClip {
+    if before + after == 0 {
+        return clip.clone();
+    }
     let silence = |count| std::iter::repeat_n((0.0, 0.0), count);
     AudioClip::new(silence(before).chain(clip.samples().iter().copied()).chain(silence(after)).collect())
 }

@@ -14,11 +14,13 @@ use crate::preset::Preset;
 use crate::sheet::Sheet;
 use crate::slate;
 use crate::source::Source;
-use crate::tracks;
+use crate::tracks::{self, Tracks};
 
 /// Makes masters.
 #[derive(Default)]
-pub struct Transcode;
+pub struct Transcode {
+    tracks: Tracks,
+}
 
 impl Stage for Transcode {
     type Params = Params;
@@ -68,7 +70,7 @@ impl Stage for Transcode {
 
         let frames = (mezzanine.seconds * plan::value(mezzanine.fps)).round() as u64;
         run.progress(0, frames, "preparing the sound");
-        let sounds = tracks::sounds(&planned, mezzanine.seconds, &params, run)?;
+        let sounds = tracks::sounds(&mut self.tracks, &planned, mezzanine.seconds, &params, run)?;
 
         let mut work = Work { source, mezzanine, frames, params: &params, sheet: None, run };
         let mut made = work.make(&planned, &sounds)?;

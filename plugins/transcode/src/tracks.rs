@@ -14,13 +14,32 @@ const LONGEST_SOUND: f64 = 900.0;
 /// What a preset asks for: loudness, and samples of silence at both ends.
 type Wanted = (Target, (usize, usize));
 
+/// What was made last, for the run after it: the aspects of an ad come one after another and sound the same.
+#[derive(Default)]
+pub(crate) struct Tracks {
+    /// What the programme was made of.
+    of: String,
+    program: AudioClip,
+    known: Vec<(Wanted, AudioClip)>,
+}
+
 /// One track per master, as long as the master, its leader included.
-pub(crate) fn sounds(planned: &[Planned], seconds: f64, params: &Params, run: &Run) -> Result<Vec<AudioClip>, Failure> {
-    let sources = sources(seconds, params, run)?;
-    run.check_cancelled()?;
-    let samples = (seconds * f64::from(RATE)).round() as usize;
-    let program = sound::program(&sources, samples, params).map_err(failure)?;
-    let mut known: Vec<(Wanted, AudioClip)> = Vec::new();
+pub(crate) fn sounds(
+    tracks: &mut Tracks,
+    planned: &[Planned],
+    seconds: f64,
+    params: &Params,
+    run: &Run,
+) -> Result<Vec<AudioClip>, Failure> {
+    let of = described(seconds, params, run);
+    if tracks.of != of {
+        let sources = sources(seconds, params, run)?;
+        run.check_cancelled()?;
+        let samples = (seconds * f64::from(RATE)).round() as usize;
+        let program = sound::program(&sources, samples, params).map_err(failure)?;
+        *tracks = Tracks { of, program, known: Vec::new() };
+    }
+    let Tracks { program, known, .. } = tracks;
     let mut sounds = Vec::with_capacity(planned.len());
     for p in planned {
         run.check_cancelled()?;
@@ -39,7 +58,7 @@ pub(crate) fn sounds(planned: &[Planned], seconds: f64, params: &Params, run: &R
         let clip = match known.iter().find(|(t, _)| *t == (target, ends)) {
             Some((_, clip)) => clip.clone(),
             None => {
-                let quiet = sound::with_silent_ends(&program, ends.0, ends.1);
+                let quiet = sound::with_silent_ends(program, ends.0, ends.1);
                 let clip = sound::normalised(&quiet, target).map_err(failure)?;
                 known.push(((target, ends), clip.clone()));
                 clip
@@ -48,6 +67,20 @@ pub(crate) fn sounds(planned: &[Planned], seconds: f64, params: &Params, run: &R
         sounds.push(sound::surrounded(&clip, frame(p.around.leader()), frame(p.around.tail)));
     }
     Ok(sounds)
+}
+
+/// Everything that the programme's sound depends on: all parameters but those that only name masters, and the files.
+fn described(seconds: f64, params: &Params, run: &Run) -> String {
+    let nameless = Params {
+        name: String::new(),
+        locale: None,
+        ad_id: None,
+        clock_number: None,
+        slate: serde_json::Map::new(),
+        ..params.clone()
+    };
+    let files = |port: &str| run.inputs(port).iter().map(|f| f.sha256.clone()).collect::<Vec<_>>();
+    format!("{seconds} {nameless:?} {:?}", ["music", "voiceover", "effects"].map(files))
 }
 
 fn sources(seconds: f64, params: &Params, run: &Run) -> Result<Sources, Failure> {

@@ -5,7 +5,7 @@ mod common;
 use serde_json::{Value, json};
 use spotloom_media::AudioClip;
 use spotloom_plugin_sdk::api::{Artifact, End, Event};
-use spotloom_plugin_sdk::harness::Harness;
+use spotloom_plugin_sdk::harness::{Harness, Warm};
 use spotloom_transcode::Transcode;
 
 use common::{Bench, ffprobe, harness, masters, params};
@@ -151,6 +151,40 @@ fn the_same_inputs_are_the_same_bytes() {
         std::fs::read(done.path("masters")).unwrap()
     };
     assert!(bytes(1) == bytes(4));
+}
+
+#[test]
+fn a_warm_host_makes_the_sound_of_this_run_and_not_of_the_last() {
+    let (bench, host) = (Bench::new(), Warm::default());
+    let mezzanine = bench.mezzanine((128, 72), 25, 2.0);
+    let bytes = |host: &Warm<Transcode>, music: u32, more: Value| {
+        let mut params = params();
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let artifact = Artifact {
+            path: bench.music(music),
+            sha256: format!("{music:064}"),
+            media: "audio/mp4".into(),
+            name: "music.m4a".into(),
+            facts: serde_json::Map::new(),
+        };
+        let run = harness(&mezzanine, &[bench.preset("youtube")], params).artifact("music", artifact).warm(host);
+        std::fs::read(run.run().path("masters")).unwrap()
+    };
+    let cold = |music, more| bytes(&Warm::default(), music, more);
+    let mut before = Vec::new();
+    for (music, more) in [
+        (3, json!({})),
+        (3, json!({"fade-in-seconds": 1.0})),
+        (1, json!({"fade-in-seconds": 1.0})),
+        (3, json!({})),
+        (3, json!({"locale": "de"})),
+    ] {
+        let made = bytes(&host, music, more.clone());
+        assert!(made == cold(music, more.clone()), "{music} {more}");
+        // Only the name is another one in the last.
+        assert_eq!(made == before, more == json!({"locale": "de"}), "{music} {more}");
+        before = made;
+    }
 }
 
 /// An artifact's own name counts, not the file name of the store it lies in.
