@@ -2,8 +2,9 @@
 //!
 //! Theory of operation: `folder` reads a model's `model.yaml`, confines and hashes its files; `external` finds out which
 //! other files an ONNX file would have opened; `runtime` finds ONNX Runtime; `graph` loads one component and holds its
-//! ports against what a family expects; `binding` leaves what the next run takes on the device; `provider` says what does the arithmetic; `memory` says no before the kernel does;
-//! `seed` makes graphs that draw random numbers repeatable; `noise` is what samplers start from.
+//! ports against what a family expects; `value` converts what they take and give; `binding` leaves what the next run
+//! takes on the device; `provider` says what does the arithmetic; `memory` says no before the kernel does; `seed` makes
+//! graphs that draw random numbers repeatable; `noise` is what samplers start from.
 //!
 //! Invariant: nothing outside a model's folder is opened, and no file is used whose hash the contract does not name.
 
@@ -18,6 +19,7 @@ pub mod noise;
 pub mod provider;
 pub mod runtime;
 pub mod seed;
+mod value;
 
 pub use component::{Component, DataFile, Dtype, Licence, Territories};
 pub use error::Error;
