@@ -22,19 +22,16 @@ pub struct Prompt {
 impl Prompt {
     /// The text with one row in place of the empty ones behind all of its prompts, and for how many rows each stands:
     /// `[batch, rows, width]` and `[batch, rows]`. Rows that are the same have the same keys and values, so one of them counts
-    /// in a softmax for all when the logarithm of their number is added to its scores. `None` where there is nothing to save.
+    /// in a softmax for all when the logarithm of their number is added to its scores.
     #[must_use]
-    pub fn folded(&self) -> Option<(ArrayD<f32>, ArrayD<f32>)> {
+    pub fn folded(&self) -> (ArrayD<f32>, ArrayD<f32>) {
         let rows = self.mask.shape()[1];
         let last = self.mask.axis_iter(Axis(1)).rposition(|row| row.iter().any(|m| *m != 0));
-        let kept = last.map_or(0, |last| last + 1) + 1;
-        if kept >= rows {
-            return None;
-        }
+        let kept = (last.map_or(0, |last| last + 1) + 1).min(rows);
         let text = self.text.slice_axis(Axis(1), Slice::from(..kept)).to_owned();
         let mut weights = ArrayD::ones(vec![self.batch, kept]);
         weights.index_axis_mut(Axis(1), kept - 1).fill((rows - kept + 1) as f32);
-        Some((text, weights))
+        (text, weights)
     }
 }
 
@@ -102,27 +99,23 @@ mod tests {
     use super::*;
 
     /// Prompts of so many rows of six, and what they are folded to: how many rows each one stands for.
-    fn check(lengths: &[usize], expected: Option<&[&[f32]]>) {
+    fn check(lengths: &[usize], expected: &[&[f32]]) {
         let mask = ArrayD::from_shape_fn(vec![lengths.len(), 6], |at| i64::from(at[1] < lengths[at[0]]));
         let text = ArrayD::from_shape_fn(vec![lengths.len(), 6, 2], |at| (mask[[at[0], at[1]]] * 9) as f32);
-        let folded = Prompt { text: text.clone(), mask, batch: lengths.len() }.folded();
-        let rows = folded.as_ref().map(|(_, weights)| {
-            weights.outer_iter().map(|row| row.iter().copied().collect::<Vec<_>>()).collect::<Vec<_>>()
-        });
-        assert_eq!(rows, expected.map(|e| e.iter().map(|row| row.to_vec()).collect()), "{lengths:?}");
-        if let Some((kept, weights)) = folded {
-            assert_eq!(kept, text.slice_axis(Axis(1), Slice::from(..weights.shape()[1])));
-        }
+        let (kept, weights) = Prompt { text: text.clone(), mask, batch: lengths.len() }.folded();
+        let rows: Vec<Vec<f32>> = weights.outer_iter().map(|row| row.iter().copied().collect()).collect();
+        assert_eq!(rows, expected, "{lengths:?}");
+        assert_eq!(kept, text.slice_axis(Axis(1), Slice::from(..weights.shape()[1])));
     }
 
     #[test]
     fn rows_behind_the_longest_prompt_become_one() {
-        check(&[2], Some(&[&[1.0, 1.0, 4.0]]));
-        check(&[2, 3], Some(&[&[1.0, 1.0, 1.0, 3.0], &[1.0, 1.0, 1.0, 3.0]]));
-        check(&[0], Some(&[&[6.0]]));
+        check(&[2], &[&[1.0, 1.0, 4.0]]);
+        check(&[2, 3], &[&[1.0, 1.0, 1.0, 3.0], &[1.0, 1.0, 1.0, 3.0]]);
+        check(&[0], &[&[6.0]]);
         // One empty row, or none, is what it is.
-        check(&[5], None);
-        check(&[6], None);
-        check(&[1, 6], None);
+        check(&[5], &[&[1.0; 6]]);
+        check(&[6], &[&[1.0; 6]]);
+        check(&[1, 6], &[&[1.0; 6], &[1.0; 6]]);
     }
 }

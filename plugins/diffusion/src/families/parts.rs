@@ -162,14 +162,16 @@ impl Part {
         output: &str,
         place: &dyn Fn() -> String,
     ) -> Result<(ArrayD<f32>, Results), Error> {
-        let mut taken: Option<Vec<&str>> = None;
+        let mut taken = None;
         loop {
             let graph = self.get(loader)?;
             let takes: Vec<&str> = inputs.iter().map(|(name, _)| *name).filter(|name| graph.takes(name)).collect();
             // What was laid out for one file must not be read otherwise by the next.
-            if taken.replace(takes.clone()).is_some_and(|before| before != takes) {
-                let reason =
-                    format!("another file for `{}` after a value that was not a number: its ports differ", self.role);
+            if *taken.get_or_insert_with(|| takes.clone()) != takes {
+                let reason = format!(
+                    "to go on with another file for `{}` after a value that was not a number: its ports differ; export the model again",
+                    self.role
+                );
                 return Err(loader.unable(reason));
             }
             let results = graph.run(inputs)?;

@@ -151,16 +151,14 @@ impl Wan {
             let predict = &mut |prompt: &Prompt| {
                 let (latents, times) = (repeated(&latents, prompt.batch), repeated(&times, prompt.batch));
                 let image = given.image.as_ref().map(|image| repeated(image, prompt.batch));
-                let folded = if part.get(&self.loader)?.takes("text_weight") { prompt.folded() } else { None };
+                let folded = part.get(&self.loader)?.takes("text_weight").then(|| prompt.folded());
                 let text = folded.as_ref().map_or(&prompt.text, |(text, _)| text);
-                let all = ArrayD::ones(vec![prompt.batch, text.shape()[1]]);
-                let weights = folded.as_ref().map_or(&all, |(_, weights)| weights);
                 let mut inputs = vec![
                     ("latents", Tensor::F32(latents.view())),
                     ("timestep", Tensor::F32(times.view())),
                     ("text", Tensor::F32(text.view())),
-                    ("text_weight", Tensor::F32(weights.view())),
                 ];
+                inputs.extend(folded.as_ref().map(|(_, weights)| ("text_weight", Tensor::F32(weights.view()))));
                 inputs.extend(image.iter().map(|image| ("image", Tensor::F32(image.view()))));
                 let place = || format!("denoising step {} of {}", step + 1, shot.steps);
                 Ok(part.run(&mut self.loader, &inputs, "velocity", &place)?.0)
