@@ -30,7 +30,8 @@ fn judge_brief(file: &str, bytes: &[u8]) -> Result<(), Diagnostics> {
     let studio = if file.contains("no-mail") { Studio::new().without_mail() } else { Studio::new() };
     let node = yaml::parse(file, bytes)?;
     let known = ["social-ad", "storyboard"];
-    let named = |mistakes| pipeline::with_names(mistakes, &node, &studio, &known);
+    let meant = node.get("pipeline").and_then(yaml::Node::as_text).filter(|name| known.contains(name)).map(built_in);
+    let named = |mistakes| pipeline::with_names(mistakes, &node, &studio, &known, meant.as_ref());
     let brief = Brief::from_node(&node).map_err(named)?;
     if !known.contains(&brief.pipeline.as_str()) {
         return Err(named(Diagnostics::new()));

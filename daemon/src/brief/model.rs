@@ -223,12 +223,10 @@ impl Brief {
         self.source.follow(path.iter().copied()).0.place()
     }
 
-    /// Where the key `name` of the mapping `of` stands.
+    /// The file as it was read.
     #[must_use]
-    pub fn key_place(&self, of: &str, name: &str) -> Place {
-        let (mapping, _) = self.source.follow([of]);
-        let entry = mapping.as_mapping().unwrap_or_default().iter().find(|e| &*e.key == name);
-        entry.map_or_else(|| mapping.place(), |e| e.key_node.place())
+    pub fn source(&self) -> &Node {
+        &self.source
     }
 
     /// Like [`Brief::place`], but only for what the file says itself.

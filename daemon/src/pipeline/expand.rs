@@ -14,6 +14,7 @@ use super::catalog::Catalog;
 use super::check::{self, find, not_found};
 use super::deliver;
 use super::facts::Facts;
+use super::given;
 use super::items::{self, Item};
 use super::model::{Pipeline, ReseedStage, Stage};
 use super::offers;
@@ -43,6 +44,7 @@ pub fn expand(pipeline: &Pipeline, brief: &Brief, catalog: &dyn Catalog) -> Resu
     check::with_plugins(pipeline, catalog, &plugins, &mut mistakes);
     let language = Language::new(brief.locales.iter().map(|l| l.as_str().to_owned()).collect());
     let facts = Facts::gather(pipeline, brief, catalog, &language, &mut mistakes);
+    mistakes.extend(given::mistakes(pipeline, brief.source(), catalog, &plugins));
     deliver::check_channels(brief, catalog, &mut mistakes);
     // With a name that leads nowhere, every expression over it would fail as well and say nothing new.
     if !mistakes.is_empty() {

@@ -6,6 +6,7 @@ use spotloom_plugin_api::Resource;
 
 use super::catalog::{Catalog, NotFound};
 use super::check::not_found;
+use super::given;
 use super::model::Pipeline;
 use super::template::Language;
 use super::value::to_value;
@@ -86,7 +87,7 @@ impl Facts {
     }
 }
 
-/// The pipeline's inputs: defaults, and the brief's `with` over them.
+/// The pipeline's inputs: defaults, and the brief's `with` over them, which is judged in [`given`].
 fn inputs(
     pipeline: &Pipeline,
     brief: &Brief,
@@ -96,21 +97,17 @@ fn inputs(
     mistakes: &mut Vec<Diagnostic>,
 ) -> Value {
     let context = Value::from_pairs([("brief", brief_value.clone()), ("brand", brand.clone())]);
-    let names: Vec<&str> = pipeline.inputs.iter().map(|i| i.name.as_str()).collect();
-    for name in brief.with.keys().filter(|name| !names.contains(&name.as_str())) {
-        let message = format!("the pipeline `{}` has no input `{name}`", pipeline.name);
-        let mistake = Diagnostic::new("unknown-input", message).at(brief.key_place("with", name));
-        mistakes.push(match names.as_slice() {
-            [] => mistake.hint("it takes none"),
-            _ => mistake.suggest(name, names.iter().copied()),
-        });
-    }
     let mut values = Vec::new();
     for input in &pipeline.inputs {
-        let (value, place) = match (brief.with.get(&input.name), &input.default) {
-            (Some(value), _) => (value.clone(), brief.place(&["with", &input.name])),
+        let value = match (brief.with.get(&input.name), &input.default) {
+            (Some(value), _) => value.clone(),
             (None, Some(default)) => match language.evaluate(default, &context).map(|v| v.into_json()) {
-                Ok(Ok(value)) => (value, default.place()),
+                // A default of null means: none unless the brief gives one.
+                Ok(Ok(value)) if value.is_null() || input.kind.accepts(&value) => value,
+                Ok(Ok(value)) => {
+                    mistakes.push(given::of_wrong_type(input, &value).at(default.place()));
+                    continue;
+                }
                 Ok(Err(_)) => continue,
                 Err(mistake) => {
                     mistakes.push(*mistake);
@@ -129,25 +126,9 @@ fn inputs(
                 continue;
             }
         };
-        // A default of null means: none unless the brief gives one.
-        let absent = value.is_null() && !brief.with.contains_key(&input.name);
-        if !absent && !input.kind.accepts(&value) {
-            let message = format!("the input `{}` is {}", input.name, say(&value));
-            mistakes.push(Diagnostic::new("wrong-type", message).at(place).expected(input.kind.expected()));
-        }
         values.push((input.name.clone(), to_value(&value)));
     }
     Value::from_pairs(values)
-}
-
-fn say(value: &Json) -> String {
-    match value {
-        Json::Null => "nothing".into(),
-        Json::Array(_) => "a list".into(),
-        Json::Object(_) => "a mapping".into(),
-        Json::String(text) => format!("the text `{text}`"),
-        other => other.to_string(),
-    }
 }
 
 /// Distinct aspects of the presets, the largest picture first. Each is as large and as fast as its largest and fastest

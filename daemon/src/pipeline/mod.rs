@@ -10,6 +10,7 @@ mod deliver;
 mod duration;
 mod expand;
 mod facts;
+mod given;
 mod items;
 mod model;
 mod names;

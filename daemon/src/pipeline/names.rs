@@ -5,14 +5,23 @@ use spotloom_plugin_api::Resource;
 
 use super::catalog::Catalog;
 use super::check::not_found;
+use super::given;
+use super::model::Pipeline;
+use super::plugins::Plugins;
 use crate::brief::{Named, names};
 use crate::error::{Diagnostic, Diagnostics};
 use crate::yaml::{Mistakes, Node};
 
-/// A brief's mistakes, and the names in it that lead nowhere: its pipeline, brand, presets and files. Where there is a
-/// mistake already nothing is added.
+/// A brief's mistakes, and the names in it that lead nowhere: its pipeline, brand, presets and files; and what is wrong
+/// under `with`, where `pipeline` is the one it names. Where there is a mistake already nothing is added.
 #[must_use]
-pub fn with_names(mistakes: Diagnostics, brief: &Node, catalog: &dyn Catalog, pipelines: &[&str]) -> Diagnostics {
+pub fn with_names(
+    mistakes: Diagnostics,
+    brief: &Node,
+    catalog: &dyn Catalog,
+    pipelines: &[&str],
+    pipeline: Option<&Pipeline>,
+) -> Diagnostics {
     let mut wrong = Diagnostics::new();
     for name in names(brief) {
         let (text, place) = (name.name.as_str(), name.node.place());
@@ -33,5 +42,10 @@ pub fn with_names(mistakes: Diagnostics, brief: &Node, catalog: &dyn Catalog, pi
     let mut all = Mistakes::new();
     all.extend(mistakes);
     all.extend(wrong);
+    if let Some(pipeline) = pipeline {
+        // A broken plugin is no mistake of the brief.
+        let plugins = Plugins::load(catalog, pipeline.stages.iter().map(|s| s.uses.as_str()), &mut Diagnostics::new());
+        all.extend(given::mistakes(pipeline, brief, catalog, &plugins));
+    }
     all.into_diagnostics()
 }

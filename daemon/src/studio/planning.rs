@@ -32,12 +32,16 @@ pub struct Planned {
 pub fn plan_node(studio: &Studio, registry: &Registry, node: &Node) -> Result<Planned, Diagnostics> {
     let catalog = StudioCatalog::new(studio, registry);
     let all = pipelines(studio);
+    let path_of = |name: &str| all.iter().find(|(known, _)| known == name).map(|(_, path)| path);
     let named = |mistakes| {
         let known: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
-        pipeline::with_names(mistakes, node, &catalog, &known)
+        let meant = node.get("pipeline").and_then(Node::as_text).and_then(path_of);
+        // A pipeline with mistakes of its own is judged once the brief has none.
+        let meant = meant.and_then(|path| load_pipeline(studio, path).ok());
+        pipeline::with_names(mistakes, node, &catalog, &known, meant.as_ref())
     };
     let brief = Brief::from_node(node).map_err(named)?;
-    let Some((_, path)) = all.iter().find(|(name, _)| *name == brief.pipeline) else {
+    let Some(path) = path_of(&brief.pipeline) else {
         return Err(named(Diagnostics::new()));
     };
     let pipeline = load_pipeline(studio, path)?;
