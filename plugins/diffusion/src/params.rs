@@ -230,6 +230,15 @@ impl Params {
                 return Err(Error::Param { name, value: value.to_string(), expected });
             }
         }
+        let provider = Provider::chosen(self.provider).map_err(|e| Error::Param {
+            name: "provider",
+            value: e.name,
+            expected: e.expected,
+        })?;
+        if self.session.cuda_graphs && !provider.has_graphs() {
+            let expected = format!("it needs `provider: cuda` or `tensorrt`, and this is `{provider}`");
+            return Err(Error::Param { name: "session: cuda-graphs", value: "true".into(), expected });
+        }
         // Even, and never less than a frame may have.
         let side = |pixels: u32| if self.preview { (pixels / 6 * 2).max(64) } else { pixels };
         Ok(Settings {
@@ -237,11 +246,7 @@ impl Params {
             height: side(self.height),
             fps: rational(self.fps),
             grain: self.grain,
-            provider: Provider::chosen(self.provider).map_err(|e| Error::Param {
-                name: "provider",
-                value: e.name,
-                expected: e.expected,
-            })?,
+            provider,
             territory: self.territory.clone(),
         })
     }

@@ -123,6 +123,7 @@ fn each_broken_request_is_told_apart() {
     check("a shot that is too short", json!({}), Some(r#"{"prompt": "sea", "seconds": 0.1}"#));
     check("an odd width", json!({"width": 193}), None);
     check("an unknown parameter", json!({"wide": 193}), None);
+    check("recordings that the processor can't make", json!({"session": {"cuda-graphs": true}}), None);
     insta::assert_snapshot!("broken_requests", report);
 }
 

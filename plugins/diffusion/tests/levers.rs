@@ -45,6 +45,38 @@ fn levers_that_only_move_memory_change_nothing() {
     }
 }
 
+/// Without a card nothing is recorded; what is tried is all around it: buffers that stay, copies in and out, and the check
+/// of what comes out, which would tell of a difference.
+#[test]
+fn buffers_for_cuda_graphs_give_the_same_frames() {
+    use spotloom_diffusion::contract::Model;
+    use spotloom_diffusion::family;
+    use spotloom_onnx::{Engine, SessionOptions};
+
+    let make = |folder: &Path, cuda_graphs: bool| {
+        let model = Model::open(folder).expect("a model");
+        let session = SessionOptions { cuda_graphs, ..SessionOptions::default() };
+        let engine = Engine { session, ..Engine::cpu(1).expect("a runtime") };
+        let mut family = family::load(&model, &engine).expect("a family");
+        let mut made = Vec::new();
+        for seed in [1, 2] {
+            let shot = support::plain_shot(&model, seed, 6);
+            let mut frames = family.begin(&shot).expect("a shot");
+            for _ in 0..model.contract.video.frames {
+                let frame = frames.next(&mut |_| Ok(())).expect("a frame").expect("another frame");
+                made.extend(frame.data.iter().map(|v| v.to_bits()));
+            }
+            assert_eq!(frames.warnings(), &[] as &[String], "{}", folder.display());
+        }
+        made
+    };
+    for folder in
+        ["wan-t2v", "wan-a14b", "ltx", "cogvideox-5b"].map(parity::folder).into_iter().chain([support::model()])
+    {
+        assert!(make(&folder, true) == make(&folder, false), "{}", folder.display());
+    }
+}
+
 #[test]
 fn what_step_caching_left_out_stands_in_the_recipe_with_its_error() {
     let folder = TempDir::new().expect("a temporary folder");
@@ -68,7 +100,7 @@ fn guidance_in_one_call_or_in_two_gives_the_same_picture() {
     use spotloom_diffusion::family::Calls;
 
     let folder = TempDir::new().expect("a temporary folder");
-    for fixture in ["wan-t2v", "wan-ti2v", "ltx", "cogvideox-5b"] {
+    for fixture in ["wan-t2v", "wan-a14b", "ltx", "cogvideox-5b"] {
         let of = |calls: &str| {
             let done =
                 run(&parity::folder(fixture), folder.path(), "a golden bottle", &json!({"guidance-calls": calls}));

@@ -16,6 +16,7 @@ use crate::binding;
 use crate::error::Error;
 use crate::folder::{Described, GraphFile, Model, Stamp};
 use crate::provider::Provider;
+use crate::replay::Replays;
 use crate::runtime::Engine;
 use crate::value::{feed, floats};
 
@@ -149,6 +150,7 @@ pub struct Graph {
     session: Session,
     outputs: Vec<String>,
     bound: Option<Bound>,
+    replays: Option<Replays>,
 }
 
 /// Outputs that stay on a device.
@@ -187,20 +189,37 @@ impl Graph {
         let name = model.contract.name();
         let file = &model.component(component)?.file;
         let unreadable = |reason: String| Error::Unreadable { model: name.into(), file: file.clone(), reason };
-        let mut builder = options(engine).map_err(|e| unreadable(e.message().into()))?;
-        if engine.provider != Provider::Cpu {
-            builder = engine
-                .provider
-                .register(builder)
-                .map_err(|e| Error::Provider { provider: engine.provider.to_string(), reason: e.message().into() })?;
-        }
-        if !source.data.is_empty() {
-            let folder = source.folder.display().to_string();
-            builder = builder
-                .with_config_entry("session.model_external_initializers_file_folder_path", folder)
-                .map_err(|e| unreadable(e.message().into()))?;
-        }
-        let session = builder.commit_from_memory(&source.bytes).map_err(|e| unreadable(e.message().into()))?;
+        let build = |graphs: bool| -> Result<Session, Error> {
+            let mut builder = options(engine).map_err(|e| unreadable(e.message().into()))?;
+            if engine.provider != Provider::Cpu {
+                let unusable = |e: ort::Error| Error::Provider {
+                    provider: engine.provider.to_string(),
+                    reason: e.message().into(),
+                };
+                builder = engine.provider.register(builder, graphs).map_err(unusable)?;
+            }
+            if !source.data.is_empty() {
+                let folder = source.folder.display().to_string();
+                builder = builder
+                    .with_config_entry("session.model_external_initializers_file_folder_path", folder)
+                    .map_err(|e| unreadable(e.message().into()))?;
+            }
+            builder.commit_from_memory(&source.bytes).map_err(|e| unreadable(e.message().into()))
+        };
+        // What is fed to the next run lies somewhere else each time.
+        let steady = outputs.iter().all(|port| port.presence != Presence::Numbered);
+        let memory = engine.provider.memory();
+        let mut replays = (engine.session.cuda_graphs && steady)
+            .then(|| Replays::new(memory.clone().unwrap_or(AllocationDevice::CPU)));
+        let session = match build(replays.is_some()) {
+            // Recordings are refused, for one, when an operator runs on the processor.
+            Err(Error::Unreadable { reason, .. }) if replays.is_some() => {
+                let session = build(false)?;
+                replays = Some(Replays::refused(reason));
+                session
+            }
+            built => built?,
+        };
         for (path, stamp) in &source.data {
             let now = fs::metadata(path).map(|m| Stamp::of(&m));
             if now.ok() != Some(*stamp) {
@@ -225,14 +244,13 @@ impl Graph {
             let declared = session.outputs().iter().map(Outlet::name);
             declared.filter(|o| outputs.iter().any(|p| wanted(p) && p.is(o))).map(str::to_owned).collect()
         };
-        let memory = engine.provider.memory();
         let bound = engine.session.io_binding.unwrap_or(memory.is_some()).then(|| Bound {
             outputs: of(&|port| port.presence == Presence::Numbered),
             device: memory.unwrap_or(AllocationDevice::CPU),
         });
         let bound = bound.filter(|b| !b.outputs.is_empty());
         let outputs = of(&|_| true);
-        Ok(Self { model: name.into(), component: component.into(), session, outputs, bound })
+        Ok(Self { model: name.into(), component: component.into(), session, outputs, bound, replays })
     }
 
     /// Whether the graph has an input.
@@ -251,12 +269,19 @@ impl Graph {
         }
     }
 
+    /// What a person should know of the last run, once.
+    pub fn told(&mut self) -> Option<String> {
+        let reason = self.replays.as_mut()?.told()?;
+        let (component, model) = (&self.component, &self.model);
+        Some(format!("the component `{component}` of {model} was run without CUDA graphs: {reason}"))
+    }
+
     /// Runs the graph. Inputs that it does not declare are left out.
     ///
     /// # Errors
     /// `inference-failed`.
     pub fn run(&mut self, inputs: &[(&str, Tensor<'_>)]) -> Result<Results, Error> {
-        let Self { model, component, session, outputs, bound } = self;
+        let Self { model, component, session, outputs, bound, replays } = self;
         let failed = |e: ort::Error| Error::Inference {
             model: model.clone(),
             component: component.clone(),
@@ -266,13 +291,14 @@ impl Graph {
         for (name, tensor) in inputs {
             let Some(outlet) = session.inputs().iter().find(|o| o.name() == *name) else { continue };
             let element = outlet.dtype().tensor_type().unwrap_or(TensorElementType::Float32);
-            values.push((*name, feed(tensor, element, bound.is_some()).map_err(failed)?));
+            values.push((*name, feed(tensor, element, bound.is_some() || replays.is_some()).map_err(failed)?));
         }
-        let values = match bound {
-            Some(Bound { outputs: stay, device }) => {
+        let values = match (bound, replays) {
+            (Some(Bound { outputs: stay, device }), _) => {
                 binding::run(session, &values, outputs, stay, device).map_err(failed)?
             }
-            None => {
+            (None, Some(replays)) => replays.run(session, &values, outputs).map_err(failed)?,
+            (None, None) => {
                 let mut given = session.run(values).map_err(failed)?;
                 outputs.iter().filter_map(|name| Some((name.clone(), given.remove(name)?))).collect()
             }

@@ -17,6 +17,7 @@ pub mod graph;
 pub mod memory;
 pub mod noise;
 pub mod provider;
+mod replay;
 pub mod runtime;
 pub mod seed;
 mod value;

@@ -86,21 +86,27 @@ impl Provider {
         }
     }
 
-    /// Adds the provider to a session. All but `auto` fail when it can't be had: a job that asks for a card must not
-    /// spend the night on the processor.
-    pub(crate) fn register(self, builder: SessionBuilder) -> Result<SessionBuilder, ort::Error> {
+    /// Whether it can record a graph and play it back.
+    #[must_use]
+    pub fn has_graphs(self) -> bool {
+        matches!(self, Self::Cuda | Self::TensorRt)
+    }
+
+    /// Adds the provider to a session, with recordings where it has them. All but `auto` fail when it can't be had: a job
+    /// that asks for a card must not spend the night on the processor.
+    pub(crate) fn register(self, builder: SessionBuilder, graphs: bool) -> Result<SessionBuilder, ort::Error> {
         // cuDNN's exhaustive search starts anew for each new shape.
-        let cuda = || ep::CUDA::default().with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Heuristic).build();
+        let cuda = || ep::CUDA::default().with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Heuristic);
         let dispatch = match self {
             Self::Cpu => return Ok(builder),
-            Self::Cuda => cuda().error_on_failure(),
-            Self::TensorRt => ep::TensorRT::default().build().error_on_failure(),
+            Self::Cuda => cuda().with_cuda_graph(graphs).build().error_on_failure(),
+            Self::TensorRt => ep::TensorRT::default().with_cuda_graph(graphs).build().error_on_failure(),
             Self::Rocm => ep::ROCm::default().build().error_on_failure(),
             Self::MiGraphX => ep::MIGraphX::default().build().error_on_failure(),
             Self::OpenVino => ep::OpenVINO::default().build().error_on_failure(),
             Self::CoreMl => ep::CoreML::default().build().error_on_failure(),
             Self::DirectMl => ep::DirectML::default().build().error_on_failure(),
-            Self::Auto => cuda().fail_silently(),
+            Self::Auto => cuda().build().fail_silently(),
         };
         builder.with_execution_providers([dispatch]).map_err(|e| ort::Error::new(e.message()))
     }

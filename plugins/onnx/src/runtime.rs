@@ -43,6 +43,9 @@ pub struct SessionOptions {
     /// Whether outputs that the next run takes, such as a decoder's caches, stay where the provider computes. Left out: yes
     /// where it has memory of its own.
     pub io_binding: Option<bool>,
+    /// Whether a graph that runs again and again with inputs of the same shapes is recorded and played back (CUDA graphs): with
+    /// `provider: cuda` or `tensorrt`, for graphs of which every operator runs there.
+    pub cuda_graphs: bool,
     /// Whether memory of a run is kept for the next one (ONNX Runtime's arena).
     pub arena: bool,
     /// Whether weights are laid out for the processor when a graph is loaded. Without, loading is faster and takes less
@@ -52,7 +55,7 @@ pub struct SessionOptions {
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        Self { spinning: None, io_binding: None, arena: true, prepacking: true }
+        Self { spinning: None, io_binding: None, cuda_graphs: false, arena: true, prepacking: true }
     }
 }
 

@@ -175,6 +175,8 @@ impl Part {
                 return Err(loader.unable(reason));
             }
             let results = graph.run(inputs)?;
+            let told = graph.told();
+            loader.warnings.extend(told);
             let values = results.array(output)?;
             if values.iter().all(|v| v.is_finite()) {
                 return Ok((values, results));
