@@ -77,6 +77,24 @@ fn buffers_for_cuda_graphs_give_the_same_frames() {
     }
 }
 
+/// No card is here, so `auto` takes the processor, and the report says so.
+#[test]
+fn what_a_provider_left_to_the_processor_is_told() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let told = |params: &Value| {
+        let done = run(&parity::folder("wan-t2v"), folder.path(), "a golden bottle", params);
+        done.facts()["warnings"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter(|w| w.to_string().contains("processor"))
+            .count()
+    };
+    assert_eq!(told(&json!({"provider": "cpu"})), 0);
+    // The text encoder, the transformer, and the first and the next frames of the decoder.
+    assert_eq!(told(&json!({"provider": "auto"})), 4);
+}
+
 #[test]
 fn what_step_caching_left_out_stands_in_the_recipe_with_its_error() {
     let folder = TempDir::new().expect("a temporary folder");

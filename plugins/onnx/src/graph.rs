@@ -8,122 +8,19 @@ use ndarray::{ArrayD, ArrayViewD};
 use ort::ep;
 use ort::memory::AllocationDevice;
 use ort::session::builder::{BuilderResult, SessionBuilder};
-use ort::session::{Session, SessionInputValue};
+use ort::session::{Session, SessionInputValue, SessionOutputs};
 use ort::value::{DynValue, Outlet, TensorElementType, ValueType};
 use std::fs;
 
 use crate::binding;
 use crate::error::Error;
 use crate::folder::{Described, GraphFile, Model, Stamp};
+use crate::placement::Profiled;
+use crate::port::{self, Port, Presence};
 use crate::provider::Provider;
 use crate::replay::Replays;
 use crate::runtime::Engine;
 use crate::value::{feed, floats};
-
-/// A port the family expects.
-#[derive(Clone, Debug)]
-pub struct Port {
-    /// The name, or for numbered ports what stands before the number.
-    pub name: String,
-    /// `None` is the batch or another free dimension.
-    pub shape: Vec<Option<usize>>,
-    kind: Element,
-    presence: Presence,
-    any_rank: bool,
-}
-
-/// What a port may be made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Element {
-    /// `f32`, `f16` or `bf16`.
-    Float,
-    I64,
-    /// Floats or integers: times are either.
-    Number,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Presence {
-    Required,
-    Optional,
-    /// `NAME0`, `NAME1` … as many as the graph has, of any shape.
-    Numbered,
-}
-
-impl Port {
-    /// A port of floats of any precision.
-    #[must_use]
-    pub fn float(name: &str, shape: &[Option<usize>]) -> Self {
-        Self {
-            name: name.into(),
-            shape: shape.to_vec(),
-            kind: Element::Float,
-            presence: Presence::Required,
-            any_rank: false,
-        }
-    }
-
-    /// A port of 64-bit integers.
-    #[must_use]
-    pub fn i64(name: &str, shape: &[Option<usize>]) -> Self {
-        Self { kind: Element::I64, ..Self::float(name, shape) }
-    }
-
-    /// A port of floats or of 64-bit integers, as the exporter chose.
-    #[must_use]
-    pub fn number(name: &str, shape: &[Option<usize>]) -> Self {
-        Self { kind: Element::Number, ..Self::float(name, shape) }
-    }
-
-    /// Float ports `NAME0`, `NAME1` … of any shape, as many as the graph has.
-    #[must_use]
-    pub fn numbered(name: &str) -> Self {
-        Self { presence: Presence::Numbered, ..Self::float(name, &[]) }
-    }
-
-    /// The same port, which a graph need not have.
-    #[must_use]
-    pub fn optional(mut self) -> Self {
-        self.presence = Presence::Optional;
-        self
-    }
-
-    /// The same port, of any number of dimensions.
-    #[must_use]
-    pub fn of_any_rank(mut self) -> Self {
-        self.any_rank = true;
-        self
-    }
-
-    fn is(&self, name: &str) -> bool {
-        match self.presence {
-            Presence::Numbered => name.strip_prefix(&self.name).is_some_and(|n| n.parse::<u32>().is_ok()),
-            _ => name == self.name,
-        }
-    }
-
-    fn takes(&self, element: TensorElementType) -> bool {
-        let float =
-            [TensorElementType::Float32, TensorElementType::Float16, TensorElementType::Bfloat16].contains(&element);
-        match self.kind {
-            Element::Float => float,
-            Element::I64 => element == TensorElementType::Int64,
-            Element::Number => float || element == TensorElementType::Int64,
-        }
-    }
-
-    fn wanted(&self) -> String {
-        let kind = match self.kind {
-            Element::Float => "floats",
-            Element::I64 => "i64",
-            Element::Number => "floats or i64",
-        };
-        if self.any_rank {
-            return format!("{kind} of any shape");
-        }
-        format!("{kind} [{}]", dimensions(self.shape.iter().copied()))
-    }
-}
 
 /// A value for an input port.
 pub enum Tensor<'a> {
@@ -151,6 +48,11 @@ pub struct Graph {
     outputs: Vec<String>,
     bound: Option<Bound>,
     replays: Option<Replays>,
+    provider: Provider,
+    /// The first run's, where something else than the processor was asked for.
+    profiled: Option<Profiled>,
+    /// What a person should know.
+    notes: Vec<String>,
 }
 
 /// Outputs that stay on a device.
@@ -233,8 +135,8 @@ impl Graph {
             port,
             reason,
         };
-        check_ports(session.inputs(), inputs).map_err(|e| wrong("input", e))?;
-        check_ports(session.outputs(), outputs).map_err(|e| wrong("output", e))?;
+        port::check(session.inputs(), inputs).map_err(|e| wrong("input", e))?;
+        port::check(session.outputs(), outputs).map_err(|e| wrong("output", e))?;
         // An input nobody feeds fails in the middle of a run; an output nobody reads does no harm.
         if let Some(extra) = session.inputs().iter().find(|o| !inputs.iter().any(|p| p.is(o.name()))) {
             let known = inputs.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -250,7 +152,10 @@ impl Graph {
         });
         let bound = bound.filter(|b| !b.outputs.is_empty());
         let outputs = of(&|_| true);
-        Ok(Self { model: name.into(), component: component.into(), session, outputs, bound, replays })
+        let provider = engine.provider;
+        let profiled = if provider == Provider::Cpu { None } else { Profiled::new() };
+        let (model, component, notes) = (name.into(), component.into(), Vec::new());
+        Ok(Self { model, component, session, outputs, bound, replays, provider, profiled, notes })
     }
 
     /// Whether the graph has an input.
@@ -269,11 +174,13 @@ impl Graph {
         }
     }
 
-    /// What a person should know of the last run, once.
-    pub fn told(&mut self) -> Option<String> {
-        let reason = self.replays.as_mut()?.told()?;
-        let (component, model) = (&self.component, &self.model);
-        Some(format!("the component `{component}` of {model} was run without CUDA graphs: {reason}"))
+    /// What a person should know of the runs since the last call.
+    pub fn told(&mut self) -> Vec<String> {
+        if let Some(reason) = self.replays.as_mut().and_then(Replays::told) {
+            let (component, model) = (&self.component, &self.model);
+            self.notes.push(format!("the component `{component}` of {model} was run without CUDA graphs: {reason}"));
+        }
+        std::mem::take(&mut self.notes)
     }
 
     /// Runs the graph. Inputs that it does not declare are left out.
@@ -281,7 +188,7 @@ impl Graph {
     /// # Errors
     /// `inference-failed`.
     pub fn run(&mut self, inputs: &[(&str, Tensor<'_>)]) -> Result<Results, Error> {
-        let Self { model, component, session, outputs, bound, replays } = self;
+        let Self { model, component, session, outputs, bound, replays, provider, profiled, notes } = self;
         let failed = |e: ort::Error| Error::Inference {
             model: model.clone(),
             component: component.clone(),
@@ -293,15 +200,20 @@ impl Graph {
             let element = outlet.dtype().tensor_type().unwrap_or(TensorElementType::Float32);
             values.push((*name, feed(tensor, element, bound.is_some() || replays.is_some()).map_err(failed)?));
         }
-        let values = match (bound, replays) {
-            (Some(Bound { outputs: stay, device }), _) => {
+        let own = |mut given: SessionOutputs<'_>| -> Vec<(String, DynValue)> {
+            outputs.iter().filter_map(|name| Some((name.clone(), given.remove(name)?))).collect()
+        };
+        let values = match (profiled.take(), bound, replays) {
+            (Some(first), ..) => {
+                let values = session.run_with_options(values, &first.options).map(own).map_err(failed)?;
+                notes.extend(first.told(component, model, &provider.to_string()));
+                values
+            }
+            (None, Some(Bound { outputs: stay, device }), _) => {
                 binding::run(session, &values, outputs, stay, device).map_err(failed)?
             }
-            (None, Some(replays)) => replays.run(session, &values, outputs).map_err(failed)?,
-            (None, None) => {
-                let mut given = session.run(values).map_err(failed)?;
-                outputs.iter().filter_map(|name| Some((name.clone(), given.remove(name)?))).collect()
-            }
+            (None, None, Some(replays)) => replays.run(session, &values, outputs).map_err(failed)?,
+            (None, None, None) => session.run(values).map(own).map_err(failed)?,
         };
         Ok(Results { model: model.clone(), component: component.clone(), values })
     }
@@ -350,41 +262,4 @@ fn options(engine: &Engine) -> ort::Result<SessionBuilder> {
         return Ok(builder);
     }
     plain(builder.with_execution_providers([ep::CPU::default().with_arena_allocator(false).build()]))
-}
-
-/// Whether every expected port is declared with a type and shape that fit; else the port and what is wrong with it.
-fn check_ports(declared: &[Outlet], expected: &[Port]) -> Result<(), (String, String)> {
-    for port in expected {
-        let mut matching = declared.iter().filter(|o| port.is(o.name())).peekable();
-        if matching.peek().is_none() && port.presence == Presence::Required {
-            let there = declared.iter().map(Outlet::name).collect::<Vec<_>>().join(", ");
-            return Err((port.name.clone(), format!("is missing; the graph declares {there}")));
-        }
-        for outlet in matching {
-            check_port(outlet, port).map_err(|reason| (outlet.name().to_owned(), reason))?;
-        }
-    }
-    Ok(())
-}
-
-fn check_port(outlet: &Outlet, port: &Port) -> Result<(), String> {
-    let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
-        return Err(format!("is no tensor; expected {}", port.wanted()));
-    };
-    let dimensions_fit = port.any_rank
-        || port.presence == Presence::Numbered
-        || shape.len() == port.shape.len()
-            && shape.iter().zip(&port.shape).all(|(have, want)| match want {
-                Some(want) => *have < 0 || usize::try_from(*have) == Ok(*want),
-                None => true,
-            });
-    if dimensions_fit && port.takes(*ty) {
-        return Ok(());
-    }
-    let have = dimensions(shape.iter().map(|d| usize::try_from(*d).ok()));
-    Err(format!("is {ty} [{have}]; model.yaml and its family ask for {}", port.wanted()))
-}
-
-fn dimensions(shape: impl Iterator<Item = Option<usize>>) -> String {
-    shape.map(|d| d.map_or_else(|| "any".into(), |d| d.to_string())).collect::<Vec<_>>().join(", ")
 }

@@ -19,7 +19,8 @@ const PLAIN: usize = 2;
 const CHECKED: usize = 2;
 /// How far a value may be off, beside the largest: kernels may add up in another order.
 const TOLERANCE: f32 = 1e-3;
-const GRAPH_ID: &str = "gpu_graph_id";
+/// Which recording a run belongs to; -1 is none.
+pub(crate) const GRAPH_ID: &str = "gpu_graph_id";
 
 type Values = Vec<(String, DynValue)>;
 /// The names and shapes of what goes in.

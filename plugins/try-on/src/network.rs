@@ -167,8 +167,8 @@ impl Network {
         values.remove_axis(ndarray::Axis(0)).into_dimensionality::<Ix2>().map_err(|e| self.failed(POSE, e.to_string()))
     }
 
-    /// Walks from noise to the picture, `[1, 3, height, width]`. `pause` is told the step before each velocity and may
-    /// end the work.
+    /// Walks from noise to the picture, `[1, 3, height, width]`, and says what a person should know of it. `pause` is told
+    /// the step before each velocity and may end the work.
     ///
     /// # Errors
     /// The graph can't be loaded, fails, or gives values that are no numbers; those of `pause`.
@@ -178,7 +178,7 @@ impl Network {
         given: &Conditions,
         walk: Walk,
         mut pause: impl FnMut(usize) -> Result<(), E>,
-    ) -> Result<Array4<f32>, E> {
+    ) -> Result<(Array4<f32>, Vec<String>), E> {
         let mut graph = self.transformer()?;
         let nothing = Conditions {
             person: Array4::zeros(given.person.raw_dim()),
@@ -188,11 +188,12 @@ impl Network {
             category: 0,
         };
         let times = sampler::times(walk.steps, walk.shift);
-        sampler::walk(noise, &times, walk.guidance, walk.unguided, |step, sample, time, with| {
+        let made = sampler::walk(noise, &times, walk.guidance, walk.unguided, |step, sample, time, with| {
             pause(step)?;
             let conditions = if with == Given::Both { given } else { &nothing };
-            Ok(self.velocity(&mut graph, sample, time, conditions)?)
-        })
+            Ok::<_, E>(self.velocity(&mut graph, sample, time, conditions)?)
+        })?;
+        Ok((made, graph.told()))
     }
 
     fn velocity(

@@ -77,7 +77,8 @@ impl Stage for TryOn {
             shift: contract.sampling.shift,
             unguided: contract.sampling.unguided,
         };
-        let made = make(&network, params.seed, &given, walk, place, run)?;
+        let (made, told) = make(&network, params.seed, &given, walk, place, run)?;
+        warnings.extend(told);
 
         let path = run.scratch().join("dressed.png");
         made.write(&path).map_err(|e| io_failure("write", &path, &e))?;
@@ -125,15 +126,15 @@ fn make(
     walk: Walk,
     place: Place,
     run: &Run,
-) -> Result<Photo, Failure> {
+) -> Result<(Photo, Vec<String>), Failure> {
     let shape = given.person.raw_dim();
     let drawn = noise::normal(seed, 0, given.person.shape());
     let noise = drawn.into_dimensionality().unwrap_or_else(|_| Array4::zeros(shape));
     let total = walk.steps as u64;
-    let made = network.dress(noise, given, walk, |step| {
+    let (made, told) = network.dress(noise, given, walk, |step| {
         run.progress(step as u64, total, "dressing");
         run.check_cancelled()
     })?;
     run.progress(total, total, "dressed");
-    Ok(Photo::from_tensor(&made, place))
+    Ok((Photo::from_tensor(&made, place), told))
 }
