@@ -10,6 +10,7 @@ mod init;
 mod jobs;
 mod logging;
 mod models;
+mod noted;
 mod plan;
 mod plugins;
 mod preflight;

@@ -17,6 +17,7 @@ use crate::studio::{Studio, files};
 use crate::yaml;
 
 use super::exit::{Done, Exit, Problem};
+use super::noted::{self, Note};
 use super::term::{Term, table};
 use super::{preflight, progress, recipe};
 
@@ -29,6 +30,8 @@ struct Report {
     files: Vec<PathBuf>,
     from_cache: usize,
     tasks: usize,
+    /// What its stages warned of.
+    warnings: Vec<Note>,
     failure: Option<spotloom_plugin_api::TaskFailure>,
     /// Files that show why it failed.
     shown: Vec<PathBuf>,
@@ -95,7 +98,13 @@ async fn run_in(engine: &Engine, studio: &Studio, brief: &Path, bytes: &[u8], ou
         }
     }
     let id = submitted.job;
-    let (view, tasks) = m.ledger(move |l| Ok((l.job(id)?, l.tasks(id)?))).await?;
+    let (view, tasks, notes) = m
+        .ledger(move |l| {
+            let tasks = l.tasks(id)?;
+            let notes = noted::notes(l, id, &tasks)?;
+            Ok((l.job(id)?, tasks, notes))
+        })
+        .await?;
     let view = view.ok_or_else(|| Diagnostic::new("no-such-job", format!("job {id} is gone from the ledger")))?;
     let files = delivered(&tasks, &m.store);
     let files = match out {
@@ -107,7 +116,7 @@ async fn run_in(engine: &Engine, studio: &Studio, brief: &Path, bytes: &[u8], ou
         None => studio.state().join("shown").join(format!("job{id}")),
     };
     let shown = show(&tasks, &m.store, &shown)?;
-    print(&view, &tasks, &files, &shown, term);
+    print(&view, &tasks, &notes, &files, &shown, term);
     Ok(view.phase.outcome().into())
 }
 
@@ -165,7 +174,7 @@ fn copy_out(files: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, Problem> {
     Ok(copied)
 }
 
-fn print(view: &JobView, tasks: &[TaskView], files: &[PathBuf], shown: &[PathBuf], term: Term) {
+fn print(view: &JobView, tasks: &[TaskView], notes: &[Note], files: &[PathBuf], shown: &[PathBuf], term: Term) {
     let cached =
         tasks.iter().filter(|t| matches!(t.state, crate::job::TaskState::Succeeded { from_cache: true })).count();
     term.give(&Report {
@@ -175,9 +184,11 @@ fn print(view: &JobView, tasks: &[TaskView], files: &[PathBuf], shown: &[PathBuf
         files: files.to_vec(),
         from_cache: cached,
         tasks: tasks.len(),
+        warnings: notes.to_vec(),
         failure: view.cause.clone(),
         shown: shown.to_vec(),
     });
+    noted::lines(notes, view.id).iter().for_each(|line| term.warn(line));
     match &view.cause {
         Some(cause) => {
             let mut problem = Diagnostic::new(

@@ -21,6 +21,13 @@ impl Term {
         }
     }
 
+    /// A line beside the result, on stderr; nothing for machines.
+    pub fn warn(self, line: impl fmt::Display) {
+        if !self.json {
+            let _ = writeln!(io::stderr(), "{line}");
+        }
+    }
+
     /// The result for machines; nothing for people.
     pub fn give(self, value: &impl Serialize) {
         if self.json {
