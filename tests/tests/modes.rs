@@ -95,6 +95,20 @@ fn material(studio: &TestStudio) -> Value {
 }
 
 #[test]
+fn what_a_stage_warns_of_is_told_at_the_terminal_and_out_of_the_cache_too() {
+    let studio = studio();
+    let file = "examples/zebra.yaml";
+    let report = run(&studio, file, &brief("Zebra", &["prompt: a zebra at sunset, seconds: 1".into()], ""));
+    let warnings = report["warnings"].as_array().unwrap();
+    let told = warnings.iter().find(|w| w["message"].as_str().unwrap().contains("`zebra`")).unwrap();
+    assert_eq!(told["tasks"], serde_json::json!(["shots[0,16:9]"]));
+    let again = studio.run(&["run", studio.path(file).to_str().unwrap()]).ok();
+    let line = format!("warning: {} (shots[0,16:9])", told["message"].as_str().unwrap());
+    assert!(again.stderr.contains(&line), "{}", again.stderr);
+    assert!(again.stdout.contains("from the cache"), "{}", again.stdout);
+}
+
+#[test]
 fn a_brief_asks_for_every_mode_and_what_was_made_is_made_again_bit_for_bit() {
     let studio = studio();
     let material = material(&studio);

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::fmt::Write as _;
 use std::fs;
 
 use serde_json::json;
@@ -159,8 +160,21 @@ fn a_picture_is_where_the_shot_begins() {
 fn a_prompt_without_a_known_word_is_said_to_be_so() {
     let folder = TempDir::new().expect("a temporary folder");
     let params = json!({"steps": 2});
-    let done = support::shot(&support::model(), folder.path(), "zorblat qwixel", &params).run();
-    insta::assert_snapshot!(done.facts()["warnings"].to_string());
+    let mut told = String::new();
+    for prompt in [
+        "zorblat qwixel",
+        "a zebra in the savannah, static camera, film lens",
+        "a blue zebra on a red background",
+        "luminous teal liquid gradient",
+        "blue and purple, calm",
+        "an elegant watch on black velvet",
+        "sea waves at sunset",
+    ] {
+        let done = support::shot(&support::model(), folder.path(), prompt, &params).run();
+        let warnings = done.facts().get("warnings").cloned().unwrap_or_default();
+        let _ = writeln!(told, "{prompt}: {}", warnings[0].as_str().unwrap_or("nothing"));
+    }
+    insta::assert_snapshot!(told);
 }
 
 #[test]

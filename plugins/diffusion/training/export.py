@@ -18,6 +18,7 @@ import weights
 from attributes import SLOTS
 from networks import CHANNELS, Conditions, Decoder, TextNet, Transformer
 from render import SHAPES
+from words import SYNONYMS
 
 FILES = {'tokenizer': 'tokenizer.json', 'text-encoder': 'text_encoder.onnx', 'transformer': 'transformer.onnx',
          'vae-decoder': 'vae_decoder.onnx', 'vae-encoder': 'vae_encoder.onnx'}
@@ -108,7 +109,10 @@ def contract(folder, guidance):
         with open(f'{folder}/{file}', 'rb') as f:
             lines += f'  {role}: {{file: {file}, sha256: {hashlib.sha256(f.read()).hexdigest()}}}\n'
     names = {'color': 'colour', 'second': 'second-colour'}
-    slots = ''.join(f"  - {{name: {names.get(s, s)}, words: [{', '.join(words)}]}}\n" for s, words in SLOTS.items())
+    said = sorted({word for phrase in SYNONYMS['scene']['gradient'] for word in phrase.lower().split()}
+                  - {'background', 'color', 'colors', 'shapes'})  # which are said of other things too
+    implied = {'scene': f", implied: {{word: gradient, said-by: [{', '.join(said)}]}}"}  # see TextEncoder
+    slots = ''.join(f"  - {{name: {names.get(s, s)}, words: [{', '.join(words)}]{implied.get(s, '')}}}\n" for s, words in SLOTS.items())
     with open(f'{folder}/model.yaml', 'w') as f:
         f.write(CONTRACT.format(guidance=guidance, components=lines, attributes=slots))
 

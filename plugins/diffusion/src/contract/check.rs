@@ -33,6 +33,12 @@ impl Described for Contract {
                 .filter(|slot| slot.words.is_empty())
                 .map(|slot| format!("the attribute `{}` has no words", slot.name)),
         );
+        let implied = self.attributes.iter().filter_map(|slot| Some((slot, &slot.implied.as_ref()?.word)));
+        found.extend(
+            implied.filter(|(slot, word)| !slot.words.contains(word)).map(|(slot, word)| {
+                format!("the attribute `{}` implies `{word}`, which is none of its words", slot.name)
+            }),
+        );
         if self.modes.is_empty() {
             found.push("`modes` is empty; expected at least one, such as text-to-video".into());
         }

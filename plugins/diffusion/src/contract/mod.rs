@@ -175,12 +175,24 @@ pub struct Rope {
     pub base_height: usize,
 }
 
+/// The word that holds where a prompt says none.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Implied {
+    pub word: String,
+    /// Words of a prompt that ask for it.
+    pub said_by: Vec<String>,
+}
+
 /// One slot of what was understood: `words[0]` means "not mentioned".
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Attribute {
     pub name: String,
     pub words: Vec<String>,
+    /// What becomes of a prompt that says none of them.
+    #[serde(default)]
+    pub implied: Option<Implied>,
 }
 
 fn modes() -> Vec<Mode> {

@@ -14,7 +14,7 @@ mod shot;
 mod windows;
 
 use self::shot::AmbientShot;
-use crate::contract::{Contract, Mode, Model, Negative};
+use crate::contract::{Contract, Implied, Mode, Model, Negative};
 use crate::error::Error;
 use crate::families::parts::{Loader, Part};
 use crate::family::{Calls, Family, Frames, Shot, Subject};
@@ -174,12 +174,45 @@ impl Ambient {
         Ok(ids)
     }
 
-    /// Whether any word of a prompt is in the vocabulary.
-    fn knows_a_word(&self, prompt: &str) -> Result<bool, Error> {
+    /// What to say of words that the model does not know: what they ask for is not in the picture.
+    fn not_understood(&self, prompt: &str, understood: &[(String, String)]) -> Result<Option<String>, Error> {
         let encoding = self.tokenizer.encode(prompt, true).map_err(|e| self.failed("tokenizer", e.to_string()))?;
         let unknown = self.tokenizer.token_to_id("[UNK]");
-        let words = encoding.get_ids().iter().zip(encoding.get_special_tokens_mask());
-        Ok(words.into_iter().any(|(id, special)| *special == 0 && Some(*id) != unknown))
+        let tokens = encoding.get_ids().iter().zip(encoding.get_special_tokens_mask()).zip(encoding.get_offsets());
+        let words = tokens.filter(|((_, special), _)| **special == 0);
+        let (strange, known): (Vec<_>, Vec<_>) = words
+            .map(|((id, _), (from, to))| {
+                (Some(*id) == unknown, prompt.get(*from..*to).unwrap_or_default().to_lowercase())
+            })
+            .partition(|(strange, _)| *strange);
+        let name = self.loader.name();
+        if known.is_empty() {
+            return Ok(Some(format!(
+                "{name} knows none of the words of the prompt and made an abstract picture; its README lists those it knows"
+            )));
+        }
+        let asked = |implied: &Implied| known.iter().any(|(_, word)| implied.said_by.contains(word));
+        let implied = self.contract().attributes.iter().any(|slot| {
+            slot.implied.as_ref().is_some_and(|implied| {
+                !asked(implied) && understood.iter().any(|(of, word)| *of == slot.name && *word == implied.word)
+            })
+        });
+        let mut words: Vec<String> = Vec::new();
+        for word in strange.into_iter().map(|(_, word)| format!("`{word}`")) {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        let words = words.join(", ");
+        Ok(match (words.as_str(), implied) {
+            ("", _) => None,
+            (words, true) => Some(format!(
+                "{name} does not know {words} and made an abstract picture of the rest of the prompt; its README lists the words it knows"
+            )),
+            (words, false) => {
+                Some(format!("{name} left out {words}, which it does not know; its README lists the words it knows"))
+            }
+        })
     }
 
     /// 2. What the transformer is told of each prompt.
@@ -326,12 +359,8 @@ impl Family for Ambient {
         let ids = self.tokenise(&[&shot.prompt, negative])?;
         let text = self.encode_text(ids.view())?;
         let understood = self.understood(&text.attributes);
-        if !self.knows_a_word(&shot.prompt)? {
-            let name = self.loader.name();
-            self.loader.warnings.push(format!(
-                "{name} knows none of the words of the prompt and made an abstract picture; its README lists those it knows"
-            ));
-        }
+        let told = self.not_understood(&shot.prompt, &understood)?;
+        self.loader.warnings.extend(told);
         Ok(Box::new(AmbientShot::new(self, shot, [first, kept], text, understood)))
     }
 
