@@ -27,3 +27,24 @@ fn text_and_picture_to_video_give_the_frames_of_the_reference() {
         case.check_frames(ltx.begin(&shot).expect("a shot").as_mut());
     }
 }
+
+/// Newer models of this family decode with a little noise and a time; the reference's noise is given, since its generator is another.
+#[test]
+fn a_decoder_that_takes_a_time_gives_the_frames_of_the_reference() {
+    let Fixture { model, engine, cases } = Fixture::open("ltx-timestep");
+    let mut ltx = Ltx::load(&model, &engine).expect("the model");
+    for case in &cases {
+        let shot = case.shot(&model, "noise_grid");
+        let rows = ltx.encode_text(&[&shot.prompt, &shot.negative_prompt]).expect("text");
+        let noise = case.tensor("noise_grid");
+        let latents = ltx.denoise(&shot, &rows, &noise, None, &mut case.steps()).expect("latents");
+        let video = ltx.decode(latents.clone(), Some(&case.tensor("decode_noise"))).expect("frames");
+        case.check_video(&video);
+        // And of its own noise something comes that is like it, and the same each time.
+        let own = ltx.decoder_noise(7, latents.shape()).expect("noise");
+        assert_eq!(Some(&own), ltx.decoder_noise(7, latents.shape()).as_ref());
+        let other = ltx.decode(latents, Some(&own)).expect("frames");
+        let differs = video.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!((1e-5..0.5).contains(&differs), "{differs}");
+    }
+}

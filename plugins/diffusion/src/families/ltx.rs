@@ -182,18 +182,23 @@ impl Ltx {
         Ok(unpack(&sample, &shape))
     }
 
-    /// 7 and 8. The clip of denoised latents, [1, 3, frames, height, width].
+    /// 7. The noise that is mixed into the latents of a decoder that takes a time; `None` for one that takes none.
+    #[must_use]
+    pub fn decoder_noise(&self, seed: u64, shape: &[usize]) -> Option<ArrayD<f32>> {
+        (self.contract().variant == Some(Variant::Timestep)).then(|| noise::normal(seed, DECODER_NOISE, shape))
+    }
+
+    /// 8. The clip of denoised latents, [1, 3, frames, height, width].
     ///
     /// # Errors
     /// `inference-failed`, `non-finite` and what loading may say.
-    pub fn decode(&mut self, mut latents: ArrayD<f32>, seed: u64) -> Result<ArrayD<f32>, Error> {
+    pub fn decode(&mut self, mut latents: ArrayD<f32>, noise: Option<&ArrayD<f32>>) -> Result<ArrayD<f32>, Error> {
         self.contract().latent.denormalise(&mut latents);
         let sampling = &self.contract().sampling;
         let time = sampling.decode_timestep.unwrap_or(0.0) as f32;
         let share = sampling.decode_noise.unwrap_or(time.into()) as f32;
-        if self.contract().variant == Some(Variant::Timestep) {
-            let noise = noise::normal(seed, DECODER_NOISE, latents.shape());
-            latents.zip_mut_with(&noise, |z, n| *z = (1.0 - share) * *z + share * n);
+        if let Some(noise) = noise {
+            latents.zip_mut_with(noise, |z, n| *z = (1.0 - share) * *z + share * n);
         }
         let times = ArrayD::from_elem(vec![1], time);
         let inputs = [("latents", Tensor::F32(latents.view())), ("timestep", Tensor::F32(times.view()))];
@@ -322,7 +327,8 @@ impl Frames for LtxShot<'_> {
         if let Some(noise) = self.noise.take() {
             let on_step: &mut OnLatents<'_> = &mut |step, _| on_step(Step { clip: 1, step: step + 1 });
             let latents = self.model.denoise(&self.shot, &self.text, &noise, self.first.as_ref(), on_step)?;
-            self.video = Some(self.model.decode(latents, self.shot.seed)?);
+            let noise = self.model.decoder_noise(self.shot.seed, latents.shape());
+            self.video = Some(self.model.decode(latents, noise.as_ref())?);
         }
         let video = self.video.as_ref().filter(|v| self.shown < v.shape()[2]);
         let picture = video.map(|video| clip::picture(video, self.shown));
