@@ -26,11 +26,11 @@ def city(r, view, a):
         # One tower a cell of the row; what belongs to it is looked up by the cell's number.
         count = int(np.ceil((view.ax + .5) / wide)) + 1
         draw = lambda low, high: r.uniform(low, high, 2 * count + 1).astype(np.float32)
-        half, tone, glow = wide * draw(.36, .48), draw(.88, 1.12), draw(.75, 1.)
+        half, tone, glow = wide * draw(.38, .46), draw(.88, 1.12), draw(.75, 1.)
         top = base - (.30, .20, .02)[i] - draw(-.10, .16) * (.8 + .4 * view.ay)
         stepped = np.where(draw(0, 1) < .4, .06, 0).astype(np.float32)
-        lights = (r.random((2 * count + 1, 8, 16)) < .42).astype(np.float32)
-        place = Xi / wide + r.uniform(-.5, .5)
+        lights = (r.random((2 * count + 1, 1, 16)) < .62).astype(np.float32).repeat(8, 1)  # whole floors
+        place = Xi / wide + (.0, .5, .25)[i] + r.uniform(-.1, .1)
         cell = np.clip(np.rint(place).astype(np.int32) + count, 0, 2 * count)
         u = (place - np.rint(place)) * wide
         body = inside(np.abs(u) - half[cell], .008) * smooth(-.008, .008, Y - top[cell])
@@ -113,24 +113,25 @@ def figure(x, y, height, stride):
 
 
 def people(r, view, a):
-    """Two or three people far away on a shore or a hill, dark before a large low sun; they walk where the clip moves."""
+    """Two people, at times with a child, far away on a shore or a hill, dark before a large low sun; they walk where the clip
+    moves. They stand at two places in the middle of the frame: people at any place at all are learnt as more or fewer, and
+    with their feet off the ground."""
     low, high, sun = sky_colours(r, a)
     X, Y, t = view.X, view.Y - view.dy * .14 * (view.t - .5), view.t
     ground = .24 + .05 * view.ay
     far = X - view.dx * .16 * (t - .5)
-    image, sx, _ = sun_and_sky(r, view, far, Y, ground, low, high, sun, (.12, .30), reach=.30, disc=(.19, .215), glow=(2.4, .75))
+    image, sx, _ = sun_and_sky(r, view, far, Y, ground, low, high, sun, (.12, .26), reach=.16, disc=(.19, .215), glow=(2.4, .75))
     dark = low * .10 + high * .05
-    slope, p = r.uniform(-.04, .04), r.uniform(0, 6.28)
+    slope, p = r.uniform(-.02, .02), r.uniform(0, 6.28)
     line = ground + slope * X + .018 * np.sin(X * 2.4 + p)
     glow = np.exp(-((far - sx) / .45) ** 2) * np.exp(-np.maximum(Y - line, 0) * 4.5)
     land = mix(dark * .8 + 0 * X[..., None], low * .55 + sun * .15, np.clip(glow, 0, 1) * .8 + 0 * t)
     image = mix(image, land, smooth(-.009, .009, Y - line) + 0 * t)
-    count = 2 + int(r.random() < .4)
-    middle = r.choice([-.22, 0., .22]) * view.ax
+    count = 2 + int(r.random() < .25)
     walk = view.dx * .36 * (t - .5)
     for k in range(count):
-        at = middle + (k - (count - 1) / 2) * .25
-        height = .47 * (r.uniform(.92, 1.04) if k < 2 else .66)
+        at = (-.13, .13, .36)[k]
+        height = .47 * (r.uniform(.95, 1.03) if k < 2 else .66)
         foot = ground + slope * at + .018 * np.sin(at * 2.4 + p) + .012
         stride = np.sin(t * 9 + k * 1.7 + p) * .9 if view.dx else .12 + .06 * np.sin(t * 2 + k)
         body = inside(figure(X - at - walk, Y - foot - .004 * np.abs(np.sin(t * 9 + k)) * abs(view.dx), height, stride), .009)

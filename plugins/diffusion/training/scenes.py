@@ -38,14 +38,14 @@ def bokeh(r, view, a):
 
 
 def gradient(r, view, a):
-    """Two liquid colours that fold into each other."""
+    """Two liquid colours that fold into each other, slowly: what folds fast is learnt as patches."""
     c1, c2 = colour(a['color'], r), colour(a['second'], r)
-    U, V, t = view.X - view.dx * .6 * view.t, view.Y - view.dy * .5 * view.t, view.t
-    q = waves(U, V, t, r, 2, 1.6, 1.2)
-    w = waves(U + .35 * q, V + .35 * np.cos(q * 1.5), t, r, 2, 1.9, 1.2)
-    image = c1 + (c2 - c1) * (.5 + .5 * np.sin(w * 2.1))[..., None]
-    sheen = .5 + .5 * np.sin(w * 4.2 + 1.)
-    return image * (.80 + .2 * sheen[..., None]) + (.06 * sheen ** 4)[..., None]
+    U, V, t = view.X - view.dx * .5 * view.t, view.Y - view.dy * .42 * view.t, view.t
+    q = waves(U, V, t, r, 2, 1.5, .7)
+    w = waves(U + .30 * q, V + .30 * np.cos(q * 1.5), t, r, 2, 1.6, .7)
+    image = c1 + (c2 - c1) * (.5 + .5 * np.sin(w * 2.))[..., None]
+    sheen = .5 + .5 * np.sin(w * 4. + 1.)
+    return image * (.82 + .18 * sheen[..., None]) + (.06 * sheen ** 4)[..., None]
 
 
 def sun_and_sky(r, view, X, Y, horizon, low, high, sun, height, reach=.5, disc=(.062, .108), glow=(4., .65)):
@@ -133,15 +133,30 @@ def silk(r, view, a):
     return image * (.72 + .28 * lit)[..., None] + (.26 * np.clip(slope, 0, 1) ** 6)[..., None] * (c * .5 + .5)
 
 
+def veil(phase, sharp):
+    """A sheet of smoke seen along itself: a crest across `phase`, one flank steeper than the other."""
+    return np.exp(sharp * (np.sin(phase + .8 * np.sin(phase + 1.)) - 1))
+
+
+# Lean, turns a unit, bend by the air, sharpness of the crest and strength of each layer of smoke.
+VEILS = ((-.35, 3.6, 2.0, 1.8, .75), (.15, 5.0, 2.4, 2.6, .65), (.5, 6.6, 2.8, 3.4, .45))
+
+
 def smoke(r, view, a):
-    """Slow wisps before a dim wall."""
+    """Wisps before a dim wall: three layers of veils, bent by the same slow air."""
     c = colour(a['color'], r)
-    U, V, t = view.X - view.dx * .55 * view.t, view.Y - view.dy * .45 * view.t, view.t
-    q = waves(U, V, t, r, 2, 2.0, 1.2)
-    n = waves(U + .32 * q, V + .32 * np.cos(q * 2), t, r, 2, 2.8, 1.2)
-    body = smooth(-.45, 1.0, n) * np.exp(-((view.Y / view.ay - r.uniform(-.15, .15)) * .75) ** 2 + 0 * view.X)
-    image = mix(backdrop(a['second'], r, view, .55), c, body * .95)
-    return mix(image, np.clip(c * .6 + .4, 0, 1), smooth(.5, 1.3, n) * body * .5)
+    U, V, t = view.X - view.dx * .40 * view.t, view.Y - view.dy * .40 * view.t, view.t
+    q = waves(U, V, t, r, 2, 2.2, .8)
+    s = waves(U + .25 * q, V, t, r, 2, 2.8, .8)
+    clear = np.float32(1)
+    for k, (lean, turns, bend, sharp, strength) in enumerate(VEILS):
+        cos, sin = np.float32(np.cos(lean)), np.float32(np.sin(lean))
+        phase = (U * cos + V * sin) * turns + bend * (s if k % 2 else q) + r.uniform(0, 6.28)
+        along = .5 + .5 * np.sin(2.6 * (V * cos - U * sin) + 1.5 * (q if k % 2 else s) + r.uniform(0, 6.28))
+        clear = clear * (1 - strength * (.12 + .88 * along) * veil(phase, sharp))
+    body = (1 - clear) * np.exp(-((view.Y / view.ay) ** 4 * .5 + (view.X / view.ax) ** 4 * .5))
+    image = mix(backdrop(a['second'], r, view, .55), c, np.clip(body * 1.15, 0, .97))
+    return mix(image, np.clip(c * .5 + .5, 0, 1), smooth(.55, 1.0, body) * .6)
 
 
 def studio(r, view, a):

@@ -146,7 +146,8 @@ impl Case {
     /// Holds a clip, [1, 3, frames, height, width], against the reference's.
     pub fn check_video(&self, video: &ArrayD<f32>) {
         let expected = self.tensor("frames");
-        let found = video.index_axis(Axis(0), 0).mapv(|v| (v / 2.0 + 0.5).clamp(0.0, 1.0)).permuted_axes(vec![1, 2, 3, 0]);
+        let found =
+            video.index_axis(Axis(0), 0).mapv(|v| (v / 2.0 + 0.5).clamp(0.0, 1.0)).permuted_axes(vec![1, 2, 3, 0]);
         self.check("the clip", "frames", &found.as_standard_layout().into_owned(), &expected);
     }
 
