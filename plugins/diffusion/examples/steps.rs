@@ -57,6 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut family = family::load(&model, &engine)?;
     let (video, sampling) = (&model.contract.video, &model.contract.sampling);
     let shot = Shot {
+        asked: None,
         prompt: options.prompt.unwrap_or_else(|| "a golden perfume bottle".into()),
         negative_prompt: options.negative.unwrap_or_else(|| "blurry".into()),
         seed: 0,

@@ -21,6 +21,8 @@ const SECONDS: std::ops::RangeInclusive<f64> = 0.5..=120.0;
 #[derive(Debug, Deserialize)]
 pub struct ShotFile {
     pub prompt: String,
+    /// What of the prompt the brief asked for; the rest is the template's. Left out: all of it.
+    pub asked: Option<String>,
     #[serde(default)]
     pub negative_prompt: String,
     pub seconds: Option<f64>,

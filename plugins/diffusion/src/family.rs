@@ -18,6 +18,8 @@ use crate::schedulers::Skipped;
 #[derive(Clone, Debug)]
 pub struct Shot {
     pub prompt: String,
+    /// What of the prompt the brief asked for; `None` is all of it.
+    pub asked: Option<String>,
     pub negative_prompt: String,
     pub seed: u64,
     pub mode: Mode,

@@ -89,6 +89,7 @@ pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
         },
         "shot": {
             "prompt": shot.prompt,
+            "asked": shot.asked,
             "negative_prompt": shot.negative_prompt,
             "seconds": made.seconds,
             "seed": shot.seed,

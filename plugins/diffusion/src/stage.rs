@@ -95,6 +95,7 @@ impl Diffusion {
         let layout = layout::lay_out(&plan, run, &mut warnings)?;
         let mut shot = Shot {
             prompt: file.prompt,
+            asked: file.asked,
             negative_prompt: file.negative_prompt,
             seed: params.seed.or(file.seed).unwrap_or(0).wrapping_add(u64::from(params.seed_offset)),
             mode: layout.mode,

@@ -30,6 +30,7 @@ fn every_stage_of_the_sampler_agrees_with_the_reference() {
     let model = Model::open(&support::model()).expect("the embedded model");
     let mut ambient = Ambient::load(&model, &Engine::cpu(2).expect("ONNX Runtime")).expect("the embedded model");
     let shot = Shot {
+        asked: None,
         prompt: "golden bokeh lights drifting left, black background".into(),
         negative_prompt: String::new(),
         seed: 0,

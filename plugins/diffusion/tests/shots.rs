@@ -85,6 +85,7 @@ fn a_warm_model_remembers_nothing_of_the_shot_before() {
     let mut ambient = Ambient::load(&model, &Engine::cpu(2).expect("ONNX Runtime")).expect("the embedded model");
     let mut last_frame = |prompt: &str| {
         let shot = Shot {
+            asked: None,
             prompt: prompt.into(),
             negative_prompt: String::new(),
             seed: 3,
@@ -174,6 +175,15 @@ fn a_prompt_without_a_known_word_is_said_to_be_so() {
         let warnings = done.facts().get("warnings").cloned().unwrap_or_default();
         let _ = writeln!(told, "{prompt}: {}", warnings[0].as_str().unwrap_or("nothing"));
     }
+    // The words that a template adds are not the brief's.
+    let file = folder.path().join("shot.json");
+    let prompts = json!({"prompt": "a zebra, anamorphic lens", "asked": "a zebra", "seconds": 0.5}).to_string();
+    let run = support::shot(&support::model(), folder.path(), "", &params);
+    fs::write(&file, prompts).expect("a shot");
+    let done = run.run();
+    let warnings = done.facts()["warnings"].clone();
+    let _ =
+        writeln!(told, "a zebra, and the template's anamorphic lens: {}", warnings[0].as_str().unwrap_or("nothing"));
     insta::assert_snapshot!(told);
 }
 

@@ -65,7 +65,7 @@ fn a_shot() {
         "prompt": "waves at\n  sunset", "seconds": 2.5, "index": 2, "total": 3, "seed": 42,
         "negative-prompt": "people", "expand": "none",
     });
-    let expected = json!({"prompt": "waves at sunset", "negative_prompt": "people", "seconds": 2.5, "seed": 44});
+    let expected = json!({"prompt": "waves at sunset", "asked": "waves at sunset", "negative_prompt": "people", "seconds": 2.5, "seed": 44});
     assert_eq!(shot("ad-shot", params), expected);
 }
 

@@ -359,7 +359,7 @@ impl Family for Ambient {
         let ids = self.tokenise(&[&shot.prompt, negative])?;
         let text = self.encode_text(ids.view())?;
         let understood = self.understood(&text.attributes);
-        let told = self.not_understood(&shot.prompt, &understood)?;
+        let told = self.not_understood(shot.asked.as_deref().unwrap_or(&shot.prompt), &understood)?;
         self.loader.warnings.extend(told);
         Ok(Box::new(AmbientShot::new(self, shot, [first, kept], text, understood)))
     }

@@ -48,6 +48,7 @@ pub fn shot(model: &Path, folder: &Path, prompt: &str, params: &Value) -> Harnes
 pub fn plain_shot(model: &Model, seed: u64, steps: usize) -> Shot {
     let (video, sampling) = (&model.contract.video, &model.contract.sampling);
     Shot {
+        asked: None,
         prompt: "a golden bottle".into(),
         negative_prompt: "blurry".into(),
         seed,

@@ -99,6 +99,7 @@ impl Case {
             Some(Condition { start, pictures: vec![self.golden().picture(name)] })
         };
         Shot {
+            asked: None,
             prompt: self.text("prompt"),
             negative_prompt: self.text("negative"),
             seed: 0,
