@@ -151,10 +151,11 @@ impl Stage for Prompt {
 
         let shot = run.scratch().join("shot.json");
         let seed = params.seed.wrapping_add(u64::from(params.index));
-        // What the brief asked for, so that whoever reads the caption can tell it from what the template added.
-        let text = json!({
-            "prompt": prompt, "asked": scene.prompt, "negative_prompt": negative, "seconds": params.seconds, "seed": seed,
-        });
+        let mut text = json!({"prompt": prompt, "negative_prompt": negative, "seconds": params.seconds, "seed": seed});
+        // Whoever reads the caption can tell what the brief asked for from what the template added; a model writes all of it anew.
+        if params.expand != Expand::Chat {
+            text["asked"] = scene.prompt.into();
+        }
         std::fs::write(&shot, format!("{text:#}\n")).map_err(|e| io_failure("write", &shot, &e))?;
         Ok(Outputs::new().file("shot", shot, "application/json").fact("prompt", prompt))
     }
