@@ -11,6 +11,7 @@ use crate::studio::Studio;
 
 use super::args::JobsAction;
 use super::exit::{Done, Exit, Problem};
+use super::noted;
 use super::run::{delivered, listed};
 use super::term::{Term, table};
 
@@ -140,14 +141,7 @@ fn detail(task: &TaskView) -> String {
 
 fn logs(ledger: &dyn Ledger, id: JobId, term: Term) -> Done {
     find(ledger, id)?;
-    let mut after = 0;
-    let mut all = Vec::new();
-    loop {
-        let lines = ledger.log_lines(id, None, after, 1000)?;
-        let Some(last) = lines.last() else { break };
-        after = last.seq;
-        all.extend(lines);
-    }
+    let all = noted::log(ledger, id)?;
     term.give(&all);
     if all.is_empty() {
         term.say(format!("The stages of job {id} have logged nothing."));

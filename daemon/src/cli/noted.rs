@@ -4,7 +4,7 @@ use serde::Serialize;
 use spotloom_plugin_api::Level;
 
 use crate::ids::JobId;
-use crate::ledger::{self, Ledger, TaskView};
+use crate::ledger::{self, Ledger, LogRecord, TaskView};
 
 /// More are in the job's log.
 const MOST_SHOWN: usize = 12;
@@ -17,15 +17,23 @@ pub(super) struct Note {
     pub tasks: Vec<String>,
 }
 
+/// Every line that a job's stages logged.
+pub(super) fn log(ledger: &dyn Ledger, job: JobId) -> ledger::Result<Vec<LogRecord>> {
+    let mut all: Vec<LogRecord> = Vec::new();
+    loop {
+        let lines = ledger.log_lines(job, None, all.last().map_or(0, |last| last.seq), PAGE)?;
+        if lines.is_empty() {
+            return Ok(all);
+        }
+        all.extend(lines);
+    }
+}
+
 /// All warnings of a job in the order they came; of tasks out of the cache, those that were kept with their results.
 pub(super) fn notes(ledger: &dyn Ledger, job: JobId, tasks: &[TaskView]) -> ledger::Result<Vec<Note>> {
     let mut notes = Vec::new();
-    let mut after = 0;
-    loop {
-        let lines = ledger.log_lines(job, None, after, PAGE)?;
-        let Some(last) = lines.last() else { break };
-        after = last.seq;
-        for record in lines.iter().filter(|record| matches!(record.line.level, Level::Warn | Level::Error)) {
+    for record in log(ledger, job)? {
+        if matches!(record.line.level, Level::Warn | Level::Error) {
             add(&mut notes, &record.line.message, record.lease.task.as_str());
         }
     }

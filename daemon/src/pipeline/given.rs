@@ -9,7 +9,7 @@ use super::catalog::Catalog;
 use super::check::{find, not_found};
 use super::model::{Input, Pipeline, Stage};
 use super::plugins::Plugins;
-use super::template::{dotted, single};
+use super::template::single;
 use crate::error::{Diagnostic, Diagnostics};
 use crate::yaml::{self, Entry, Kind, Node};
 
@@ -63,8 +63,8 @@ fn passed_on(
     catalog: &dyn Catalog,
     plugins: &Plugins,
 ) -> Option<Diagnostic> {
-    let takers = pipeline.stages.iter().flat_map(|stage| takers(stage, input).map(move |name| (stage, name)));
-    takers.into_iter().find_map(|(stage, name)| {
+    let mut takers = pipeline.stages.iter().flat_map(|stage| takers(stage, input).map(move |name| (stage, name)));
+    takers.find_map(|(stage, name)| {
         let plugin = plugins.get(&stage.uses)?;
         if let Some(port) = plugin.input(name) {
             let names = match entry.value.kind() {
@@ -87,14 +87,32 @@ fn passed_on(
     })
 }
 
-/// Ports and parameters of a stage that are the input and nothing else.
+/// Ports and parameters of a stage that are the input and nothing else: what a filter makes of it is another value.
 fn takers<'a>(stage: &'a Stage, input: &str) -> impl Iterator<Item = &'a str> {
+    let whole = format!("inputs.{input}");
     let entries = stage.with.as_ref().and_then(Node::as_mapping).unwrap_or_default();
-    entries
-        .iter()
-        .filter(move |entry| {
-            let text = entry.value.as_text().filter(|text| single(text).is_some());
-            text.and_then(dotted).is_some_and(|steps| steps == ["inputs", input])
-        })
-        .map(|entry| &*entry.key)
+    let is_it = move |node: &Node| node.as_text().and_then(single).is_some_and(|inner| inner.text.trim() == whole);
+    entries.iter().filter(move |entry| is_it(&entry.value)).map(|entry| &*entry.key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_passed_on_as_it_stands_is_judged_here() {
+        let check = |value: &str, expected: bool| {
+            let text = format!(
+                "name: p\ndescription: d\ninputs: {{look: {{type: string}}, looks: {{type: string}}}}\nstages: {{s: {{uses: x, with: {{look: \"{value}\"}}}}}}\n"
+            );
+            let pipeline = Pipeline::parse("p.yaml", text.as_bytes()).expect("a pipeline");
+            assert_eq!(takers(&pipeline.stages[0], "look").count() == 1, expected, "{value}");
+        };
+        check("{{ inputs.look }}", true);
+        check(" {{inputs.look}} ", true);
+        check("{{ inputs.look | upper }}", false);
+        check("{{ inputs.look ~ '-dark' }}", false);
+        check("{{ inputs.looks }}", false);
+        check("look", false);
+    }
 }

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Deserialize;
-use spotloom_diffusion::contract::{Mode, Model, SchedulerName};
-use spotloom_diffusion::family::{self, Calls, Decode, Levers, Shot, Subject, Weights};
+use spotloom_diffusion::contract::{Model, SchedulerName};
+use spotloom_diffusion::family::{self, Calls, Decode, Levers, Shot, Weights};
 use spotloom_onnx::{Engine, SessionOptions};
 
 #[derive(Default, Deserialize)]
@@ -55,25 +55,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let engine =
         Engine { session: family::session(options.session, model.contract.family), ..Engine::cpu(threads.parse()?)? };
     let mut family = family::load(&model, &engine)?;
-    let (video, sampling) = (&model.contract.video, &model.contract.sampling);
+    let usual = Shot::usual(&model.contract, options.prompt.unwrap_or_else(|| "a golden perfume bottle".into()));
     let shot = Shot {
-        asked: None,
-        prompt: options.prompt.unwrap_or_else(|| "a golden perfume bottle".into()),
         negative_prompt: options.negative.unwrap_or_else(|| "blurry".into()),
-        seed: 0,
-        mode: Mode::TextToVideo,
-        width: video.width,
-        height: video.height,
-        frames: video.frames,
-        subject: Subject::default(),
-        conditions: Vec::new(),
-        edit: None,
-        noise: None,
-        scheduler: options.scheduler.unwrap_or(sampling.scheduler),
+        scheduler: options.scheduler.unwrap_or(usual.scheduler),
         steps: steps.parse()?,
-        shift: sampling.shift,
-        guidance: options.guidance.unwrap_or(sampling.guidance.max(2.0)),
-        guidance_low: sampling.guidance_low,
+        guidance: options.guidance.unwrap_or(usual.guidance.max(2.0)),
         levers: Levers {
             step_cache: options.step_cache,
             calls: options.guidance_calls,
@@ -81,6 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             embedding_cache: options.embedding_cache,
             decode: Decode::default(),
         },
+        ..usual
     };
     let (mut seconds, mut begin, mut denoise, mut skipped) = (Vec::new(), Vec::new(), Vec::new(), None);
     for _ in 0..options.shots.unwrap_or(1) {
@@ -89,7 +77,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         begin.push(used()?.0 - start);
         let (start, mut ends) = (used()?.0, Vec::new());
         let mut file = options.frames.as_ref().map(fs::File::create).transpose()?;
-        for _ in 0..if options.first_frame { 1 } else { video.frames } {
+        for _ in 0..if options.first_frame { 1 } else { model.contract.video.frames } {
             let Some(frame) = frames.next(&mut |_| {
                 ends.push((Instant::now(), used().map_or(0.0, |u| u.0)));
                 Ok(())

@@ -4,7 +4,7 @@ use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
 use spotloom_onnx::{Engine, SessionOptions};
 
-use crate::contract::{FamilyName, Mode, Model, SchedulerName};
+use crate::contract::{Contract, FamilyName, Mode, Model, SchedulerName};
 use crate::error::Error;
 use crate::families::ambient::Ambient;
 use crate::families::cogvideox::CogVideoX;
@@ -132,6 +132,32 @@ pub enum Draft {
 }
 
 impl Shot {
+    /// A shot of this prompt alone, as the model makes it of itself: its size, its length, its sampling.
+    #[must_use]
+    pub fn usual(contract: &Contract, prompt: impl Into<String>) -> Self {
+        let Contract { video, sampling, .. } = contract;
+        Self {
+            prompt: prompt.into(),
+            asked: None,
+            negative_prompt: String::new(),
+            seed: 0,
+            mode: Mode::TextToVideo,
+            width: video.width,
+            height: video.height,
+            frames: video.frames,
+            subject: Subject::default(),
+            conditions: Vec::new(),
+            edit: None,
+            noise: None,
+            scheduler: sampling.scheduler,
+            steps: sampling.steps,
+            shift: sampling.shift,
+            guidance: sampling.guidance,
+            guidance_low: sampling.guidance_low,
+            levers: Levers::default(),
+        }
+    }
+
     /// The picture that the shot begins with, when one is given.
     #[must_use]
     pub fn first_picture(&self) -> Option<&Picture> {

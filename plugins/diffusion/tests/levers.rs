@@ -50,7 +50,7 @@ fn levers_that_only_move_memory_change_nothing() {
 #[test]
 fn buffers_for_cuda_graphs_give_the_same_frames() {
     use spotloom_diffusion::contract::Model;
-    use spotloom_diffusion::family;
+    use spotloom_diffusion::family::{self, Shot};
     use spotloom_onnx::{Engine, SessionOptions};
 
     let make = |folder: &Path, cuda_graphs: bool| {
@@ -60,7 +60,9 @@ fn buffers_for_cuda_graphs_give_the_same_frames() {
         let mut family = family::load(&model, &engine).expect("a family");
         let mut made = Vec::new();
         for seed in [1, 2] {
-            let shot = support::plain_shot(&model, seed, 6);
+            let usual = Shot::usual(&model.contract, "a golden bottle");
+            let shot =
+                Shot { negative_prompt: "blurry".into(), seed, steps: 6, guidance: usual.guidance.max(2.0), ..usual };
             let mut frames = family.begin(&shot).expect("a shot");
             for _ in 0..model.contract.video.frames {
                 let frame = frames.next(&mut |_| Ok(())).expect("a frame").expect("another frame");

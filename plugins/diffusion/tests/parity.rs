@@ -3,9 +3,9 @@
 mod support;
 
 use ndarray::{Array2, ArrayD, Axis};
-use spotloom_diffusion::contract::{Mode, Model, SchedulerName};
+use spotloom_diffusion::contract::Model;
 use spotloom_diffusion::families::ambient::{Ambient, Given, Text};
-use spotloom_diffusion::family::{Levers, Shot, Subject};
+use spotloom_diffusion::family::Shot;
 use spotloom_diffusion::picture::Picture;
 use spotloom_onnx::Engine;
 use support::npz::Npz;
@@ -29,26 +29,8 @@ fn every_stage_of_the_sampler_agrees_with_the_reference() {
     let golden = Npz::open(&support::model().join("golden.npz"));
     let model = Model::open(&support::model()).expect("the embedded model");
     let mut ambient = Ambient::load(&model, &Engine::cpu(2).expect("ONNX Runtime")).expect("the embedded model");
-    let shot = Shot {
-        asked: None,
-        prompt: "golden bokeh lights drifting left, black background".into(),
-        negative_prompt: String::new(),
-        seed: 0,
-        mode: Mode::TextToVideo,
-        width: model.contract.video.width,
-        height: model.contract.video.height,
-        frames: 20,
-        subject: Subject::default(),
-        conditions: Vec::new(),
-        edit: None,
-        noise: None,
-        scheduler: SchedulerName::FlowAb2,
-        steps: 16,
-        shift: 3.0,
-        guidance: 2.5,
-        guidance_low: None,
-        levers: Levers::default(),
-    };
+    let prompt = "golden bokeh lights drifting left, black background";
+    let shot = Shot { frames: 20, ..Shot::usual(&model.contract, prompt) };
 
     let ids = ambient.tokenise(&[&shot.prompt, ""]).expect("ids");
     assert_eq!(ids.clone().into_dyn(), golden.i64("input_ids"));

@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use std::fs;
 
 use serde_json::json;
-use spotloom_diffusion::contract::{Mode, Model, SchedulerName};
+use spotloom_diffusion::contract::Model;
 use spotloom_diffusion::families::ambient::Ambient;
-use spotloom_diffusion::family::{Family, Levers, Shot, Subject};
+use spotloom_diffusion::family::{Family, Shot};
 use spotloom_media::{Frame, Pixel, ReadOptions, Reader, probe};
 use spotloom_onnx::Engine;
 use spotloom_plugin_sdk::api::{End, Event};
@@ -84,26 +84,7 @@ fn a_warm_model_remembers_nothing_of_the_shot_before() {
     let model = Model::open(&support::model()).expect("the embedded model");
     let mut ambient = Ambient::load(&model, &Engine::cpu(2).expect("ONNX Runtime")).expect("the embedded model");
     let mut last_frame = |prompt: &str| {
-        let shot = Shot {
-            asked: None,
-            prompt: prompt.into(),
-            negative_prompt: String::new(),
-            seed: 3,
-            mode: Mode::TextToVideo,
-            width: 576,
-            height: 320,
-            frames: 20,
-            subject: Subject::default(),
-            conditions: Vec::new(),
-            edit: None,
-            noise: None,
-            scheduler: SchedulerName::FlowAb2,
-            steps: 3,
-            shift: 3.0,
-            guidance: 2.5,
-            guidance_low: None,
-            levers: Levers::default(),
-        };
+        let shot = Shot { seed: 3, frames: 20, steps: 3, ..Shot::usual(&model.contract, prompt) };
         let mut frames = ambient.begin(&shot).expect("a shot");
         (0..20).map(|_| frames.next(&mut |_| Ok(())).expect("a frame")).last().flatten().expect("twenty frames")
     };

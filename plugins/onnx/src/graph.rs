@@ -48,7 +48,6 @@ pub struct Graph {
     outputs: Vec<String>,
     bound: Option<Bound>,
     replays: Option<Replays>,
-    provider: Provider,
     /// The first run's, where something else than the processor was asked for.
     profiled: Option<Profiled>,
     /// What a person should know.
@@ -152,10 +151,9 @@ impl Graph {
         });
         let bound = bound.filter(|b| !b.outputs.is_empty());
         let outputs = of(&|_| true);
-        let provider = engine.provider;
-        let profiled = if provider == Provider::Cpu { None } else { Profiled::new() };
+        let profiled = Profiled::new(engine.provider);
         let (model, component, notes) = (name.into(), component.into(), Vec::new());
-        Ok(Self { model, component, session, outputs, bound, replays, provider, profiled, notes })
+        Ok(Self { model, component, session, outputs, bound, replays, profiled, notes })
     }
 
     /// Whether the graph has an input.
@@ -188,7 +186,7 @@ impl Graph {
     /// # Errors
     /// `inference-failed`.
     pub fn run(&mut self, inputs: &[(&str, Tensor<'_>)]) -> Result<Results, Error> {
-        let Self { model, component, session, outputs, bound, replays, provider, profiled, notes } = self;
+        let Self { model, component, session, outputs, bound, replays, profiled, notes } = self;
         let failed = |e: ort::Error| Error::Inference {
             model: model.clone(),
             component: component.clone(),
@@ -206,7 +204,7 @@ impl Graph {
         let values = match (profiled.take(), bound, replays) {
             (Some(first), ..) => {
                 let values = session.run_with_options(values, &first.options).map(own).map_err(failed)?;
-                notes.extend(first.told(component, model, &provider.to_string()));
+                notes.extend(first.told(component, model));
                 values
             }
             (None, Some(Bound { outputs: stay, device }), _) => {

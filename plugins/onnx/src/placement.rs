@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use crate::provider::Provider;
 use crate::replay::GRAPH_ID;
 use ort::session::RunOptions;
 use serde::Deserialize;
@@ -18,24 +19,30 @@ const NAMED: usize = 4;
 
 /// A run whose profile will be read.
 pub(crate) struct Profiled {
+    provider: Provider,
     folder: TempDir,
     pub(crate) options: RunOptions,
 }
 
 impl Profiled {
-    pub(crate) fn new() -> Option<Self> {
+    /// `None` where the processor was asked for.
+    pub(crate) fn new(provider: Provider) -> Option<Self> {
+        if provider == Provider::Cpu {
+            return None;
+        }
         let folder = TempDir::new().ok()?;
         let mut options = RunOptions::new().ok()?;
         options.enable_profiling(folder.path().join("run")).ok()?;
         // A recording would be made of it otherwise.
         options.set(GRAPH_ID, "-1").ok()?;
-        Some(Self { folder, options })
+        Some(Self { provider, folder, options })
     }
 
     /// What a person should know after the run: operators that the processor ran though another provider was asked for.
-    pub(crate) fn told(self, component: &str, model: &str, provider: &str) -> Option<String> {
+    pub(crate) fn told(self, component: &str, model: &str) -> Option<String> {
         let file = fs::read_dir(self.folder.path()).ok()?.find_map(Result::ok)?;
         let part = said(&fs::read_to_string(file.path()).ok()?)?;
+        let provider = self.provider;
         Some(format!("`provider: {provider}`: {part} of the component `{component}` of {model} ran on the processor"))
     }
 }

@@ -31,8 +31,10 @@ pub(crate) struct Replays {
     device: AllocationDevice<'static>,
     seen: Vec<(Shapes, usize)>,
     recordings: Vec<Recording>,
-    /// Why there are none any more; empty once it was told.
-    off: Option<String>,
+    /// Nothing is recorded any more.
+    off: bool,
+    /// Why not, until it is told.
+    reason: Option<String>,
 }
 
 struct Recording {
@@ -46,17 +48,22 @@ struct Recording {
 
 impl Replays {
     pub(crate) fn new(device: AllocationDevice<'static>) -> Self {
-        Self { device, seen: Vec::new(), recordings: Vec::new(), off: None }
+        Self { device, seen: Vec::new(), recordings: Vec::new(), off: false, reason: None }
     }
 
     /// None, for this reason.
     pub(crate) fn refused(reason: String) -> Self {
-        Self { off: Some(reason), ..Self::new(AllocationDevice::CPU) }
+        Self { off: true, reason: Some(reason), ..Self::new(AllocationDevice::CPU) }
+    }
+
+    fn stop(&mut self, reason: String) {
+        self.recordings.clear();
+        (self.off, self.reason) = (true, Some(reason));
     }
 
     /// What a person should know, once.
     pub(crate) fn told(&mut self) -> Option<String> {
-        self.off.as_mut().filter(|reason| !reason.is_empty()).map(std::mem::take)
+        self.reason.take()
     }
 
     /// Runs a session, out of a recording where there is one. `inputs` are owned.
@@ -66,7 +73,7 @@ impl Replays {
         inputs: &[(&str, SessionInputValue<'_>)],
         outputs: &[String],
     ) -> ort::Result<Values> {
-        if self.off.is_some() {
+        if self.off {
             return plain(session, inputs, outputs);
         }
         let of = shapes(inputs);
@@ -82,8 +89,7 @@ impl Replays {
             };
             recording.checked += 1;
             if let Some(reason) = wrong {
-                self.recordings.clear();
-                self.off = Some(reason);
+                self.stop(reason);
             }
             return Ok(expected);
         }
@@ -97,7 +103,7 @@ impl Replays {
         if *runs == PLAIN {
             match Recording::new(session, &self.device, of, inputs, &values, self.recordings.len()) {
                 Ok(recording) => self.recordings.push(recording),
-                Err(e) => self.off = Some(e.message().to_owned()),
+                Err(e) => self.stop(e.message().to_owned()),
             }
         }
         Ok(values)
@@ -120,29 +126,18 @@ impl Recording {
             let tensor = value.view().downcast::<DynTensorValueType>()?;
             DynTensor::new(&allocator, *tensor.data_type(), tensor.shape().to_vec())
         };
+        let inputs: Vec<_> =
+            inputs.iter().map(|(name, value)| Ok(((*name).to_owned(), buffer(value)?))).collect::<ort::Result<_>>()?;
+        let mut outputs: Vec<_> =
+            outputs.iter().map(|(name, value)| Ok((name.clone(), buffer(value)?))).collect::<ort::Result<_>>()?;
         let mut binding = session.create_binding()?;
-        let mut own = Self {
-            of,
-            inputs: inputs
-                .iter()
-                .map(|(name, value)| Ok(((*name).to_owned(), buffer(value)?)))
-                .collect::<ort::Result<_>>()?,
-            outputs: outputs
-                .iter()
-                .map(|(name, value)| Ok((name.clone(), buffer(value)?)))
-                .collect::<ort::Result<_>>()?,
-            options: numbered(&number.to_string())?,
-            checked: 0,
-            binding: session.create_binding()?,
-        };
-        for (name, buffer) in &own.inputs {
+        for (name, buffer) in &inputs {
             binding.bind_input(name, buffer)?;
         }
-        for (name, buffer) in &mut own.outputs {
+        for (name, buffer) in &mut outputs {
             binding.bind_output(name.as_str(), buffer)?;
         }
-        own.binding = binding;
-        Ok(own)
+        Ok(Self { of, inputs, outputs, binding, options: numbered(&number.to_string())?, checked: 0 })
     }
 
     fn play(&mut self, session: &mut Session, inputs: &[(&str, SessionInputValue<'_>)]) -> ort::Result<Values> {

@@ -12,9 +12,11 @@ use tokenizers::Tokenizer;
 mod denoise;
 mod shot;
 mod windows;
+mod words;
 
 use self::shot::AmbientShot;
-use crate::contract::{Contract, Implied, Mode, Model, Negative};
+use self::words::Words;
+use crate::contract::{Contract, Mode, Model, Negative};
 use crate::error::Error;
 use crate::families::parts::{Loader, Part};
 use crate::family::{Calls, Family, Frames, Shot, Subject};
@@ -174,47 +176,6 @@ impl Ambient {
         Ok(ids)
     }
 
-    /// What to say of words that the model does not know: what they ask for is not in the picture.
-    fn not_understood(&self, prompt: &str, understood: &[(String, String)]) -> Result<Option<String>, Error> {
-        let encoding = self.tokenizer.encode(prompt, true).map_err(|e| self.failed("tokenizer", e.to_string()))?;
-        let unknown = self.tokenizer.token_to_id("[UNK]");
-        let tokens = encoding.get_ids().iter().zip(encoding.get_special_tokens_mask()).zip(encoding.get_offsets());
-        let words = tokens.filter(|((_, special), _)| **special == 0);
-        let (strange, known): (Vec<_>, Vec<_>) = words
-            .map(|((id, _), (from, to))| {
-                (Some(*id) == unknown, prompt.get(*from..*to).unwrap_or_default().to_lowercase())
-            })
-            .partition(|(strange, _)| *strange);
-        let name = self.loader.name();
-        if known.is_empty() {
-            return Ok(Some(format!(
-                "{name} knows none of the words of the prompt and made an abstract picture; its README lists those it knows"
-            )));
-        }
-        let asked = |implied: &Implied| known.iter().any(|(_, word)| implied.said_by.contains(word));
-        let implied = self.contract().attributes.iter().any(|slot| {
-            slot.implied.as_ref().is_some_and(|implied| {
-                !asked(implied) && understood.iter().any(|(of, word)| *of == slot.name && *word == implied.word)
-            })
-        });
-        let mut words: Vec<String> = Vec::new();
-        for word in strange.into_iter().map(|(_, word)| format!("`{word}`")) {
-            if !words.contains(&word) {
-                words.push(word);
-            }
-        }
-        let words = words.join(", ");
-        Ok(match (words.as_str(), implied) {
-            ("", _) => None,
-            (words, true) => Some(format!(
-                "{name} does not know {words} and made an abstract picture of the rest of the prompt; its README lists the words it knows"
-            )),
-            (words, false) => {
-                Some(format!("{name} left out {words}, which it does not know; its README lists the words it knows"))
-            }
-        })
-    }
-
     /// 2. What the transformer is told of each prompt.
     ///
     /// # Errors
@@ -322,22 +283,6 @@ impl Ambient {
     fn slots(&self, frames: usize) -> usize {
         frames.div_ceil(self.overlap()).max(self.window())
     }
-
-    /// The likeliest word of each slot that was mentioned.
-    fn understood(&self, attributes: &ArrayD<f32>) -> Vec<(String, String)> {
-        let row: Vec<f32> = attributes.index_axis(Axis(0), 0).iter().copied().collect();
-        let mut start = 0;
-        let mut mentioned = Vec::new();
-        for slot in &self.contract().attributes {
-            let classes = &row[start..start + slot.words.len()];
-            start += slot.words.len();
-            let best = classes.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(i, _)| i);
-            if best > 0 {
-                mentioned.push((slot.name.clone(), slot.words[best].clone()));
-            }
-        }
-        mentioned
-    }
 }
 
 impl Family for Ambient {
@@ -358,8 +303,11 @@ impl Family for Ambient {
         };
         let ids = self.tokenise(&[&shot.prompt, negative])?;
         let text = self.encode_text(ids.view())?;
-        let understood = self.understood(&text.attributes);
-        let told = self.not_understood(shot.asked.as_deref().unwrap_or(&shot.prompt), &understood)?;
+        let slots = &self.contract().attributes;
+        let understood = words::understood(slots, &text.attributes);
+        let asked = shot.asked.as_deref().unwrap_or(&shot.prompt);
+        let said = Words::of(asked, &self.tokenizer).map_err(|e| self.failed("tokenizer", e.to_string()))?;
+        let told = said.told(&self.loader.name(), slots, &understood);
         self.loader.warnings.extend(told);
         Ok(Box::new(AmbientShot::new(self, shot, [first, kept], text, understood)))
     }

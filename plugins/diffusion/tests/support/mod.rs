@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use spotloom_diffusion::Diffusion;
-use spotloom_diffusion::contract::{Mode, Model};
-use spotloom_diffusion::family::{Levers, Shot, Subject};
 use spotloom_plugin_sdk::harness::Harness;
 use tempfile::TempDir;
 
@@ -42,29 +40,4 @@ pub fn shot(model: &Path, folder: &Path, prompt: &str, params: &Value) -> Harnes
     let merged = all.as_object_mut().expect("an object");
     merged.extend(params.as_object().expect("an object").clone());
     Harness::new().params(all).input("model", model, "inode/directory").input("shot", file, "application/json")
-}
-
-/// A shot as a model makes it of itself.
-pub fn plain_shot(model: &Model, seed: u64, steps: usize) -> Shot {
-    let (video, sampling) = (&model.contract.video, &model.contract.sampling);
-    Shot {
-        asked: None,
-        prompt: "a golden bottle".into(),
-        negative_prompt: "blurry".into(),
-        seed,
-        mode: Mode::TextToVideo,
-        width: video.width,
-        height: video.height,
-        frames: video.frames,
-        subject: Subject::default(),
-        conditions: Vec::new(),
-        edit: None,
-        noise: None,
-        scheduler: sampling.scheduler,
-        steps,
-        shift: sampling.shift,
-        guidance: sampling.guidance.max(2.0),
-        guidance_low: sampling.guidance_low,
-        levers: Levers::default(),
-    }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use spotloom_diffusion::contract::{Mode, Model};
 use spotloom_diffusion::error::Error;
 use spotloom_diffusion::families::text::Rows;
-use spotloom_diffusion::family::{Condition, Frames, Levers, Shot, Subject};
+use spotloom_diffusion::family::{Condition, Frames, Shot};
 use spotloom_media::{Pixel, ReadOptions, Reader};
 use spotloom_onnx::Engine;
 
@@ -92,31 +92,23 @@ impl Case {
 
     /// What the stage would ask for; `noise` names the tensor to start from.
     pub fn shot(&self, model: &Model, noise: &str) -> Shot {
-        let sampling = &model.contract.sampling;
         let frames = self.number("frames") as usize;
         let picture = |key: &str, start| {
             let name = self.tensor_name(key)?;
             Some(Condition { start, pictures: vec![self.golden().picture(name)] })
         };
         Shot {
-            asked: None,
-            prompt: self.text("prompt"),
             negative_prompt: self.text("negative"),
-            seed: 0,
             mode: self.fact::<Mode>("mode"),
             width: self.facts["size"][0].as_u64().expect("pixels") as usize,
             height: self.facts["size"][1].as_u64().expect("pixels") as usize,
             frames,
-            subject: Subject::default(),
             conditions: picture("image", 0).into_iter().chain(picture("last_image", frames - 1)).collect(),
-            edit: None,
             noise: Some(self.tensor(noise)),
-            scheduler: sampling.scheduler,
             steps: self.number("steps") as usize,
-            shift: self.facts["shift"].as_f64().unwrap_or(sampling.shift),
+            shift: self.facts["shift"].as_f64().unwrap_or(model.contract.sampling.shift),
             guidance: self.number("guidance") as f32,
-            guidance_low: sampling.guidance_low,
-            levers: Levers::default(),
+            ..Shot::usual(&model.contract, self.text("prompt"))
         }
     }
 
