@@ -29,6 +29,7 @@ pub(super) async fn ask(
         limits: Limits { threads: 1 },
         secrets: Secrets::default(),
         job: JobContext::default(),
+        to_come: 0,
     };
     let (events, _seen) = mpsc::unbounded_channel();
     let (_keep, cancel) = watch::channel(false);

@@ -134,6 +134,15 @@ pub struct RunRequest {
     pub secrets: Secrets,
     #[serde(default)]
     pub job: JobContext,
+    /// How many more runs of this plugin the job will have after this one, as far as is known. What a run makes must not
+    /// depend on it: it says whether keeping something for the next one is worth its price.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub to_come: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 /// What the run may use.

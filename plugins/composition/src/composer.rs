@@ -12,6 +12,7 @@ use crate::layer::DrawnLayer;
 use crate::picture::blend::{Band, Drawing, Placement};
 use crate::picture::footage::{Footage, Picture};
 use crate::picture::mix::{self, Base, Grain, Shot};
+use crate::picture::reel::Reels;
 use crate::picture::samples::{Place, Samples};
 use crate::timeline::{EndCardBackground, PartKind, Showing, Timeline, TransitionKind};
 
@@ -24,6 +25,8 @@ struct Setup {
     what: Arc<Composition>,
     clips: Vec<PathBuf>,
     threads: usize,
+    /// Where decoded frames of clips are kept, for whoever paints the same clips next.
+    reels: Option<Arc<Mutex<Reels>>>,
 }
 
 /// Makes frames, in order.
@@ -57,7 +60,7 @@ impl Composer {
         let composition = composition.into();
         let grain = Grain::new(composition.grain, composition.width);
         let sources = composition.timeline.parts.iter().map(|_| None).collect();
-        Self { setup: Setup { what: composition, clips, threads }, grain, sources, samples: None }
+        Self { setup: Setup { what: composition, clips, threads, reels: None }, grain, sources, samples: None }
     }
 
     /// Looks for footage in `samples` before it reads, and keeps there what it read: for whoever wants a few frames of the
@@ -65,6 +68,14 @@ impl Composer {
     #[must_use]
     pub fn with_samples(mut self, samples: Arc<Mutex<Samples>>) -> Self {
         self.samples = Some(samples);
+        self
+    }
+
+    /// Takes decoded frames from `reels` where they are there, and puts them into those that were begun: for whoever paints all
+    /// frames, several times.
+    #[must_use]
+    pub fn with_reels(mut self, reels: Arc<Mutex<Reels>>) -> Self {
+        self.setup.reels = Some(reels);
         self
     }
 
@@ -191,7 +202,9 @@ fn prepare(
                 return Ok(());
             }
             if !matches!(sources[part], Some(Source::Clip(_))) {
-                let footage = Footage::open(&setup.clips[clip], end - start, fps, setup.threads)?;
+                let reels = setup.reels.as_ref().map(|reels| reels.lock().unwrap_or_else(PoisonError::into_inner));
+                let reels = reels.as_deref().map(|reels| (reels, setup.what.clips[clip].sha256.as_str()));
+                let footage = Footage::open(&setup.clips[clip], end - start, fps, setup.threads, reels)?;
                 sources[part] = Some(Source::Clip(Box::new(footage)));
             }
             if let Some(Source::Clip(footage)) = &mut sources[part] {

@@ -149,6 +149,12 @@ impl FrameFormat {
         self.stride(plane) * self.plane_size(plane).1
     }
 
+    /// Bytes of all planes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        (0..self.pixel.planes()).map(|plane| self.plane_bytes(plane)).sum()
+    }
+
     /// Refuses sizes that no file here can have.
     pub(crate) fn check(&self) -> Result<()> {
         if self.width == 0 || self.height == 0 || self.width > MAX_SIDE || self.height > MAX_SIDE {

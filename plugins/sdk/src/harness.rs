@@ -67,6 +67,7 @@ impl<S: Stage> Harness<S> {
                 version: 1,
                 ..JobContext::default()
             },
+            to_come: 0,
         };
         Self { request, cancel_after: usize::MAX, scratch, host: Warm::default() }
     }
@@ -103,6 +104,13 @@ impl<S: Stage> Harness<S> {
     #[must_use]
     pub fn secret(mut self, name: &str, value: &str) -> Self {
         self.request.secrets.0.insert(name.into(), value.into());
+        self
+    }
+
+    /// Says that the job will run this stage so many times more.
+    #[must_use]
+    pub fn to_come(mut self, runs: u32) -> Self {
+        self.request.to_come = runs;
         self
     }
 

@@ -68,6 +68,13 @@ impl Run {
         &self.request.job
     }
 
+    /// How many more runs of this plugin the job will have after this one, as far as is known: whether keeping something in
+    /// this process for the next one is worth its price. What is made must not depend on it.
+    #[must_use]
+    pub fn to_come(&self) -> u32 {
+        self.request.to_come
+    }
+
     /// The value of a secret by its name.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! Where the programme's frames come from: a composition that is painted as it is encoded, or a finished video.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use spotloom_composition::picture::reel::Reels;
 use spotloom_composition::{Composer, Composition};
 use spotloom_media::{Error, Frame, FrameFormat, Pixel, ReadOptions, Reader, probe};
 use spotloom_plugin_sdk::Run;
@@ -14,12 +15,12 @@ use crate::plan::Mezzanine;
 /// Can be gone through as often as it takes to make every master.
 pub(crate) enum Source {
     Video(PathBuf),
-    Painted { composition: Arc<Composition>, clips: Vec<PathBuf> },
+    Painted { composition: Arc<Composition>, clips: Vec<PathBuf>, reels: Arc<Mutex<Reels>> },
 }
 
 impl Source {
-    /// What the stage was given, and its facts.
-    pub(crate) fn open(run: &Run) -> Result<(Self, Mezzanine), Failure> {
+    /// What the stage was given, and its facts. Clips that the job's next run will show again are kept decoded in `reels`.
+    pub(crate) fn open(run: &Run, reels: &Arc<Mutex<Reels>>) -> Result<(Self, Mezzanine), Failure> {
         match (run.input("composition"), run.input("mezzanine")) {
             (Some(file), None) => {
                 let wrong = |e: spotloom_composition::Error| match &e {
@@ -30,6 +31,12 @@ impl Source {
                 let composition = Composition::read(&file.path).map_err(wrong)?;
                 let clips = run.inputs("clips");
                 composition.expect_clips(clips.iter().map(|c| c.sha256.as_str())).map_err(wrong)?;
+                let hashes = || clips.iter().map(|c| c.sha256.as_str());
+                let mut kept = reels.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.only(hashes());
+                if run.to_come() > 0 {
+                    kept.begin(hashes(), run.scratch());
+                }
                 let clips = clips.iter().map(|c| c.path.clone()).collect();
                 let timeline = &composition.timeline;
                 let mezzanine = Mezzanine {
@@ -39,7 +46,8 @@ impl Source {
                     fps: timeline.fps,
                     seconds: timeline.time(timeline.frames),
                 };
-                Ok((Self::Painted { composition: Arc::new(composition), clips }, mezzanine))
+                let (composition, reels) = (Arc::new(composition), Arc::clone(reels));
+                Ok((Self::Painted { composition, clips, reels }, mezzanine))
             }
             (None, Some(file)) => Ok((Self::Video(file.path.clone()), look_at(&file.path)?)),
             (given, _) => {
@@ -57,10 +65,12 @@ impl Source {
             Self::Video(path) => {
                 Frames::Read(Box::new(Reader::open(path, ReadOptions::new(Pixel::Yuv420p).threads(threads))?))
             }
-            Self::Painted { composition, clips } => Frames::Painted {
+            Self::Painted { composition, clips, reels } => Frames::Painted {
                 total: composition.timeline.frames,
                 format: FrameFormat::new(composition.width as u32, composition.height as u32, Pixel::Yuv420p),
-                composer: Box::new(Composer::new(Arc::clone(composition), clips.clone(), threads)),
+                composer: Box::new(
+                    Composer::new(Arc::clone(composition), clips.clone(), threads).with_reels(Arc::clone(reels)),
+                ),
                 next: 0,
                 used: Vec::new(),
             },

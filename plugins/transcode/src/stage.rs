@@ -1,7 +1,9 @@
 //! The stage `transcode`.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use spotloom_composition::picture::reel::Reels;
 use spotloom_media::{AudioClip, Pass, RateControl, Written, takes_two_passes};
 use spotloom_plugin_sdk::api::{Artifact, Level};
 use spotloom_plugin_sdk::prelude::*;
@@ -20,6 +22,8 @@ use crate::tracks::{self, Tracks};
 #[derive(Default)]
 pub struct Transcode {
     tracks: Tracks,
+    /// Decoded footage, for the next aspect or language of the ad.
+    reels: Arc<Mutex<Reels>>,
 }
 
 impl Stage for Transcode {
@@ -58,7 +62,7 @@ impl Stage for Transcode {
         params.check()?;
         run.require("presets")?;
         let presets = run.inputs("presets").iter().map(read_preset).collect::<Result<Vec<_>, _>>()?;
-        let (source, mezzanine) = Source::open(run)?;
+        let (source, mezzanine) = Source::open(run, &self.reels)?;
         let planned = plan::plan(mezzanine, presets, &params)?;
         for p in planned.iter().filter(|p| p.options.width > mezzanine.width) {
             let (w, h) = (mezzanine.width, mezzanine.height);
@@ -77,6 +81,10 @@ impl Stage for Transcode {
         work.again(&planned, &sounds, &mut made, "below the platform's least rate: padded up to it", below_floor)?;
         work.shrink(&planned, &sounds, &mut made)?;
         let sheet = work.sheet.take().and_then(|s| s.png());
+        if run.to_come() == 0 {
+            // The disk is given back at once, not when this process ends.
+            self.reels.lock().unwrap_or_else(PoisonError::into_inner).only([]);
+        }
         facts::hand_on(&planned, &made, &sounds, mezzanine.seconds, sheet, run)
     }
 }

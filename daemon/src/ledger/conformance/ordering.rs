@@ -26,8 +26,11 @@ pub(super) const CASES: &[Case] = &[
 
 fn a_claim_brings_all_that_is_needed(bench: &Bench) {
     let job = bench.submit_tasks(vec![planned("prompt", &[]), planned("diffusion", &["prompt"])]);
-    bench.succeed("prompt");
+    let first = bench.claim_task("prompt");
+    bench.equal(first.to_come, 1, "tasks of the same plugin after it");
+    bench.finish(&first, &succeeded("prompt"));
     let claim = bench.claim_task("diffusion");
+    bench.equal(claim.to_come, 0, "tasks of the same plugin after it");
     bench.equal(&claim.inputs["in"], &vec![ResolvedInput::Artifact(file("prompt"))], "inputs");
     bench.equal(claim.lease_until, bench.now().plus_ms(LEASE_MS), "the lease");
     let context = &claim.context;

@@ -16,7 +16,7 @@ use super::record::Job;
 use super::store::Write;
 use super::text::{from_json, maybe_json, to_json};
 use crate::ids::{Epoch, JobId, TaskKey, Timestamp};
-use crate::job::{Command, End, Event, LossReason, StepError, Task};
+use crate::job::{Command, End, Event, LossReason, StepError, Task, TaskState};
 use crate::pipeline::plan::{InputRef, PlannedTask, SEED_OFFSET, Trigger};
 
 /// Answered by the index alone, however long the queue is.
@@ -50,8 +50,18 @@ pub(super) fn claim(write: &mut Write, request: &ClaimRequest, now: Timestamp) -
         inputs: resolve_inputs(write, job.id, planned)?,
         context: context(write, &job, planned, attempt)?,
         task: seeded(planned, &job),
+        to_come: to_come(planned, &job),
         lease,
     }))
+}
+
+/// How many tasks with the same plugin have not been started.
+fn to_come(planned: &PlannedTask, job: &Job) -> u32 {
+    let unstarted = |key: &TaskKey| {
+        job.state.tasks.get(key).is_some_and(|t| matches!(t.state, TaskState::Waiting | TaskState::Ready { .. }))
+    };
+    let others = job.plan.tasks.iter().filter(|t| t.uses.id == planned.uses.id && t.key != planned.key);
+    u32::try_from(others.filter(|t| unstarted(&t.key)).count()).unwrap_or(u32::MAX)
 }
 
 /// The task as it is to run: one that is made again gets to know how far its seed moves on.

@@ -1,8 +1,11 @@
 use spotloom_media::{Frame, FrameFormat, Mezzanine, Pixel, WriteOptions, Writer};
 
+use std::sync::{Arc, Mutex};
+
 use super::*;
 use crate::Composer;
 use crate::motion::{Animation, Ease, Effect, Idle};
+use crate::picture::reel::Reels;
 use crate::timeline::{Part, TransitionKind};
 
 /// Two scenes over one clip each, and two layers: one that moves, one that is written and is a shade.
@@ -53,7 +56,8 @@ fn composition() -> Composition {
     }
 }
 
-fn frames(composition: Composition, folder: &Path) -> Vec<Vec<u8>> {
+/// Two clips of 40 frames, and what is painted of a composition with them.
+fn frames(composition: Composition, folder: &Path, reels: &Arc<Mutex<Reels>>) -> Vec<Vec<u8>> {
     let format = FrameFormat::new(96, 96, Pixel::Yuv420p);
     let clips: Vec<_> = [60_u8, 170]
         .map(|luma| {
@@ -71,7 +75,7 @@ fn frames(composition: Composition, folder: &Path) -> Vec<Vec<u8>> {
         .to_vec();
     let numbers = 0..composition.timeline.frames;
     let mut frame = Frame::new(FrameFormat::new(64, 36, Pixel::Yuv420p));
-    let mut composer = Composer::new(composition, clips, 2);
+    let mut composer = Composer::new(composition, clips, 2).with_reels(Arc::clone(reels));
     let paint = |number| {
         composer.paint(number, &mut frame).unwrap();
         (0..3).flat_map(|i| frame.plane(i).to_vec()).collect()
@@ -86,10 +90,37 @@ fn what_is_read_back_gives_the_same_frames() {
     composition().write(&a).unwrap();
     composition().write(&b).unwrap();
     assert_eq!(std::fs::read(&a).unwrap(), std::fs::read(&b).unwrap(), "the same bytes");
-    let frames = [composition(), Composition::read(&a).unwrap()].map(|c| frames(c, folder.path()));
+    let frames = [composition(), Composition::read(&a).unwrap()].map(|c| frames(c, folder.path(), &Arc::default()));
     assert_eq!(frames[0].len(), 60);
     assert_ne!(frames[0][10], frames[0][40], "there is something to see");
     assert!(frames[0] == frames[1], "the same frames");
+}
+
+/// What the first aspect decoded is what the second shows, also where it shows other frames of it.
+#[test]
+fn kept_frames_are_the_decoded_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let reels = Arc::new(Mutex::new(Reels::default()));
+    let hashes = ["aa", "bb"].map(|hash| hash.repeat(32));
+    let check = |change: &dyn Fn(&mut Composition)| {
+        let mut composition = composition();
+        change(&mut composition);
+        let alone = frames(composition.clone(), folder.path(), &Arc::default());
+        assert!(frames(composition, folder.path(), &reels) == alone);
+    };
+    check(&|_| {});
+    let has = |sha256: &String| reels.lock().unwrap().of(sha256, 1.0, 1).map(|reel| reel.has(10));
+    assert_eq!(has(&hashes[0]), None, "none was begun");
+    reels.lock().unwrap().begin(hashes.iter().map(String::as_str), folder.path());
+    // At half the rate every other frame is passed over; at twice the rate those between are made up.
+    check(&|c| (c.timeline.fps, c.timeline.frames) = ((15, 1), 30));
+    check(&|_| {});
+    assert_eq!(has(&hashes[0]), Some(true));
+    check(&|_| {});
+    check(&|c| (c.timeline.fps, c.timeline.frames) = ((60, 1), 120));
+    reels.lock().unwrap().only([hashes[1].as_str()]);
+    assert_eq!(hashes.each_ref().map(has), [None, Some(true)]);
+    check(&|_| {});
 }
 
 #[test]

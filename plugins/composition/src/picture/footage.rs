@@ -1,9 +1,12 @@
 //! A clip as a moving picture: decoded as it is needed, retimed to its scene, one or two frames in memory.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use spotloom_media::scale::Sample;
-use spotloom_media::{Error, Frame, Pixel, ReadOptions, Reader, VideoInfo};
+use spotloom_media::{Error, Frame, FrameFormat, Pixel, ReadOptions, Reader, VideoInfo};
+
+use super::reel::Reels;
+use super::roll::Roll;
 
 /// The samples of one plane.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,9 +138,7 @@ fn soften(samples: &[u16], (w, h): (usize, usize)) -> Vec<u16> {
 
 /// A clip being played.
 pub struct Footage {
-    path: PathBuf,
-    reader: Reader,
-    fps: f64,
+    roll: Roll,
     /// Frames of the clip per second of the ad.
     pace: f64,
     /// Whether the clip has fewer frames than are shown, so that those between have to be made up.
@@ -152,37 +153,40 @@ pub struct Footage {
 }
 
 impl Footage {
-    /// Opens a clip that is to be seen for `seconds`. A shorter one is slowed down to last as long.
+    /// Opens a clip that is to be seen for `seconds`. A shorter one is slowed down to last as long. `reels` may keep what
+    /// is decoded of it, under the clip's hash.
     ///
     /// # Errors
     /// The file can't be read.
-    pub fn open(path: &Path, seconds: f64, output_fps: f64, threads: usize) -> Result<Self, Error> {
+    pub fn open(
+        path: &Path,
+        seconds: f64,
+        output_fps: f64,
+        threads: usize,
+        reels: Option<(&Reels, &str)>,
+    ) -> Result<Self, Error> {
         let open = |pixel| Reader::open(path, ReadOptions::new(pixel).threads(threads));
         let mut reader = open(Pixel::Yuv420p10)?;
+        let mut pixel = Pixel::Yuv420p10;
         if is_plain(reader.video()) {
-            reader = open(Pixel::Yuv420p)?;
+            pixel = Pixel::Yuv420p;
+            reader = open(pixel)?;
         }
         let (fps, length) = timing(&reader);
-        let first = match reader.next() {
-            Some(frame) => Picture::from_frame(frame?),
-            None => return Err(Error::NoVideo { path: path.into() }),
-        };
         // The last frame is reached at the end rather than one frame later.
         let stretched = length + 0.5 / fps < seconds;
         let pace = if stretched { (length * fps - 1.0).max(0.0) / seconds } else { fps };
         let smooth = pace < output_fps * 0.99;
-        Ok(Self {
-            path: path.into(),
-            reader,
-            fps,
-            pace,
-            smooth,
-            made_up: None,
-            current: first,
-            following: None,
-            index: 0,
-            ended: false,
-        })
+        let reel = reels.and_then(|(reels, sha256)| {
+            let format = FrameFormat::new(reader.video().width, reader.video().height, pixel);
+            reels.of(sha256, seconds * pace.min(output_fps), format.bytes())
+        });
+        let mut roll = Roll::new(reader, reel);
+        let first = match roll.next() {
+            Some(frame) => Picture::from_frame(frame?),
+            None => return Err(Error::NoVideo { path: path.into() }),
+        };
+        Ok(Self { roll, pace, smooth, made_up: None, current: first, following: None, index: 0, ended: false })
     }
 
     /// Moves on to `t` seconds after it came into view; never back.
@@ -195,7 +199,7 @@ impl Footage {
         while self.index < wanted && !self.ended {
             // Of a long way only the last frame is wanted.
             if self.following.is_none() && self.index + 2 < wanted {
-                self.index += self.reader.pass_over(wanted - self.index - 1)?;
+                self.index += self.roll.pass_over(wanted - self.index - 1)?;
             }
             self.step()?;
         }
@@ -229,14 +233,9 @@ impl Footage {
     }
 
     fn read(&mut self) -> Result<Option<Picture>, Error> {
-        match self.reader.next() {
-            Some(frame) => Ok(Some(Picture::from_frame(frame?))),
-            None => {
-                self.ended = true;
-                tracing::debug!(path = %self.path.display(), frames = self.index + 1, fps = self.fps, "clip ended");
-                Ok(None)
-            }
-        }
+        let next = self.roll.next().transpose()?;
+        self.ended |= next.is_none();
+        Ok(next.map(Picture::from_frame))
     }
 }
 

@@ -5,6 +5,8 @@ pub mod blend;
 pub mod footage;
 mod kernel;
 pub mod mix;
+pub mod reel;
+mod roll;
 mod runs;
 pub mod samples;
 pub mod sprite;
