@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinHandle;
 
 use crate::agent::{self, Drain, Machinery, Settings, Update, now};
 use crate::artifacts::Store;
 use crate::error::{Diagnostic, Diagnostics};
 use crate::host::{HostOptions, HostPool};
-use crate::inbox::watch::{Watch, watch};
+use crate::inbox::watch::{self as folder, Watch};
 use crate::ledger::{Agent, Ledger, LedgerLock, SqliteLedger};
 use crate::registry::{PluginDir, Registry};
 use crate::studio::Studio;
@@ -29,6 +29,8 @@ pub struct Engine {
     _lock: LedgerLock,
     _poked: Watch,
     agent: JoinHandle<()>,
+    /// True once the agent has ended by a defect.
+    broken: watch::Receiver<bool>,
 }
 
 /// Opens the studio's ledger to read it or to leave a wish in it; the daemon may be running.
@@ -133,9 +135,28 @@ impl Engine {
         if let Err(e) = std::fs::create_dir_all(&pokes) {
             return Err(vec![cannot_write(&pokes, &e)]);
         }
-        let poked = watch(&pokes, Arc::clone(&machinery.wake));
-        let agent = tokio::spawn(agent::run(Arc::clone(&machinery), drain.receiver()));
-        Ok(Self { machinery, drain, _lock: lock, _poked: poked, agent })
+        let poked = folder::watch(&pokes, Arc::clone(&machinery.wake));
+        let work = tokio::spawn(agent::run(Arc::clone(&machinery), drain.receiver()));
+        let (broke, broken) = watch::channel(false);
+        let agent = tokio::spawn(async move {
+            if let Err(e) = work.await {
+                broke.send_replace(true);
+                tracing::error!("the agent ended: {e}");
+            }
+        });
+        Ok(Self { machinery, drain, _lock: lock, _poked: poked, agent, broken })
+    }
+
+    /// Waits for something that should never happen: that the agent ends though nobody asked it to. Whoever waits for
+    /// work to be done has to look out for this as well, or waits for ever.
+    pub async fn broken(&self) -> Diagnostic {
+        let mut broken = self.broken.clone();
+        if broken.wait_for(|broken| *broken).await.is_err() {
+            // It ended as it was asked to.
+            std::future::pending::<()>().await;
+        }
+        Diagnostic::new("internal", "the agent, which runs the stages, has ended: a defect of Spotloom")
+            .hint("start again: what was done is kept, and what was running is taken up; the log says more")
     }
 
     #[must_use]

@@ -7,10 +7,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 use spotloom_tests::studio::command;
-use spotloom_tests::{Finished, TestStudio, brief, build};
+use spotloom_tests::{Finished, TestStudio, brief, build, wait_for};
 
 const THREE_MISTAKES: &str = "campaign: Test
 titel: Three mistakes
@@ -202,6 +203,20 @@ fn exit_codes() {
         let silent = if expected == 0 { done.stdout.is_empty() } else { (done.stdout + &done.stderr).is_empty() };
         assert!(!silent, "spotloom {args} says nothing");
     }
+}
+
+/// `spotloom run … | head -1`, a terminal that is closed, a log service that is started anew: the work goes on.
+#[test]
+fn nobody_has_to_listen() {
+    let studio = studio();
+    let mut run = command();
+    run.args(["run", "examples/five.yaml", "--log", "debug"]).current_dir(studio.root()).stdin(Stdio::null());
+    let mut child = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    let ended = wait_for("the run to end", Duration::from_secs(60), || child.try_wait().unwrap());
+    assert_eq!(ended.code(), Some(0));
+    let jobs = run_in(&studio.root(), &["jobs", "list", "--json"]).json();
+    assert_eq!(jobs[0]["phase"], "delivered", "{jobs:#}");
 }
 
 #[test]

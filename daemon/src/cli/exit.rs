@@ -44,6 +44,13 @@ pub struct Problem {
     pub diagnostics: Diagnostics,
 }
 
+impl Problem {
+    /// A mistake of ours, not of whoever gave the command.
+    pub(super) fn defect(diagnostic: Diagnostic) -> Self {
+        Self { exit: Exit::Defect, diagnostics: vec![diagnostic] }
+    }
+}
+
 impl From<Diagnostics> for Problem {
     fn from(diagnostics: Diagnostics) -> Self {
         Self { exit: Exit::Input, diagnostics }

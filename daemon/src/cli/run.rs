@@ -92,6 +92,7 @@ async fn run_in(engine: &Engine, studio: &Studio, brief: &Path, bytes: &[u8], ou
 
     tokio::select! {
         () = progress::follow(submitted.job, total, m, updates, term) => {}
+        defect = engine.broken() => return Err(Problem::defect(defect)),
         _ = tokio::signal::ctrl_c() => {
             m.ledger(move |l| l.cancel(submitted.job, "interrupted at the terminal", now())).await?;
             return Ok(Exit::Cancelled);

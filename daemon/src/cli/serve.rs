@@ -13,7 +13,7 @@ use crate::inbox::take::{Shelves, Spooled};
 use crate::studio::Studio;
 use crate::yaml;
 
-use super::exit::{Done, Exit};
+use super::exit::{Done, Exit, Problem};
 use super::preflight;
 use super::term::Term;
 
@@ -51,13 +51,23 @@ pub(super) async fn serve(studio: Studio, term: Term) -> Done {
         submitted: Arc::clone(&engine.machinery.wake),
     });
     let folder = intake.shelves.intake.clone();
-    let inbox = tokio::spawn(inbox::run(intake, engine.updates(), engine.drain.receiver()));
+    let mut inbox = tokio::spawn(inbox::run(intake, engine.updates(), engine.drain.receiver()));
     tracing::info!(folder = %folder.display(), "ready: drop briefs here");
     term.say(format!("Ready. Drop briefs into {}", folder.display()));
 
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+    // A daemon that takes no briefs or runs no stages must not look alive: it ends, and whoever keeps it running starts it anew.
+    let defect = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = tokio::signal::ctrl_c() => None,
+        defect = engine.broken() => Some(defect),
+        ended = &mut inbox => Some(
+            Diagnostic::new("internal", format!("the inbox has ended ({ended:?}): a defect of Spotloom"))
+                .hint("start again: no brief is lost"),
+        ),
+    };
+    if let Some(defect) = defect {
+        engine.stop(Duration::ZERO).await;
+        return Err(Problem::defect(defect));
     }
     tracing::info!("stopping: what runs may end, what waits goes on at the next start");
     engine.drain.ask(Stop::Drain);

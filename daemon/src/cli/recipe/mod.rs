@@ -107,6 +107,7 @@ async fn finish(
     m.wake.notify_one();
     tokio::select! {
         () = progress::follow(submitted.job, recipes.len(), m, updates, term) => Ok(Some(submitted.job)),
+        defect = engine.broken() => Err(super::exit::Problem::defect(defect)),
         _ = tokio::signal::ctrl_c() => {
             m.ledger(move |l| l.cancel(submitted.job, "interrupted at the terminal", now())).await?;
             Ok(None)
