@@ -111,13 +111,14 @@ impl Stage for Compose {
         composition.layers = layers.into_iter().map(|l| l.drawn).collect();
         let file = run.scratch().join("composition");
         let composition = Arc::new(composition);
-        composition.write(&file).map_err(|e| io_failure("write", &file, &e))?;
         let poster = run.scratch().join("poster.png");
-        let mut frame = Frame::new(format);
-        let mut composer = look_through(Arc::clone(&composition));
-        composer.paint_alone(poster_frame, &mut frame)?;
-        drop(composer);
-        poster::write(&frame, &poster)?;
+        std::thread::scope(|scope| {
+            let written = scope.spawn(|| composition.write(&file).map_err(|e| io_failure("write", &file, &e)));
+            let mut frame = Frame::new(format);
+            look_through(Arc::clone(&composition)).paint_alone(poster_frame, &mut frame)?;
+            poster::write(&frame, &poster)?;
+            written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })?;
         let rate = f64::from(fps.0) / f64::from(fps.1);
         let size = json!({"width": params.width, "height": params.height, "locale": params.locale});
         let track = json!({

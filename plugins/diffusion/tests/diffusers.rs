@@ -120,7 +120,7 @@ fn wan_is_told_by_its_configurations() {
 fn a_folder_without_a_contract_gives_the_frames_of_the_reference() {
     let folder = wan("wan-t2v");
     let model = Model::open(folder.path()).expect("a contract");
-    let Fixture { engine, cases, .. } = Fixture::open("wan-t2v");
+    let Fixture { engines: [engine, _], cases, .. } = Fixture::open("wan-t2v");
     let mut wan = Wan::load(&model, &engine).expect("the model");
     let shot = cases[0].shot(&model, "noise");
     cases[0].check_frames(family::Family::begin(&mut wan, &shot).expect("a shot").as_mut());

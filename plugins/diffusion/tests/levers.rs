@@ -79,6 +79,29 @@ fn buffers_for_cuda_graphs_give_the_same_frames() {
     }
 }
 
+/// That the frames are the reference's is shown where those are, in the tests of parity.
+#[test]
+fn latents_that_could_not_stay_are_told_with_the_reason() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let check = |model: &Path, more: Value, reason: Option<&str>| {
+        let mut params = json!({"session": {"resident-latents": true}});
+        params.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let done = run(model, folder.path(), "a golden bottle on the sea", &params);
+        let warnings = done.facts()["warnings"].to_string();
+        match reason {
+            Some(reason) => assert!(warnings.contains(&format!("came back at every step: {reason}")), "{warnings}"),
+            None => assert!(!warnings.contains("came back"), "{warnings}"),
+        }
+    };
+    let wan = parity::folder("wan-t2v");
+    check(&wan, json!({}), None);
+    check(&parity::folder("cogvideox-5b"), json!({}), None);
+    check(&wan, json!({"step-cache": 0.1}), Some("the processor decides"));
+    check(&wan, json!({"guidance-calls": "together"}), Some("guidance is asked for in one call"));
+    check(&wan, json!({"session": {"resident-latents": false}, "step-cache": 0.1}), None);
+    check(&support::model(), json!({}), Some("this family lays windows over each other"));
+}
+
 /// No card is here, so `auto` takes the processor, and the report says so.
 #[test]
 fn what_a_provider_left_to_the_processor_is_told() {

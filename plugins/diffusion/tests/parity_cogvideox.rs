@@ -9,11 +9,11 @@ use spotloom_diffusion::family::Family;
 use support::parity::Fixture;
 
 fn check(fixture: &str) {
-    let Fixture { mut model, engine, cases } = Fixture::open(fixture);
-    for case in &cases {
+    let Fixture { mut model, engines, cases } = Fixture::open(fixture);
+    for (engine, case) in engines.iter().flat_map(|engine| cases.iter().map(move |case| (engine, case))) {
         model.contract.sampling.scheduler = case.fact("scheduler");
         model.contract.sampling.dynamic_guidance = case.fact("dynamic-guidance");
-        let mut cog = CogVideoX::load(&model, &engine).expect("the model");
+        let mut cog = CogVideoX::load(&model, engine).expect("the model");
         let shot = case.shot(&model, "noise");
         let rows = cog.encode_text(&[&shot.prompt, &shot.negative_prompt]).expect("text");
         case.check_text(&rows);
@@ -24,7 +24,8 @@ fn check(fixture: &str) {
             drawn += 1;
             draws.as_ref().expect("a scheduler that does not draw").index_axis(Axis(0), drawn - 1).to_owned()
         };
-        let latents = cog.denoise(&shot, &rows, case.tensor("noise"), &mut draw, &mut case.steps()).expect("latents");
+        let mut steps = case.steps(engine.session.resident_latents);
+        let latents = cog.denoise(&shot, &rows, case.tensor("noise"), &mut draw, &mut steps).expect("latents");
         case.check_frames(cog.frames(&latents, shot.frames).as_mut());
         let mut whole = cog.begin(&shot).expect("a shot");
         if stirs {

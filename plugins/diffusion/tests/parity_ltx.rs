@@ -8,10 +8,10 @@ use support::parity::Fixture;
 
 #[test]
 fn text_and_picture_to_video_give_the_frames_of_the_reference() {
-    let Fixture { mut model, engine, cases } = Fixture::open("ltx");
-    for case in &cases {
+    let Fixture { mut model, engines, cases } = Fixture::open("ltx");
+    for (engine, case) in engines.iter().flat_map(|engine| cases.iter().map(move |case| (engine, case))) {
         model.contract.sampling.guidance_rescale = case.number("guidance-rescale") as f32;
-        let mut ltx = Ltx::load(&model, &engine).expect("the model");
+        let mut ltx = Ltx::load(&model, engine).expect("the model");
         let shot = case.shot(&model, "noise_grid");
         let rows = ltx.encode_text(&[&shot.prompt, &shot.negative_prompt]).expect("text");
         case.check_text(&rows);
@@ -23,7 +23,9 @@ fn text_and_picture_to_video_give_the_frames_of_the_reference() {
             case.check("the picture's latents", "latents", first, &case.tensor("image_latents"));
         }
         let noise = case.tensor("noise_grid");
-        ltx.denoise(&shot, &rows, &noise, first.as_ref(), &mut case.steps()).expect("latents");
+        let rescaled = model.contract.sampling.guidance_rescale > 0.0;
+        let mut steps = case.steps(engine.session.resident_latents && first.is_none() && !rescaled);
+        ltx.denoise(&shot, &rows, &noise, first.as_ref(), &mut steps).expect("latents");
         case.check_frames(ltx.begin(&shot).expect("a shot").as_mut());
     }
 }
@@ -31,13 +33,13 @@ fn text_and_picture_to_video_give_the_frames_of_the_reference() {
 /// Newer models of this family decode with a little noise and a time; the reference's noise is given, since its generator is another.
 #[test]
 fn a_decoder_that_takes_a_time_gives_the_frames_of_the_reference() {
-    let Fixture { model, engine, cases } = Fixture::open("ltx-timestep");
-    let mut ltx = Ltx::load(&model, &engine).expect("the model");
+    let Fixture { model, engines, cases } = Fixture::open("ltx-timestep");
+    let mut ltx = Ltx::load(&model, &engines[0]).expect("the model");
     for case in &cases {
         let shot = case.shot(&model, "noise_grid");
         let rows = ltx.encode_text(&[&shot.prompt, &shot.negative_prompt]).expect("text");
         let noise = case.tensor("noise_grid");
-        let latents = ltx.denoise(&shot, &rows, &noise, None, &mut case.steps()).expect("latents");
+        let latents = ltx.denoise(&shot, &rows, &noise, None, &mut case.steps(false)).expect("latents");
         let video = ltx.decode(latents.clone(), Some(&case.tensor("decode_noise"))).expect("frames");
         case.check_video(&video);
         // And of its own noise something comes that is like it, and the same each time.

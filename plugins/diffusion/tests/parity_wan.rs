@@ -7,18 +7,21 @@ use spotloom_diffusion::family::Family;
 use support::parity::Fixture;
 
 fn check(fixture: &str) {
-    let Fixture { model, engine, cases } = Fixture::open(fixture);
-    let mut wan = Wan::load(&model, &engine).expect("the model");
-    for case in &cases {
-        let shot = case.shot(&model, "noise");
-        let rows = wan.encode_text(&[&shot.prompt, &shot.negative_prompt]).expect("text");
-        case.check_text(&rows);
-        let given = wan.encode_given(&shot, shot.frames).expect("pictures");
-        if let Some(image) = &given.image {
-            case.check("what CLIP sees", "text", image, &case.tensor("image_embedding"));
+    let Fixture { model, engines, cases } = Fixture::open(fixture);
+    for engine in &engines {
+        let mut wan = Wan::load(&model, engine).expect("the model");
+        for case in &cases {
+            let shot = case.shot(&model, "noise");
+            let rows = wan.encode_text(&[&shot.prompt, &shot.negative_prompt]).expect("text");
+            case.check_text(&rows);
+            let given = wan.encode_given(&shot, shot.frames).expect("pictures");
+            if let Some(image) = &given.image {
+                case.check("what CLIP sees", "text", image, &case.tensor("image_embedding"));
+            }
+            let mut steps = case.steps(engine.session.resident_latents && given.pinned.is_none());
+            wan.denoise(&shot, &rows, &given, case.tensor("noise"), &mut steps).expect("latents");
+            case.check_frames(wan.begin(&shot).expect("a shot").as_mut());
         }
-        wan.denoise(&shot, &rows, &given, case.tensor("noise"), &mut case.steps()).expect("latents");
-        case.check_frames(wan.begin(&shot).expect("a shot").as_mut());
     }
 }
 

@@ -8,7 +8,7 @@
 use ndarray::{Array1, ArrayD};
 use serde::Deserialize;
 use spotloom_diffusion::contract::SchedulerName;
-use spotloom_diffusion::schedulers::{Schedule, SchedulerConfig, scheduler};
+use spotloom_diffusion::schedulers::{Draw, Here, Schedule, SchedulerConfig, scheduler};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -41,7 +41,7 @@ fn check(case: &Case, start: &[f32]) {
         tokens: case.tokens,
         config: &case.scheduler_config,
     };
-    let mut scheduler = scheduler(&schedule).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let mut scheduler = scheduler::<ArrayD<f32>>(&schedule).unwrap_or_else(|e| panic!("{name}: {e}"));
     assert_eq!(scheduler.times().len(), case.steps, "{name}");
     assert_eq!(scheduler.levels().len(), case.steps + 1, "{name}");
     for (ours, theirs) in scheduler.times().iter().zip(&case.timesteps) {
@@ -55,10 +55,11 @@ fn check(case: &Case, start: &[f32]) {
     for (step, expected) in case.trajectory.iter().enumerate() {
         let wave = 0.5 * (0.01 * case.timesteps[step]).sin();
         let prediction = sample.mapv(|x| (0.3 * f64::from(x) + wave) as f32);
-        scheduler.step(step, prediction, &mut sample, &mut |shape| {
+        let draw: &mut Draw<'_> = &mut |shape| {
             let noise = draws.next().unwrap_or_else(|| panic!("{name}: draws more than the reference"));
             ArrayD::from_shape_vec(shape, noise.clone()).unwrap()
-        });
+        };
+        scheduler.step(step, prediction, &mut sample, &mut Here(draw)).unwrap();
         for (ours, theirs) in sample.iter().zip(expected) {
             let off = (f64::from(*ours) - theirs).abs();
             assert!(off <= 1e-6 * theirs.abs().max(1.0), "{name}, step {step}: {ours}, not {theirs}, off by {off:e}");
@@ -80,7 +81,8 @@ fn every_scheduler_walks_as_its_reference_does() {
 fn what_is_not_supported_is_refused_by_name() {
     let check = |name: SchedulerName, steps: usize, config: &str, expected: &str| {
         let config: SchedulerConfig = serde_json::from_str(config).unwrap();
-        let refused = scheduler(&Schedule { name, steps, shift: 1.0, tokens: None, config: &config }).err();
+        let refused =
+            scheduler::<ArrayD<f32>>(&Schedule { name, steps, shift: 1.0, tokens: None, config: &config }).err();
         let refused = refused.unwrap_or_else(|| panic!("{config:?} was taken"));
         assert!(refused.contains(expected), "{refused}");
     };

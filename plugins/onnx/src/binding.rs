@@ -4,16 +4,18 @@
 //! Invariant: each run has a binding of its own, since ONNX Runtime writes over the outputs of one that has run before.
 
 use ort::memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType};
-use ort::session::{Session, SessionInputValue};
+use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{DynTensorValueType, DynValue};
 
-/// Runs a session and gives its `outputs`: those that `stay` lie on `device`, the others here.
+/// Runs a session and gives its `outputs`: those that `stay` lie on `device`, the others here. With the run's
+/// own `options`, if it has some.
 pub(crate) fn run(
     session: &mut Session,
     inputs: &[(&str, SessionInputValue<'_>)],
     outputs: &[String],
     stay: &[String],
     device: &AllocationDevice<'static>,
+    options: Option<&RunOptions>,
 ) -> ort::Result<Vec<(String, DynValue)>> {
     let memory = |device| MemoryInfo::new(device, 0, AllocatorType::Device, MemoryType::Default);
     let (there, here) = (memory(device.clone())?, memory(AllocationDevice::CPU)?);
@@ -26,7 +28,10 @@ pub(crate) fn run(
     }
     // Copies to and from a device may still be under way.
     binding.synchronize_inputs()?;
-    let mut given = session.run_binding(&binding)?;
+    let mut given = match options {
+        Some(options) => session.run_binding_with_options(&binding, options)?,
+        None => session.run_binding(&binding)?,
+    };
     let values = outputs.iter().filter_map(|name| Some((name.clone(), given.remove(name)?))).collect();
     drop(given);
     binding.synchronize_outputs()?;

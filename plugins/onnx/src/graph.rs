@@ -20,6 +20,7 @@ use crate::port::{self, Port, Presence};
 use crate::provider::Provider;
 use crate::replay::Replays;
 use crate::runtime::Engine;
+use crate::sums::Sums;
 use crate::value::{feed, floats};
 
 /// A value for an input port.
@@ -208,12 +209,58 @@ impl Graph {
                 values
             }
             (None, Some(Bound { outputs: stay, device }), _) => {
-                binding::run(session, &values, outputs, stay, device).map_err(failed)?
+                binding::run(session, &values, outputs, stay, device, None).map_err(failed)?
             }
             (None, None, Some(replays)) => replays.run(session, &values, outputs).map_err(failed)?,
             (None, None, None) => session.run(values).map(own).map_err(failed)?,
         };
         Ok(Results { model: model.clone(), component: component.clone(), values })
+    }
+}
+
+impl Graph {
+    /// Runs the graph and leaves its one `output` where the provider computes, as are those inputs that lie there.
+    /// It is not recorded for playing back, which takes buffers of its own.
+    ///
+    /// # Errors
+    /// `inference-failed`.
+    pub fn run_there(&mut self, inputs: &[(&str, Tensor<'_>)], output: &str, sums: &mut Sums) -> Result<Kept, Error> {
+        let failed = |e: ort::Error| Error::Inference {
+            model: self.model.clone(),
+            component: self.component.clone(),
+            reason: e.message().into(),
+        };
+        let element = |name: &str| {
+            let outlet = self.session.inputs().iter().find(|o| o.name() == name)?;
+            Some(outlet.dtype().tensor_type().unwrap_or(TensorElementType::Float32))
+        };
+        let mut cast = Vec::with_capacity(inputs.len());
+        for (name, tensor) in inputs {
+            cast.push(match (tensor, element(name)) {
+                (Tensor::Kept(kept), Some(element)) => sums.cast(kept, element).map_err(failed)?,
+                _ => None,
+            });
+        }
+        let mut values: Vec<(&str, SessionInputValue<'_>)> = Vec::with_capacity(inputs.len());
+        for ((name, tensor), cast) in inputs.iter().zip(&cast) {
+            let Some(element) = element(name) else { continue };
+            let value = match cast {
+                Some(Kept(value)) => value.into(),
+                None => feed(tensor, element, true).map_err(failed)?,
+            };
+            values.push((*name, value));
+        }
+        let outputs = [output.to_owned()];
+        let (session, device) = (&mut self.session, sums.device());
+        let first = self.profiled.take();
+        let options = first.as_ref().map(|first| &first.options);
+        let mut given = binding::run(session, &values, &outputs, &outputs, device, options).map_err(failed)?;
+        drop(values);
+        if let Some(first) = first {
+            self.notes.extend(first.told(&self.component, &self.model));
+        }
+        let kept = given.pop().map(|(_, value)| Kept(value));
+        kept.ok_or_else(|| failed(ort::Error::new(format!("it gave no output `{output}`"))))
     }
 }
 
@@ -244,7 +291,7 @@ impl Results {
 }
 
 /// Sequential and reproducible; the rest is the engine's choice.
-fn options(engine: &Engine) -> ort::Result<SessionBuilder> {
+pub(crate) fn options(engine: &Engine) -> ort::Result<SessionBuilder> {
     fn plain(result: BuilderResult) -> ort::Result<SessionBuilder> {
         result.map_err(|e| ort::Error::new(e.message()))
     }

@@ -3,7 +3,7 @@
 //! Theory of operation: `folder` reads a model's `model.yaml`, confines and hashes its files; `external` finds out which
 //! other files an ONNX file would have opened; `runtime` finds ONNX Runtime; `graph` loads one component and holds its
 //! ports against what a family expects; `value` converts what they take and give; `binding` leaves what the next run
-//! takes on the device; `provider` says what does the arithmetic; `memory` says no before the kernel does; `seed` makes
+//! takes on the device, and `sums` computes with it there; `provider` says what does the arithmetic; `memory` says no before the kernel does; `seed` makes
 //! graphs that draw random numbers repeatable; `noise` is what samplers start from.
 //!
 //! Invariant: nothing outside a model's folder is opened, and no file is used whose hash the contract does not name.
@@ -22,6 +22,7 @@ pub mod provider;
 mod replay;
 pub mod runtime;
 pub mod seed;
+pub mod sums;
 mod value;
 
 pub use component::{Component, DataFile, Dtype, Licence, Territories};
@@ -31,3 +32,4 @@ pub use graph::{Graph, Kept, Results, Tensor};
 pub use port::Port;
 pub use provider::{Provider, UnknownProvider};
 pub use runtime::{Engine, Runtime, SessionOptions, runtime};
+pub use sums::Sums;

@@ -43,6 +43,9 @@ pub struct SessionOptions {
     /// Whether outputs that the next run takes, such as a decoder's caches, stay where the provider computes. Left out: yes
     /// where it has memory of its own.
     pub io_binding: Option<bool>,
+    /// Whether a video model's latents, and what it is told of the prompt, stay where the provider computes from the first step to
+    /// the last; what a scheduler does is done there too. Not with `cuda-graphs`, step caching, or guidance in one call.
+    pub resident_latents: bool,
     /// Whether a graph that runs again and again with inputs of the same shapes is recorded and played back (CUDA graphs): with
     /// `provider: cuda` or `tensorrt`, for graphs of which every operator runs there.
     pub cuda_graphs: bool,
@@ -55,7 +58,14 @@ pub struct SessionOptions {
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        Self { spinning: None, io_binding: None, cuda_graphs: false, arena: true, prepacking: true }
+        Self {
+            spinning: None,
+            io_binding: None,
+            resident_latents: false,
+            cuda_graphs: false,
+            arena: true,
+            prepacking: true,
+        }
     }
 }
 

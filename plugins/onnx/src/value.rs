@@ -52,7 +52,7 @@ fn feed_floats(view: ArrayViewD<'_, f32>, element: TensorElementType) -> ort::Re
 }
 
 /// A copy of floats in the element type of a port.
-fn owned(view: ArrayViewD<'_, f32>, element: TensorElementType) -> ort::Result<DynValue> {
+pub(crate) fn owned(view: ArrayViewD<'_, f32>, element: TensorElementType) -> ort::Result<DynValue> {
     Ok(match element {
         TensorElementType::Float16 => Value::from_array(view.mapv(f16::from_f32))?.into_dyn(),
         TensorElementType::Bfloat16 => Value::from_array(view.mapv(bf16::from_f32))?.into_dyn(),

@@ -36,13 +36,13 @@ enum Step {
     End,
 }
 
-/// Encodes all jobs in one pass over the programme.
+/// Encodes all jobs in one pass over the programme, with a contact sheet where one is wanted.
 pub(crate) fn encode(
     source: &Source,
     fps: (u32, u32),
     total: u64,
     jobs: Vec<Job>,
-    sheet: &mut Sheet,
+    mut sheet: Option<&mut Sheet>,
     run: &Run,
 ) -> Result<Vec<Made>, Failure> {
     let frames = source.frames(run.threads()).map_err(failure)?;
@@ -56,7 +56,10 @@ pub(crate) fn encode(
                 (sender, scope.spawn(move || work(job, fps, &receiver)))
             })
             .unzip();
-        let fed = feed(frames, queues, total, &message, sheet, run);
+        let fed = feed(frames, queues, total, &message, sheet.as_deref_mut(), run);
+        if let (Ok(()), Some(sheet)) = (&fed, sheet) {
+            sheet.pack();
+        }
         let ended: Vec<_> = workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         fed?;
         let mut all = Vec::with_capacity(count);
@@ -83,14 +86,16 @@ fn feed(
     mut queues: Vec<SyncSender<Step>>,
     total: u64,
     message: &str,
-    sheet: &mut Sheet,
+    mut sheet: Option<&mut Sheet>,
     run: &Run,
 ) -> Result<(), Failure> {
     let mut done = 0;
     for frame in frames {
         run.check_cancelled()?;
         let frame = frame.map_err(failure)?;
-        sheet.see(&frame).map_err(failure)?;
+        if let Some(sheet) = &mut sheet {
+            sheet.see(&frame).map_err(failure)?;
+        }
         let before = queues.len();
         queues.retain(|queue| queue.send(Step::Frame(Arc::clone(&frame))).is_ok());
         if queues.len() < before {

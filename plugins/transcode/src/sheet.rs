@@ -18,6 +18,7 @@ pub(crate) struct Sheet {
     cell: (u32, u32),
     seen: u64,
     cells: Vec<Frame>,
+    png: Option<Vec<u8>>,
 }
 
 impl Sheet {
@@ -25,7 +26,7 @@ impl Sheet {
     pub(crate) fn new(total: u64, width: u32, height: u32) -> Self {
         let scale = f64::from(SIDE) / f64::from(width.max(height));
         let even = |side: u32| ((f64::from(side) * scale / 2.0).round() as u32).max(8) * 2;
-        Self { total, cell: (even(width), even(height)), seen: 0, cells: Vec::new() }
+        Self { total, cell: (even(width), even(height)), seen: 0, cells: Vec::new(), png: None }
     }
 
     /// The frame that stands for each twelfth is the one in its middle.
@@ -43,8 +44,17 @@ impl Sheet {
         Ok(())
     }
 
+    /// Makes the picture, when the last frame has passed: while encoders still have work.
+    pub(crate) fn pack(&mut self) {
+        self.png = self.packed();
+    }
+
     /// The sheet as a PNG; `None` when it saw nothing.
-    pub(crate) fn png(&self) -> Option<Vec<u8>> {
+    pub(crate) fn png(self) -> Option<Vec<u8>> {
+        self.png
+    }
+
+    fn packed(&self) -> Option<Vec<u8>> {
         if self.cells.is_empty() {
             return None;
         }

@@ -111,10 +111,10 @@ impl Work<'_> {
             let path = self.run.scratch().join(&planned.file);
             jobs.push(Job { planned, sound: sound.clone(), path, slate });
         }
-        let mut sheet = Sheet::new(self.frames, self.mezzanine.width, self.mezzanine.height);
-        let made = encode::encode(&self.source, self.mezzanine.fps, self.frames, jobs, &mut sheet, self.run)?;
-        self.sheet.get_or_insert(sheet);
-        Ok(made)
+        let first = self.sheet.is_none();
+        let sheet = first.then(|| Sheet::new(self.frames, self.mezzanine.width, self.mezzanine.height));
+        let sheet = sheet.map(|sheet| self.sheet.insert(sheet));
+        encode::encode(&self.source, self.mezzanine.fps, self.frames, jobs, sheet, self.run)
     }
 
     /// Makes those anew that `mended` has something for.

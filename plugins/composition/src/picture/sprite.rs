@@ -20,6 +20,9 @@ pub struct Plane {
     pub moving: Runs,
 }
 
+/// Samples of a plane from which on starting a thread is nothing beside the search.
+const WORTH_A_THREAD: usize = 1 << 16;
+
 /// Pre-drawn graphics at a place in the picture.
 #[derive(Clone, Debug)]
 pub struct Sprite {
@@ -68,7 +71,7 @@ impl Sprite {
             }
         }
         let mut planes = [luma, blue, red];
-        planes.iter_mut().for_each(Plane::find_runs);
+        find_runs(&mut planes);
         Self { left, top, width, height, planes }
     }
 
@@ -83,7 +86,7 @@ impl Sprite {
             Plane { width, height, samples, alpha, still, moving }
         };
         let mut planes = [plane(width, height, y, whole), plane(cw, ch, u, quarter.clone()), plane(cw, ch, v, quarter)];
-        planes.iter_mut().for_each(Plane::find_runs);
+        find_runs(&mut planes);
         Self { left, top, width, height, planes }
     }
 
@@ -115,17 +118,31 @@ impl Plane {
         Self { width, height, samples, alpha, still: Runs::default(), moving: Runs::default() }
     }
 
-    fn find_runs(&mut self) {
-        self.still = Runs::still(&self.samples, &self.alpha, self.width);
-        self.moving = Runs::moving(&self.samples, &self.alpha, self.width);
-    }
-
     /// A whole row.
     #[must_use]
     pub fn row(&self, y: usize) -> Ink<'_> {
         let range = y * self.width..(y + 1) * self.width;
         Ink { samples: &self.samples[range.clone()], alpha: &self.alpha[range] }
     }
+}
+
+/// All of them side by side: whoever draws or reads a layer waits for it.
+fn find_runs(planes: &mut [Plane; 3]) {
+    std::thread::scope(|scope| {
+        for Plane { width, samples, alpha, still, moving, .. } in planes {
+            let (samples, alpha, width) = (&*samples, &*alpha, *width);
+            let small = samples.len() < WORTH_A_THREAD;
+            let mut find = [
+                Box::new(move || *still = Runs::still(samples, alpha, width)) as Box<dyn FnMut() + Send>,
+                Box::new(move || *moving = Runs::moving(samples, alpha, width)),
+            ];
+            if small {
+                find.iter_mut().for_each(|find| find());
+            } else {
+                find.into_iter().for_each(|find| drop(scope.spawn(find)));
+            }
+        }
+    });
 }
 
 fn round(v: f32) -> u8 {

@@ -19,6 +19,7 @@ use self::words::Words;
 use crate::contract::{Contract, Mode, Model, Negative};
 use crate::error::Error;
 use crate::families::parts::{Loader, Part};
+use crate::families::resident;
 use crate::family::{Calls, Family, Frames, Shot, Subject};
 use crate::noise;
 use crate::picture::Picture;
@@ -309,6 +310,8 @@ impl Family for Ambient {
         let said = Words::of(asked, &self.tokenizer).map_err(|e| self.failed("tokenizer", e.to_string()))?;
         let told = said.told(&self.loader.name(), slots, &understood);
         self.loader.warnings.extend(told);
+        let calls = self.calls();
+        resident::wanted(&mut self.loader, &shot, calls, Some("this family lays windows over each other"));
         Ok(Box::new(AmbientShot::new(self, shot, [first, kept], text, understood)))
     }
 

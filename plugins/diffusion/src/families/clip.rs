@@ -12,8 +12,9 @@ use crate::noise;
 use crate::picture::Picture;
 use crate::schedulers::{Schedule, Scheduler, scheduler};
 
-/// Told of each step that is done, counted from 0, and of its latents; may end the shot by an error.
-pub type OnLatents<'a> = dyn FnMut(usize, &ArrayD<f32>) -> Result<(), Error> + 'a;
+/// Told of each step that is done, counted from 0, and of its latents unless they lie on a device; may end the shot by an
+/// error.
+pub type OnLatents<'a> = dyn FnMut(usize, Option<&ArrayD<f32>>) -> Result<(), Error> + 'a;
 
 /// The stream of noise that stochastic schedulers stir in; the clip's own is 0.
 pub const STIR: u32 = u32::MAX;
@@ -91,12 +92,12 @@ pub fn prompts<'a>(contract: &Contract, shot: &'a Shot) -> Vec<&'a str> {
 ///
 /// # Errors
 /// `bad-params` for another, or a configuration that is not supported.
-pub fn schedule(
+pub fn schedule<T: Send + 'static>(
     contract: &Contract,
     shot: &Shot,
     tokens: Option<usize>,
     fitting: &[SchedulerName],
-) -> Result<Box<dyn Scheduler>, Error> {
+) -> Result<Box<dyn Scheduler<T>>, Error> {
     let wrong = |expected: String| Error::Param { name: "scheduler", value: shot.scheduler.to_string(), expected };
     if !fitting.contains(&shot.scheduler) {
         let names = fitting.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

@@ -8,6 +8,8 @@
 //! The decoder normalises over the frames of a chunk, so that the chunks must be the reference's: three latent frames
 //! first when their number is odd, then two and two. Memory does not grow with the clip.
 
+mod there;
+
 use std::collections::VecDeque;
 
 use ndarray::{Array2, ArrayD, Axis, Slice};
@@ -16,13 +18,14 @@ use spotloom_onnx::{Engine, Kept, Port, Tensor, memory};
 use super::clip::{self, OnLatents};
 use super::guidance::{Prompt, Prompts, guide, repeated};
 use super::parts::{Loader, Part};
+use super::resident;
 use super::text::{Rows, TextEncoder};
 use crate::contract::{Contract, Model, Rope, SchedulerName};
 use crate::error::Error;
 use crate::family::{Family, Frames, Shot, Step};
 use crate::noise;
 use crate::picture::Picture;
-use crate::schedulers::{Draw, Skipped, StepCache};
+use crate::schedulers::{Draw, Here, Skipped, StepCache};
 
 /// Channels of the decoder's layers at full size.
 const DECODER_WIDTH: usize = 128;
@@ -105,13 +108,17 @@ impl CogVideoX {
         draw: &mut Draw<'_>,
         on_step: &mut OnLatents<'_>,
     ) -> Result<ArrayD<f32>, Error> {
+        let calls = shot.levers.calls.unwrap_or(self.calls());
+        if resident::wanted(&mut self.loader, shot, calls, None) {
+            return self.denoise_there(shot, text, &noise, draw, on_step);
+        }
         let contract = self.contract();
         let [pt, py, px] = contract.latent.patch;
         let patches = [noise.shape()[1] / pt, noise.shape()[3] / py, noise.shape()[4] / px];
         let rope = contract.rope.map(|rope| positions(rope, patches, pt > 1).map(Array2::into_dyn));
         let dynamic = contract.sampling.dynamic_guidance;
         let mut scheduler = clip::schedule(contract, shot, None, &FITTING)?;
-        let prompts = Prompts::new(text, shot.levers.calls.unwrap_or(self.calls()));
+        let prompts = Prompts::new(text, calls);
         let mut cache = StepCache::new(shot.levers.step_cache, shot.steps);
         let mut sample = noise;
         for step in 0..shot.steps {
@@ -141,8 +148,8 @@ impl CogVideoX {
                     prediction
                 }
             };
-            scheduler.step(step, prediction, &mut sample, draw);
-            on_step(step, &sample)?;
+            scheduler.step(step, prediction, &mut sample, &mut Here(draw))?;
+            on_step(step, Some(&sample))?;
         }
         self.loader.skipped = cache.report();
         self.transformer.rest(&self.loader);

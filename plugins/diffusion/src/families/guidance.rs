@@ -58,6 +58,11 @@ impl Prompts {
         prompts
     }
 
+    /// The prompt, and then, if there is one, the one to lead away from.
+    pub fn each(&self) -> impl Iterator<Item = &Prompt> {
+        std::iter::once(&self.towards).chain(&self.away)
+    }
+
     /// What `run` predicts with the prompt and, when it is `guided`, with the other one.
     ///
     /// # Errors

@@ -5,19 +5,22 @@
 //! latents into tokens with their coordinates, (6) denoise along a shift that grows with the tokens, pinned tokens at
 //! time 0, (7) unpack and scale, (8) decode the clip at once; a decoder that takes a time gets a little noise first.
 
+mod there;
+
 use ndarray::{Array2, Array3, ArrayD, Axis, Ix3, Slice, s};
 use spotloom_onnx::{Engine, Port, Tensor, memory};
 
 use super::clip::{self, OnLatents};
 use super::guidance::{Prompt, Prompts, guide, repeated};
 use super::parts::{Loader, Part};
+use super::resident;
 use super::text::{Rows, TextEncoder};
 use crate::contract::{Contract, Model, SchedulerName, Variant};
 use crate::error::Error;
 use crate::family::{Condition, Family, Frames, Shot, Step};
 use crate::noise;
 use crate::picture::Picture;
-use crate::schedulers::{Draw, Skipped, StepCache};
+use crate::schedulers::{Draw, Here, Skipped, StepCache};
 
 /// Channels of the decoder's layers at a quarter of the full size, the widest there are.
 const DECODER_WIDTH: usize = 128;
@@ -120,6 +123,13 @@ impl Ltx {
         on_step: &mut OnLatents<'_>,
     ) -> Result<ArrayD<f32>, Error> {
         let shape: Vec<usize> = noise.shape().to_vec();
+        let calls = shot.levers.calls.unwrap_or(self.calls());
+        let rescaled = (self.contract().sampling.guidance_rescale > 0.0 && shot.guidance > 1.0)
+            .then_some("the contrast of what guidance gives is measured at every step");
+        let pinned = first.map(|_| "the first picture is put in at every step");
+        if resident::wanted(&mut self.loader, shot, calls, pinned.or(rescaled)) {
+            return self.denoise_there(shot, text, noise, on_step);
+        }
         let mut sample = pack(noise);
         let tokens = sample.shape()[1];
         let pinned = first.map(pack);
@@ -136,7 +146,7 @@ impl Ltx {
         let training = contract.scheduler_config.training_steps() as f64;
         let rescale = contract.sampling.guidance_rescale;
         let coordinates = [1, 2].map(|batch| repeated(&coordinates, batch).into_owned());
-        let prompts = Prompts::new(text, shot.levers.calls.unwrap_or(self.calls()));
+        let prompts = Prompts::new(text, calls);
         let mut cache = StepCache::new(shot.levers.step_cache, shot.steps);
         let draw: &mut Draw<'_> = &mut |shape| noise::normal(shot.seed, clip::STIR, shape);
         for step in 0..shot.steps {
@@ -173,9 +183,9 @@ impl Ltx {
                     velocity
                 }
             };
-            scheduler.step(step, velocity, &mut sample, draw);
+            scheduler.step(step, velocity, &mut sample, &mut Here(draw))?;
             pin(&mut sample);
-            on_step(step, &sample)?;
+            on_step(step, Some(&sample))?;
         }
         self.loader.skipped = cache.report();
         self.transformer.rest(&self.loader);

@@ -7,6 +7,7 @@ pub mod embeddings;
 pub mod guidance;
 pub mod ltx;
 pub mod parts;
+mod resident;
 pub mod text;
 pub mod tiles;
 mod vision;

@@ -6,7 +6,7 @@
 //! with the first again: the same seed gives the same clip, whatever was made before it.
 
 use ndarray::ArrayD;
-use spotloom_onnx::{Dtype, Engine, Error as ModelError, Graph, Port, Provider, Results, Tensor, memory};
+use spotloom_onnx::{Dtype, Engine, Error as ModelError, Graph, Kept, Port, Provider, Results, Sums, Tensor, memory};
 
 use super::embeddings;
 use crate::contract::Model;
@@ -162,6 +162,39 @@ impl Part {
         output: &str,
         place: &dyn Fn() -> String,
     ) -> Result<(ArrayD<f32>, Results), Error> {
+        self.until_finite(loader, inputs, place, &mut |graph| {
+            let results = graph.run(inputs)?;
+            let values = results.array(output)?;
+            Ok(values.iter().all(|v| v.is_finite()).then_some((values, results)))
+        })
+    }
+
+    /// The same, with the output left where the provider computes.
+    ///
+    /// # Errors
+    /// `inference-failed`, `non-finite` and what loading may say.
+    pub fn run_there(
+        &mut self,
+        loader: &mut Loader,
+        inputs: &[(&str, Tensor<'_>)],
+        output: &str,
+        sums: &mut Sums,
+        place: &dyn Fn() -> String,
+    ) -> Result<Kept, Error> {
+        self.until_finite(loader, inputs, place, &mut |graph| {
+            let kept = graph.run_there(inputs, output, sums)?;
+            Ok(sums.is_finite(&kept)?.then_some(kept))
+        })
+    }
+
+    /// Runs the first of the component's files, and the next where what came out is not all numbers: `None`.
+    fn until_finite<T>(
+        &mut self,
+        loader: &mut Loader,
+        inputs: &[(&str, Tensor<'_>)],
+        place: &dyn Fn() -> String,
+        run: &mut dyn FnMut(&mut Graph) -> Result<Option<T>, Error>,
+    ) -> Result<T, Error> {
         let mut taken = None;
         loop {
             let graph = self.get(loader)?;
@@ -174,12 +207,11 @@ impl Part {
                 );
                 return Err(loader.unable(reason));
             }
-            let results = graph.run(inputs)?;
+            let result = run(graph)?;
             let told = graph.told();
             loader.warnings.extend(told);
-            let values = results.array(output)?;
-            if values.iter().all(|v| v.is_finite()) {
-                return Ok((values, results));
+            if let Some(result) = result {
+                return Ok(result);
             }
             let place = place();
             let (from, to) = (self.role(loader, self.failed), self.role(loader, self.failed + 1));

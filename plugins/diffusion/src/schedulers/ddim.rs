@@ -1,10 +1,9 @@
 //! DDIM without added noise (Song et al., 2020), as CogVideoX uses it: v-prediction, zero terminal SNR.
 
-use ndarray::{ArrayD, Zip};
-
 use super::Scheduler;
 use super::alphas::Alphas;
-use super::scheduler::{Draw, Schedule};
+use super::scheduler::{Schedule, Sums};
+use crate::error::Error;
 
 /// Deterministic, first order.
 pub struct Ddim {
@@ -22,7 +21,7 @@ impl Ddim {
     }
 }
 
-impl Scheduler for Ddim {
+impl<T> Scheduler<T> for Ddim {
     fn times(&self) -> &[f64] {
         &self.times
     }
@@ -31,16 +30,14 @@ impl Scheduler for Ddim {
         &self.levels
     }
 
-    fn step(&mut self, step: usize, prediction: ArrayD<f32>, sample: &mut ArrayD<f32>, _: &mut Draw<'_>) {
+    fn step(&mut self, step: usize, prediction: T, sample: &mut T, sums: &mut dyn Sums<T>) -> Result<(), Error> {
         let now = self.alphas.at(step);
         let next = self.alphas.after(step).unwrap_or(self.alphas.end());
         let (of_sample, of_prediction) = self.alphas.clean(now);
         // x' = a x + b x0, with x0 = of_sample x + of_prediction v
         let a = ((1.0 - next) / (1.0 - now)).sqrt();
         let b = next.sqrt() - now.sqrt() * a;
-        Zip::from(sample).and(&prediction).for_each(|x, v| {
-            let (was, v) = (f64::from(*x), f64::from(*v));
-            *x = (a * was + b * (of_sample * was + of_prediction * v)) as f32;
-        });
+        *sample = sums.sum(&[(a + b * of_sample, &*sample), (b * of_prediction, &prediction)])?;
+        Ok(())
     }
 }

@@ -3,11 +3,10 @@
 //! Two grids: the even one of `grid`, and that of the reference (`FlowMatchEulerDiscreteScheduler` of diffusers), whose
 //! ends come from its training table and whose shift may grow with the number of tokens (LTX-Video).
 
-use ndarray::{ArrayD, Zip};
-
 use super::config::SchedulerConfig;
-use super::scheduler::{Draw, Schedule};
+use super::scheduler::{Schedule, Sums};
 use super::{Scheduler, grid};
+use crate::error::Error;
 
 /// Euler's method on a shifted grid.
 pub struct FlowEuler {
@@ -70,7 +69,7 @@ fn linspace(from: f64, to: f64, count: usize) -> impl Iterator<Item = f64> {
     (0..count).map(move |i| from + step * i as f64)
 }
 
-impl Scheduler for FlowEuler {
+impl<T> Scheduler<T> for FlowEuler {
     fn times(&self) -> &[f64] {
         &self.times
     }
@@ -79,8 +78,9 @@ impl Scheduler for FlowEuler {
         &self.levels
     }
 
-    fn step(&mut self, step: usize, velocity: ArrayD<f32>, sample: &mut ArrayD<f32>, _: &mut Draw<'_>) {
-        let h = (self.levels[step] - self.levels[step + 1]) as f32;
-        Zip::from(sample).and(&velocity).for_each(|z, v| *z -= h * v);
+    fn step(&mut self, step: usize, velocity: T, sample: &mut T, sums: &mut dyn Sums<T>) -> Result<(), Error> {
+        let h = self.levels[step] - self.levels[step + 1];
+        *sample = sums.sum(&[(1.0, &*sample), (-h, &velocity)])?;
+        Ok(())
     }
 }

@@ -9,12 +9,56 @@ use super::flow_euler::FlowEuler;
 use super::sde_dpm::SdeDpm;
 use super::unipc::UniPc;
 use crate::contract::SchedulerName;
+use crate::error::Error;
 
 /// Standard normal noise of a shape; each call gives the next of a shot's series.
 pub type Draw<'a> = dyn FnMut(&[usize]) -> ArrayD<f32> + 'a;
 
-/// Walks a sample from noise to data.
-pub trait Scheduler: Send {
+/// What a scheduler computes with: every step is sums of tensors with factors, wherever the tensors lie.
+pub trait Sums<T> {
+    /// The sum of some tensors of one shape, each times its factor. There is at least one.
+    ///
+    /// # Errors
+    /// Those of the device that computes; none of arrays.
+    fn sum(&mut self, terms: &[(f64, &T)]) -> Result<T, Error>;
+
+    /// The next noise of the shot's series, in the shape of a tensor.
+    ///
+    /// # Errors
+    /// Those of the device that takes it; none of arrays.
+    fn noise(&mut self, like: &T) -> Result<T, Error>;
+}
+
+/// Sums of arrays, added up in 64 bits.
+pub struct Here<'a, 'd>(pub &'a mut Draw<'d>);
+
+impl Sums<ArrayD<f32>> for Here<'_, '_> {
+    fn sum(&mut self, terms: &[(f64, &ArrayD<f32>)]) -> Result<ArrayD<f32>, Error> {
+        let parts: Vec<_> = terms.iter().map(|(factor, array)| (*factor, array.as_standard_layout())).collect();
+        let slices: Vec<(f64, &[f32])> = parts.iter().filter_map(|(f, array)| Some((*f, array.as_slice()?))).collect();
+        let shape = terms.first().map_or(&[][..], |(_, first)| first.shape());
+        let mut sum = ArrayD::zeros(shape);
+        let mut chunk = [0.0_f64; CHUNK];
+        for (n, out) in sum.as_slice_mut().into_iter().flat_map(|out| out.chunks_mut(CHUNK)).enumerate() {
+            chunk.fill(0.0);
+            for (factor, values) in &slices {
+                chunk.iter_mut().zip(&values[n * CHUNK..]).for_each(|(sum, value)| *sum += factor * f64::from(*value));
+            }
+            out.iter_mut().zip(&chunk).for_each(|(out, sum)| *out = *sum as f32);
+        }
+        Ok(sum)
+    }
+
+    fn noise(&mut self, like: &ArrayD<f32>) -> Result<ArrayD<f32>, Error> {
+        Ok((self.0)(like.shape()))
+    }
+}
+
+/// Values that are added up at a time; they stay in the processor's nearest cache.
+const CHUNK: usize = 1024;
+
+/// Walks a sample from noise to data. `T` is what tensors are: arrays, or what lies on a device.
+pub trait Scheduler<T = ArrayD<f32>>: Send {
     /// What the model is told at each step, as its reference pipeline tells it; one per step.
     fn times(&self) -> &[f64];
 
@@ -23,7 +67,10 @@ pub trait Scheduler: Send {
 
     /// Moves `sample` from one level to the next by what the model predicted (velocity, noise or v, as the scheduler's
     /// configuration says). Steps are taken in order, from 0. Only stochastic schedulers draw.
-    fn step(&mut self, step: usize, prediction: ArrayD<f32>, sample: &mut ArrayD<f32>, draw: &mut Draw<'_>);
+    ///
+    /// # Errors
+    /// Those of `sums`.
+    fn step(&mut self, step: usize, prediction: T, sample: &mut T, sums: &mut dyn Sums<T>) -> Result<(), Error>;
 }
 
 /// What a schedule is made from.
@@ -42,7 +89,7 @@ pub struct Schedule<'a> {
 ///
 /// # Errors
 /// What of the configuration is not supported, for a person to read.
-pub fn scheduler(schedule: &Schedule<'_>) -> Result<Box<dyn Scheduler>, String> {
+pub fn scheduler<T: Send + 'static>(schedule: &Schedule<'_>) -> Result<Box<dyn Scheduler<T>>, String> {
     Ok(match schedule.name {
         SchedulerName::FlowEuler if schedule.config.num_train_timesteps.is_some() => {
             Box::new(FlowEuler::reference(schedule)?)

@@ -5,25 +5,24 @@
 
 use std::collections::VecDeque;
 
-use ndarray::{ArrayD, Zip};
-
 use super::Scheduler;
 use super::config::SchedulerConfig;
-use super::scheduler::{Draw, Schedule};
+use super::scheduler::{Schedule, Sums};
+use crate::error::Error;
 
 /// Predictor and corrector over the last clean samples.
-pub struct UniPc {
+pub struct UniPc<T> {
     times: Vec<f64>,
     levels: Vec<f64>,
     order: usize,
     lower_at_end: bool,
     /// Clean samples meant so far, the newest last; at most `order`.
-    clean: VecDeque<ArrayD<f32>>,
+    clean: VecDeque<T>,
     /// The sample before the last prediction, and the order that was predicted with.
-    before: Option<(ArrayD<f32>, usize)>,
+    before: Option<(T, usize)>,
 }
 
-impl UniPc {
+impl<T> UniPc<T> {
     /// # Errors
     /// A configuration that is not supported.
     pub fn new(schedule: &Schedule<'_>) -> Result<Self, String> {
@@ -68,11 +67,12 @@ impl UniPc {
     /// and, for the corrector, `newest` seen at `to`.
     fn advance(
         &self,
-        sample: &ArrayD<f32>,
+        sample: &T,
         (from, to): (usize, usize),
         order: usize,
-        newest: Option<&ArrayD<f32>>,
-    ) -> ArrayD<f32> {
+        newest: Option<&T>,
+        sums: &mut dyn Sums<T>,
+    ) -> Result<T, Error> {
         let h = self.lambda(to) - self.lambda(from);
         let ratio = self.levels[to] / self.levels[from];
         let signal = 1.0 - self.levels[to];
@@ -80,25 +80,22 @@ impl UniPc {
         let base = &self.clean[latest];
         if h.is_infinite() {
             // Without noise the sample is what is meant.
-            return base.clone();
+            return sums.sum(&[(1.0, base)]);
         }
         // Differences to earlier clean samples, scaled by their distances in lambda.
         let distances: Vec<f64> = (1..order).map(|k| (self.lambda(from - k) - self.lambda(from)) / h).collect();
         let weights = weights(h, &distances, newest.is_some());
         let grown = (-h).exp_m1();
-        let mut moved = sample.clone();
-        Zip::from(&mut moved)
-            .and(base)
-            .for_each(|x, m| *x = (ratio * f64::from(*x) - signal * grown * f64::from(*m)) as f32);
+        let mut of_base = -signal * grown;
+        let mut terms = vec![(ratio, sample)];
         let earlier = distances.iter().enumerate().map(|(k, r)| (&self.clean[latest - 1 - k], *r));
         for ((other, distance), weight) in earlier.chain(newest.map(|n| (n, 1.0))).zip(&weights) {
             let factor = signal * grown * weight / distance;
-            Zip::from(&mut moved)
-                .and(other)
-                .and(base)
-                .for_each(|x, o, m| *x = (f64::from(*x) - factor * (f64::from(*o) - f64::from(*m))) as f32);
+            terms.push((-factor, other));
+            of_base += factor;
         }
-        moved
+        terms.push((of_base, base));
+        sums.sum(&terms)
     }
 }
 
@@ -146,7 +143,7 @@ fn solve(mut rows: Vec<Vec<f64>>) -> Vec<f64> {
     solution
 }
 
-impl Scheduler for UniPc {
+impl<T: Send> Scheduler<T> for UniPc<T> {
     fn times(&self) -> &[f64] {
         &self.times
     }
@@ -155,14 +152,12 @@ impl Scheduler for UniPc {
         &self.levels
     }
 
-    fn step(&mut self, step: usize, velocity: ArrayD<f32>, sample: &mut ArrayD<f32>, _: &mut Draw<'_>) {
+    fn step(&mut self, step: usize, velocity: T, sample: &mut T, sums: &mut dyn Sums<T>) -> Result<(), Error> {
         // 1. What the model means: x0 = x - sigma v
-        let level = self.levels[step] as f32;
-        let mut clean = velocity;
-        Zip::from(&mut clean).and(&*sample).for_each(|v, x| *v = x - level * *v);
+        let clean = sums.sum(&[(1.0, &*sample), (-self.levels[step], &velocity)])?;
         // 2. The corrector: the last step again, now that its end is known.
         if let Some((before, order)) = self.before.take() {
-            *sample = self.advance(&before, (step - 1, step), order, Some(&clean));
+            *sample = self.advance(&before, (step - 1, step), order, Some(&clean), sums)?;
         }
         // 3. The predictor.
         self.clean.push_back(clean);
@@ -171,7 +166,8 @@ impl Scheduler for UniPc {
         }
         let left = if self.lower_at_end { self.times.len() - step } else { self.order };
         let order = self.order.min(left).min(step + 1);
-        let next = self.advance(sample, (step, step + 1), order, None);
+        let next = self.advance(sample, (step, step + 1), order, None, sums)?;
         self.before = Some((std::mem::replace(sample, next), order));
+        Ok(())
     }
 }

@@ -10,14 +10,15 @@ use spotloom_diffusion::error::Error;
 use spotloom_diffusion::families::text::Rows;
 use spotloom_diffusion::family::{Condition, Frames, Shot};
 use spotloom_media::{Pixel, ReadOptions, Reader};
-use spotloom_onnx::Engine;
+use spotloom_onnx::{Engine, SessionOptions};
 
 use super::safetensors::SafeTensors;
 
 /// A tiny model and its cases.
 pub struct Fixture {
     pub model: Model,
-    pub engine: Engine,
+    /// With latents that come back at every step, and with latents that stay.
+    pub engines: [Engine; 2],
     pub cases: Vec<Case>,
 }
 
@@ -50,7 +51,10 @@ impl Fixture {
         let case = |facts| Case { fixture: fixture.into(), facts, folder: folder.clone() };
         Self {
             model: Model::open(&folder).expect("the model"),
-            engine: Engine::cpu(2).expect("ONNX Runtime"),
+            engines: [false, true].map(|resident_latents| Engine {
+                session: SessionOptions { resident_latents, ..SessionOptions::default() },
+                ..Engine::cpu(2).expect("ONNX Runtime")
+            }),
             cases: cases.into_iter().map(case).collect(),
         }
     }
@@ -126,10 +130,12 @@ impl Case {
         }
     }
 
-    /// Holds the latents after each step against the reference's.
-    pub fn steps(&self) -> impl FnMut(usize, &ArrayD<f32>) -> Result<(), Error> + '_ {
+    /// Holds the latents after each step against the reference's, unless they are `resident`, which is seen to.
+    pub fn steps(&self, resident: bool) -> impl FnMut(usize, Option<&ArrayD<f32>>) -> Result<(), Error> + '_ {
         let steps = self.tensor("steps");
         move |step, sample| {
+            assert_eq!(sample.is_none(), resident, "{}", self.name());
+            let Some(sample) = sample else { return Ok(()) };
             let expected = steps.index_axis(Axis(0), step).to_owned();
             self.check(&format!("the latents of step {step}"), "latents", sample, &expected);
             Ok(())

@@ -62,6 +62,7 @@ pub fn measure(report: &mut Report) {
         with("| weights: int8 ", json!({"weights": "int8"})),
         with("| session: {spinning: false} ", json!({"session": {"spinning": false}})),
         with("| session: {io-binding: true} ", json!({"session": {"io-binding": true}})),
+        with("| session: {resident-latents: true} ", json!({"session": {"resident-latents": true}})),
         with("| session: {arena: false} ", json!({"session": {"arena": false}})),
         with("| session: {prepacking: false} ", json!({"session": {"prepacking": false}})),
     ];

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::families::guidance::{guide, repeated};
 use crate::family::{Calls, Shot, Step};
 use crate::noise;
-use crate::schedulers::{Schedule, StepCache, scheduler};
+use crate::schedulers::{Here, Schedule, StepCache, scheduler};
 
 /// Stream of the noise that stochastic schedulers draw; none that this family takes does.
 const STIR: u32 = u32::MAX;
@@ -58,7 +58,7 @@ impl Ambient {
                 for clip in 1..=starts.len() {
                     on_step(Step { clip, step: step + 1 })?;
                 }
-                scheduler.step(step, velocity, &mut sample, &mut draw);
+                scheduler.step(step, velocity, &mut sample, &mut Here(&mut draw))?;
                 continue;
             }
             let (mut sum, mut weights) = (ArrayD::zeros(sample.raw_dim()), vec![0.0; slots]);
@@ -78,7 +78,7 @@ impl Ambient {
                 frame.mapv_inplace(|v| v / weight);
             }
             cache.learn(level, &sample, &sum);
-            scheduler.step(step, sum, &mut sample, &mut draw);
+            scheduler.step(step, sum, &mut sample, &mut Here(&mut draw))?;
         }
         self.loader.skipped = cache.report();
         pin(&mut sample, &given.pins);

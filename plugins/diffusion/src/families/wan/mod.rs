@@ -10,6 +10,7 @@
 mod decode;
 mod encode;
 mod given;
+mod there;
 
 use ndarray::{ArrayD, Axis, Slice, concatenate};
 use spotloom_onnx::{Engine, Port, Tensor, memory};
@@ -20,6 +21,7 @@ pub use self::given::Given;
 use super::clip::{self, OnLatents};
 use super::guidance::{Prompt, Prompts, guide, repeated};
 use super::parts::{Loader, Part};
+use super::resident;
 use super::text::{Rows, TextEncoder};
 use super::tiles::{self, Tile};
 use crate::contract::{Contract, Mode, Model, SchedulerName, Variant};
@@ -27,7 +29,7 @@ use crate::error::Error;
 use crate::family::{Decode, Family, Frames, Shot, Step};
 use crate::noise;
 use crate::picture::Picture;
-use crate::schedulers::{Draw, Skipped, StepCache};
+use crate::schedulers::{Draw, Here, Skipped, StepCache};
 
 /// Steps of the time the models were trained with.
 const TRAINED: f64 = 1000.0;
@@ -60,6 +62,14 @@ fn conditioned(contract: &Contract) -> bool {
         Some(Variant::A14b) => contract.modes.contains(&Mode::ImageToVideo),
         _ => false,
     }
+}
+
+/// What a step is taken with.
+struct Moment {
+    time: f32,
+    /// Whether it is the second expert's.
+    low: bool,
+    guidance: f32,
 }
 
 impl Wan {
@@ -130,22 +140,23 @@ impl Wan {
         noise: ArrayD<f32>,
         on_step: &mut OnLatents<'_>,
     ) -> Result<ArrayD<f32>, Error> {
+        let calls = shot.levers.calls.unwrap_or(self.calls());
+        let pinned = given.pinned.as_ref().map(|_| "the first picture is put in at every step");
+        if resident::wanted(&mut self.loader, shot, calls, pinned) {
+            return self.denoise_there(shot, text, given, &noise, on_step);
+        }
         let mut scheduler = clip::schedule(self.contract(), shot, None, &FITTING)?;
-        let boundary = self.contract().sampling.boundary;
         let draw: &mut Draw<'_> = &mut |shape| noise::normal(shot.seed, clip::STIR, shape);
-        let prompts = Prompts::new(text, shot.levers.calls.unwrap_or(self.calls()));
+        let prompts = Prompts::new(text, calls);
         let mut cache = StepCache::new(shot.levers.step_cache, shot.steps);
         let mut sample = noise;
         for step in 0..shot.steps {
-            // The reference's times are whole numbers, cut off.
             let level = scheduler.levels()[step];
-            let time = (level * TRAINED).floor();
-            let low = boundary.is_some_and(|b| time < b * TRAINED);
-            let guidance = if low { shot.guidance_low.unwrap_or(shot.guidance) } else { shot.guidance };
+            let Moment { time, low, guidance } = self.moment(shot, level);
             if low {
                 self.transformer.rest(&self.loader);
             }
-            let times = self.times(time as f32, sample.shape(), given);
+            let times = self.times(time, sample.shape(), given);
             let latents = given.seen(&sample);
             let part = if low { &mut self.transformer_low } else { &mut self.transformer };
             let predict = &mut |prompt: &Prompt| {
@@ -172,14 +183,22 @@ impl Wan {
                     velocity
                 }
             };
-            scheduler.step(step, velocity, &mut sample, draw);
-            on_step(step, &sample)?;
+            scheduler.step(step, velocity, &mut sample, &mut Here(draw))?;
+            on_step(step, Some(&sample))?;
         }
         self.loader.skipped = cache.report();
         self.transformer.rest(&self.loader);
         self.transformer_low.rest(&self.loader);
         given.pin(&mut sample);
         Ok(sample)
+    }
+
+    fn moment(&self, shot: &Shot, level: f64) -> Moment {
+        // The reference's times are whole numbers, cut off.
+        let time = (level * TRAINED).floor();
+        let low = self.contract().sampling.boundary.is_some_and(|b| time < b * TRAINED);
+        let guidance = if low { shot.guidance_low.unwrap_or(shot.guidance) } else { shot.guidance };
+        Moment { time: time as f32, low, guidance }
     }
 
     /// The time, one for all, or one for each token where pinned ones are told that they are done: `[1]` or `[1, tokens]`.
