@@ -2,7 +2,11 @@
 
 mod common;
 
+use std::path::Path;
+
 use serde_json::{Value, json};
+use spotloom_composition::timeline::{EndCardBackground, Part, PartKind, Timeline, TransitionKind};
+use spotloom_composition::{ClipMark, Composition};
 use spotloom_media::AudioClip;
 use spotloom_plugin_sdk::api::{Artifact, End, Event};
 use spotloom_plugin_sdk::harness::{Harness, Warm};
@@ -184,6 +188,56 @@ fn a_warm_host_makes_the_sound_of_this_run_and_not_of_the_last() {
         // Only the name is another one in the last.
         assert_eq!(made == before, more == json!({"locale": "de"}), "{music} {more}");
         before = made;
+    }
+}
+
+/// The first keeps what it decodes for the second, and the second gives the room back.
+#[test]
+fn an_aspect_after_another_is_what_it_is_alone() {
+    let (bench, host) = (Bench::new(), Warm::default());
+    let clip = bench.mezzanine((96, 96), 25, 5.0);
+    let bytes = |host: &Warm<Transcode>, (width, height): (usize, usize), preset: &str, to_come: u32| {
+        let file = bench.0.path().join(format!("{width}x{height}"));
+        composition(width, height).write(&file).unwrap();
+        let artifact = |path: &Path| Artifact {
+            path: path.into(),
+            sha256: "c".repeat(64),
+            media: "video/x-matroska".into(),
+            name: "clip".into(),
+            facts: serde_json::Map::new(),
+        };
+        let run = Harness::<Transcode>::new().params(params()).warm(host).to_come(to_come);
+        let run = run.artifact("composition", artifact(&file)).artifact("clips", artifact(&clip));
+        let done = run.input("presets", bench.preset(preset), "application/yaml").run();
+        std::fs::read(done.path("masters")).unwrap()
+    };
+    for (size, preset, to_come) in [((128, 72), "youtube", 2), ((72, 128), "tiktok", 1), ((128, 72), "youtube", 0)] {
+        let alone = bytes(&Warm::default(), size, preset, 0);
+        assert!(bytes(&host, size, preset, to_come) == alone, "{size:?}");
+    }
+}
+
+/// Five seconds of one clip, nothing over it.
+fn composition(width: usize, height: usize) -> Composition {
+    let scene = Part {
+        kind: PartKind::Scene(0),
+        start: 0.0,
+        end: 5.0,
+        transition: TransitionKind::Cut,
+        transition_seconds: 0.0,
+    };
+    Composition {
+        width,
+        height,
+        timeline: Timeline { fps: (25, 1), frames: 125, seconds: 5.0, parts: vec![scene] },
+        clips: vec![ClipMark { sha256: "c".repeat(64) }],
+        layers: Vec::new(),
+        push: vec![0.05],
+        subjects: vec![None],
+        grain: 0.0,
+        dip: [16, 128, 128],
+        rtl: false,
+        background: EndCardBackground::Brand,
     }
 }
 

@@ -112,10 +112,13 @@ fn kept_frames_are_the_decoded_ones() {
     let has = |sha256: &String| reels.lock().unwrap().of(sha256, 1.0, 1).map(|reel| reel.has(10));
     assert_eq!(has(&hashes[0]), None, "none was begun");
     reels.lock().unwrap().begin(hashes.iter().map(String::as_str), folder.path());
-    // At half the rate every other frame is passed over; at twice the rate those between are made up.
-    check(&|c| (c.timeline.fps, c.timeline.frames) = ((15, 1), 30));
+    let first = reels.lock().unwrap().of(&hashes[1], 1.0, 1).unwrap();
+    // At a fifth of the rate four of five frames are passed over; at twice the rate those between are made up.
+    check(&|c| (c.timeline.fps, c.timeline.frames) = ((5, 1), 10));
+    first.stop("half of it is enough");
     check(&|_| {});
     assert_eq!(has(&hashes[0]), Some(true));
+    assert!(!first.has(11) && first.has(10), "kept before it was stopped, and not after");
     check(&|_| {});
     check(&|c| (c.timeline.fps, c.timeline.frames) = ((60, 1), 120));
     reels.lock().unwrap().only([hashes[1].as_str()]);

@@ -81,8 +81,8 @@ struct Kept {
     written: u64,
     /// Frames of the clip, once its end was seen.
     length: Option<u64>,
-    /// The disk took no more; what is there is good.
-    full: bool,
+    /// No more is kept; what is there is good.
+    stopped: bool,
 }
 
 impl Reel {
@@ -143,10 +143,17 @@ impl Reel {
         Some(frame)
     }
 
+    /// Keeps no more frames.
+    pub(crate) fn stop(&self, why: &str) {
+        if !std::mem::replace(&mut self.kept().stopped, true) {
+            tracing::debug!(why, "decoded frames are not kept from here on");
+        }
+    }
+
     /// Keeps a frame. When the disk is full the clip is decoded from there on.
     pub(crate) fn put(&self, number: u64, frame: &Frame) {
         let mut kept = self.kept();
-        if kept.full || kept.format.is_some_and(|format| format != frame.format()) {
+        if kept.stopped || kept.format.is_some_and(|format| format != frame.format()) {
             return;
         }
         let place = kept.written;
@@ -155,7 +162,7 @@ impl Reel {
             let bytes = frame.plane(plane);
             if let Err(error) = self.file.write_all_at(bytes, at) {
                 tracing::debug!(%error, number, "decoded frames are not kept from here on");
-                kept.full = true;
+                kept.stopped = true;
                 return;
             }
             at += bytes.len() as u64;

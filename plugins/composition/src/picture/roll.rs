@@ -1,10 +1,15 @@
 //! The frames of a clip in order: out of its reel where it has them, decoded and put there where not.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use spotloom_media::{Error, Frame, Reader};
 
 use super::reel::Reel;
+
+/// A disk that takes longer than so many times the decoding is not worth its while, from this loss on.
+const SLOW: u32 = 2;
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A clip, from its first frame to its last.
 pub(super) struct Roll {
@@ -14,12 +19,15 @@ pub(super) struct Roll {
     /// The number of the next frame.
     next: u64,
     reel: Option<Arc<Reel>>,
+    /// What decoding and keeping took.
+    decoding: Duration,
+    keeping: Duration,
 }
 
 impl Roll {
     /// `reader` has given no frame yet.
     pub(super) fn new(reader: Reader, reel: Option<Arc<Reel>>) -> Self {
-        Self { reader, decoded: 0, next: 0, reel }
+        Self { reader, decoded: 0, next: 0, reel, decoding: Duration::ZERO, keeping: Duration::ZERO }
     }
 
     /// The next frame; `None` after the last.
@@ -33,12 +41,21 @@ impl Roll {
                 return Some(Ok(frame));
             }
         }
+        let begun = Instant::now();
         let frame = match self.decode() {
             Ok(frame) => frame,
             Err(error) => return Some(Err(error)),
         };
+        self.decoding += begun.elapsed();
         match (&frame, &self.reel) {
-            (Some(frame), Some(reel)) => reel.put(self.next, frame),
+            (Some(frame), Some(reel)) => {
+                let begun = Instant::now();
+                reel.put(self.next, frame);
+                self.keeping += begun.elapsed();
+                if self.keeping > self.decoding * SLOW + PATIENCE {
+                    reel.stop("the disk is slower than decoding");
+                }
+            }
             (None, Some(reel)) => reel.end(self.next),
             (_, None) => {}
         }

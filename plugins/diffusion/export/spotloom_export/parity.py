@@ -9,9 +9,44 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import torch
 import yaml
+
+BF16, F32 = onnx.TensorProto.BFLOAT16, onnx.TensorProto.FLOAT
+
+
+def widened(path: Path) -> str | bytes:
+    """A graph in bfloat16 with the same weights in 32 bits; others as they are. The processor has no bfloat16: so its
+    structure and its weights can be looked at, the rounding of its arithmetic can't."""
+    model = onnx.load(path)
+    found = False
+
+    def tensor(proto: onnx.TensorProto) -> None:
+        nonlocal found
+        if proto.data_type == BF16:
+            found = True
+            values = onnx.numpy_helper.to_array(proto).astype(np.float32)
+            proto.CopyFrom(onnx.numpy_helper.from_array(values, proto.name))
+
+    def walk(graph: onnx.GraphProto) -> None:
+        for proto in graph.initializer:
+            tensor(proto)
+        for value in (*graph.input, *graph.output, *graph.value_info):
+            if value.type.tensor_type.elem_type == BF16:
+                value.type.tensor_type.elem_type = F32
+        for node in graph.node:
+            for attribute in node.attribute:
+                if attribute.name in ("to", "dtype") and attribute.i == BF16:
+                    attribute.i = F32
+                if attribute.HasField("t"):
+                    tensor(attribute.t)
+                if attribute.HasField("g"):
+                    walk(attribute.g)
+
+    walk(model.graph)
+    return model.SerializeToString() if found else str(path)
 
 
 class Graphs:
@@ -29,8 +64,8 @@ class Graphs:
         if role not in self.sessions:
             options = ort.SessionOptions()
             options.intra_op_num_threads, options.log_severity_level = 1, 3
-            path = str(self.folder / self.files[role])
-            self.sessions[role] = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            graph = widened(self.folder / self.files[role])
+            self.sessions[role] = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         session = self.sessions[role]
         types = {port.name: np.int64 if port.type == "tensor(int64)" else np.float32 for port in session.get_inputs()}
         given = {n: np.ascontiguousarray(torch.as_tensor(v).numpy(), types[n]) for n, v in inputs.items() if n in types}
