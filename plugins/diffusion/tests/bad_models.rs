@@ -147,6 +147,10 @@ fn each_bad_model_is_told_apart() {
         component(m, "transformer", &format!("{{{}}}", entry(m, "transformer.onnx")));
     });
     check("missing weights", &|m| fs::remove_file(m.join("weights.data")).expect("removed"));
+    check("arithmetic that the processor has not", &|m| {
+        fs::copy(support::parity::folder("bfloat16.onnx"), m.join("transformer.onnx")).expect("a copy");
+        component(m, "transformer", &format!("{{{}}}", entry(m, "transformer.onnx")));
+    });
     check("weights of another version", &|m| {
         let path = m.join("weights.data");
         let mut bytes = fs::read(&path).expect("the file");

@@ -33,6 +33,8 @@ pub enum Error {
     HashMismatch { model: String, file: String, expected: String, found: String },
     #[error("{file} of {model} could not be loaded: {reason}")]
     Unreadable { model: String, file: String, reason: String },
+    #[error("{file} of {model} has operators that `provider: {provider}` has no arithmetic for: {reason}")]
+    Operators { model: String, file: String, provider: String, reason: String },
     #[error("{file} of {model}: the {direction} `{port}` {reason}")]
     Port { model: String, file: String, direction: &'static str, port: String, reason: String },
     #[error("{what} needs about {needed}, and {available} are free ({limit})")]
@@ -65,6 +67,7 @@ impl Error {
             Self::FileUnlisted { .. } => "model-file-unlisted",
             Self::HashMismatch { .. } => "model-hash-mismatch",
             Self::Unreadable { .. } => "model-unreadable",
+            Self::Operators { .. } => "model-unsupported",
             Self::Port { .. } => "model-port-mismatch",
             Self::NotEnoughMemory { .. } => "not-enough-memory",
             Self::TensorTooLarge { .. } => "tensor-too-large",
@@ -105,6 +108,9 @@ impl Error {
             }
             Self::Unreadable { .. } => {
                 "the file is no ONNX model this runtime understands, or is cut short: export or copy it again"
+            }
+            Self::Operators { .. } => {
+                "weights of bfloat16 take an accelerator: export the model with `--dtype fp16` or `fp32`, or set `provider`; for other operators take a newer ONNX Runtime"
             }
             Self::Port { .. } => {
                 "the export does not fit the family named in model.yaml; export it again, or correct model.yaml"

@@ -23,6 +23,9 @@ use crate::runtime::Engine;
 use crate::sums::Sums;
 use crate::value::{feed, floats};
 
+/// What ONNX Runtime says where a provider, and the processor behind it, has no kernel for an operator of some type.
+const NO_KERNEL: &str = "Could not find an implementation for";
+
 /// A value for an input port.
 pub enum Tensor<'a> {
     F32(ArrayViewD<'a, f32>),
@@ -90,7 +93,16 @@ impl Graph {
     ) -> Result<Self, Error> {
         let name = model.contract.name();
         let file = &model.component(component)?.file;
-        let unreadable = |reason: String| Error::Unreadable { model: name.into(), file: file.clone(), reason };
+        let provider = engine.provider.to_string();
+        let unreadable = |reason: String| match reason.strip_prefix(NO_KERNEL) {
+            Some(node) => Error::Operators {
+                model: name.into(),
+                file: file.clone(),
+                provider: provider.clone(),
+                reason: node.split(" node ").next().unwrap_or(node).trim().into(),
+            },
+            None => Error::Unreadable { model: name.into(), file: file.clone(), reason },
+        };
         let build = |graphs: bool| -> Result<Session, Error> {
             let mut builder = options(engine).map_err(|e| unreadable(e.message().into()))?;
             if engine.provider != Provider::Cpu {

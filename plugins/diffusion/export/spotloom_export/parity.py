@@ -14,18 +14,18 @@ import onnxruntime as ort
 import torch
 import yaml
 
-BF16, F32 = onnx.TensorProto.BFLOAT16, onnx.TensorProto.FLOAT
+F16, BF16, F32 = onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.FLOAT
 
 
-def widened(path: Path) -> str | bytes:
-    """A graph in bfloat16 with the same weights in 32 bits; others as they are. The processor has no bfloat16: so its
-    structure and its weights can be looked at, the rounding of its arithmetic can't."""
+def widened(path: Path, narrow: set[int]) -> str | bytes:
+    """A graph with `narrow` types of 16 bits as it would compute with the same weights in 32; without any, as it is. So
+    structure and weights can be looked at where the processor has no such arithmetic; the rounding of that can't."""
     model = onnx.load(path)
     found = False
 
     def tensor(proto: onnx.TensorProto) -> None:
         nonlocal found
-        if proto.data_type == BF16:
+        if proto.data_type in narrow:
             found = True
             values = onnx.numpy_helper.to_array(proto).astype(np.float32)
             proto.CopyFrom(onnx.numpy_helper.from_array(values, proto.name))
@@ -34,11 +34,11 @@ def widened(path: Path) -> str | bytes:
         for proto in graph.initializer:
             tensor(proto)
         for value in (*graph.input, *graph.output, *graph.value_info):
-            if value.type.tensor_type.elem_type == BF16:
+            if value.type.tensor_type.elem_type in narrow:
                 value.type.tensor_type.elem_type = F32
         for node in graph.node:
             for attribute in node.attribute:
-                if attribute.name in ("to", "dtype") and attribute.i == BF16:
+                if attribute.name in ("to", "dtype") and attribute.i in narrow:
                     attribute.i = F32
                 if attribute.HasField("t"):
                     tensor(attribute.t)
@@ -52,8 +52,9 @@ def widened(path: Path) -> str | bytes:
 class Graphs:
     """The graphs of a model folder, opened when they are first asked for."""
 
-    def __init__(self, folder: Path):
-        self.folder, self.sessions = folder, {}
+    def __init__(self, folder: Path, exactly: bool = False):
+        """`exactly`: in 32 bits, whatever the weights are stored in. The processor's ONNX Runtime has no bfloat16 at all."""
+        self.folder, self.sessions, self.narrow = folder, {}, {F16, BF16} if exactly else {BF16}
         self.files = {role: entry["file"] for role, entry in yaml.safe_load((folder / "model.yaml").read_text())["components"].items()}
 
     def has(self, role: str) -> bool:
@@ -64,11 +65,14 @@ class Graphs:
         if role not in self.sessions:
             options = ort.SessionOptions()
             options.intra_op_num_threads, options.log_severity_level = 1, 3
-            graph = widened(self.folder / self.files[role])
+            graph = widened(self.folder / self.files[role], self.narrow)
             self.sessions[role] = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         session = self.sessions[role]
         types = {port.name: np.int64 if port.type == "tensor(int64)" else np.float32 for port in session.get_inputs()}
-        given = {n: np.ascontiguousarray(torch.as_tensor(v).numpy(), types[n]) for n, v in inputs.items() if n in types}
+        plain = {n: torch.as_tensor(v) for n, v in inputs.items() if n in types}
+        # NumPy has no bfloat16.
+        plain = {n: v.float() if v.is_floating_point() else v for n, v in plain.items()}
+        given = {n: np.ascontiguousarray(v.numpy(), types[n]) for n, v in plain.items()}
         return [torch.from_numpy(out) for out in session.run(None, given)]
 
 
