@@ -5,7 +5,7 @@ use std::path::Path;
 
 use spotloom_plugin_api::{Artifact, Failure};
 
-use crate::artifacts::{Store, hash_file, hash_tree};
+use crate::artifacts::{Store, hash_of};
 use crate::ids::Sha256;
 use crate::ledger::ResolvedInput;
 
@@ -64,7 +64,7 @@ pub(super) fn resolve(
 }
 
 fn verify(path: &Path, expected: &Sha256) -> Result<(), Failure> {
-    let found = if path.is_dir() { hash_tree(path) } else { hash_file(path).map(|(sha, _)| sha) };
+    let found = hash_of(path);
     let changed = |what: String| {
         Failure::new("changed-since-plan", what).hint(
             "a job works with the files as they were when it was accepted; drop the brief again to use the new ones",

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256 as Hasher};
 
+use super::known;
 use crate::ids::Sha256;
 
 /// Hash of some bytes.
@@ -43,12 +44,20 @@ pub fn hash_reader(reader: &mut impl Read) -> io::Result<(Sha256, u64)> {
     }
 }
 
+/// Hash of a file or folder of the studio; one that has not changed since is not read again.
+///
+/// # Errors
+/// When something in it can't be read.
+pub fn hash_of(path: &Path) -> io::Result<Sha256> {
+    if path.is_dir() { hash_tree(path) } else { known::hash(path) }
+}
+
 /// Hash of a folder: over the sorted relative paths of its files and their hashes. Names starting with a dot are left
 /// out; links are followed for files and refused for folders, so that a loop can't be built.
 ///
 /// # Errors
 /// When something in it can't be read.
-pub fn hash_tree(folder: &Path) -> io::Result<Sha256> {
+fn hash_tree(folder: &Path) -> io::Result<Sha256> {
     let mut lines = Vec::new();
     walk(folder, "", &mut lines)?;
     lines.sort_unstable();
@@ -66,7 +75,7 @@ fn walk(folder: &Path, prefix: &str, lines: &mut Vec<String>) -> io::Result<()> 
         if entry.file_type()?.is_dir() {
             walk(&entry.path(), &relative, lines)?;
         } else {
-            let (sha, _) = hash_file(&entry.path())?;
+            let sha = known::hash(&entry.path())?;
             lines.push(format!("{relative}\0{sha}"));
         }
     }

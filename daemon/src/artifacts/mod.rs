@@ -7,9 +7,10 @@
 pub mod disk;
 pub mod hash;
 pub mod key;
+mod known;
 pub mod media;
 pub mod store;
 
-pub use hash::{hash_bytes, hash_file, hash_tree};
+pub use hash::{hash_bytes, hash_file, hash_of};
 pub use key::cache_key;
 pub use store::Store;

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Map, Value};
 use spotloom_plugin_api::Resource;
 
-use crate::artifacts::{hash_file, hash_tree, media};
+use crate::artifacts::{hash_of, media};
 use crate::config::Channels;
 use crate::error::Diagnostics;
 use crate::ids::Sha256;
@@ -46,8 +46,7 @@ impl<'a> StudioCatalog<'a> {
         let sha256 = match known {
             Some(sha) => sha,
             None => {
-                let sha = if path.is_dir() { hash_tree(path) } else { hash_file(path).map(|(sha, _)| sha) }
-                    .map_err(|e| unreadable(path, &e))?;
+                let sha = hash_of(path).map_err(|e| unreadable(path, &e))?;
                 self.hashes.lock().unwrap_or_else(PoisonError::into_inner).insert(path.into(), sha.clone());
                 sha
             }
