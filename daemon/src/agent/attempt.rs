@@ -178,7 +178,7 @@ async fn prepare(m: &Machinery, claim: &Claim) -> Result<Prepared, Failure> {
         limits: Limits { threads: m.settings.threads },
         secrets,
         job,
-        to_come: claim.to_come,
+        to_come: claim.to_come.clone(),
     };
     Ok(Prepared::Run(Box::new(Work { plugin, request, key, scratch })))
 }

@@ -29,7 +29,7 @@ pub(super) async fn ask(
         limits: Limits { threads: 1 },
         secrets: Secrets::default(),
         job: JobContext::default(),
-        to_come: 0,
+        to_come: BTreeMap::new(),
     };
     let (events, _seen) = mpsc::unbounded_channel();
     let (_keep, cancel) = watch::channel(false);

@@ -77,9 +77,10 @@ pub struct Claim {
     pub inputs: BTreeMap<String, Vec<ResolvedInput>>,
     /// The outcome in it is what this task has to tell (`running` for ordinary tasks), the failure the job's cause.
     pub context: JobContext,
-    /// Tasks of the job with the same plugin that have not been started: a hint, nothing depends on it.
+    /// By input port: tasks of the job with the same plugin and the same files there that have not been started. A hint, nothing
+    /// depends on it.
     #[serde(default)]
-    pub to_come: u32,
+    pub to_come: BTreeMap<String, u32>,
 }
 
 /// A file for an input port.

@@ -105,7 +105,7 @@ pub fn request(params: &Value) -> RunRequest {
         limits: Limits::default(),
         secrets: Secrets::default(),
         job: JobContext::default(),
-        to_come: 0,
+        to_come: std::collections::BTreeMap::new(),
     }
 }
 

@@ -134,15 +134,11 @@ pub struct RunRequest {
     pub secrets: Secrets,
     #[serde(default)]
     pub job: JobContext,
-    /// How many more runs of this plugin the job will have after this one, as far as is known. What a run makes must not
-    /// depend on it: it says whether keeping something for the next one is worth its price.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub to_come: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
-fn is_zero(value: &u32) -> bool {
-    *value == 0
+    /// By input port: how many more runs of this plugin the job has that are given the same files there, as far as is known;
+    /// ports without any are left out. What a run makes must not depend on it: it says whether keeping something for the
+    /// next one is worth its price.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub to_come: BTreeMap<String, u32>,
 }
 
 /// What the run may use.

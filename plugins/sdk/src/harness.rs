@@ -67,7 +67,7 @@ impl<S: Stage> Harness<S> {
                 version: 1,
                 ..JobContext::default()
             },
-            to_come: 0,
+            to_come: std::collections::BTreeMap::new(),
         };
         Self { request, cancel_after: usize::MAX, scratch, host: Warm::default() }
     }
@@ -107,10 +107,10 @@ impl<S: Stage> Harness<S> {
         self
     }
 
-    /// Says that the job will run this stage so many times more.
+    /// Says that the job will run this stage so many times more with the same files on a port.
     #[must_use]
-    pub fn to_come(mut self, runs: u32) -> Self {
-        self.request.to_come = runs;
+    pub fn to_come(mut self, port: &str, runs: u32) -> Self {
+        self.request.to_come.insert(port.into(), runs);
         self
     }
 

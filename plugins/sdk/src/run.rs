@@ -68,11 +68,11 @@ impl Run {
         &self.request.job
     }
 
-    /// How many more runs of this plugin the job will have after this one, as far as is known: whether keeping something in
-    /// this process for the next one is worth its price. What is made must not depend on it.
+    /// How many more runs of this plugin the job has that are given the same files on an input port, as far as is known: whether
+    /// keeping something in this process for the next one is worth its price. What is made must not depend on it.
     #[must_use]
-    pub fn to_come(&self) -> u32 {
-        self.request.to_come
+    pub fn to_come(&self, port: &str) -> u32 {
+        self.request.to_come.get(port).copied().unwrap_or(0)
     }
 
     /// The value of a secret by its name.

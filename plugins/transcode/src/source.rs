@@ -34,7 +34,7 @@ impl Source {
                 let hashes = || clips.iter().map(|c| c.sha256.as_str());
                 let mut kept = reels.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.only(hashes());
-                if run.to_come() > 0 {
+                if run.to_come("clips") > 0 {
                     kept.begin(hashes(), run.scratch());
                 }
                 let clips = clips.iter().map(|c| c.path.clone()).collect();

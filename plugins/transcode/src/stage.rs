@@ -81,7 +81,7 @@ impl Stage for Transcode {
         work.again(&planned, &sounds, &mut made, "below the platform's least rate: padded up to it", below_floor)?;
         work.shrink(&planned, &sounds, &mut made)?;
         let sheet = work.sheet.take().and_then(|s| s.png());
-        if run.to_come() == 0 {
+        if run.to_come("clips") == 0 {
             // The disk is given back at once, not when this process ends.
             self.reels.lock().unwrap_or_else(PoisonError::into_inner).only([]);
         }

@@ -206,7 +206,7 @@ fn an_aspect_after_another_is_what_it_is_alone() {
             name: "clip".into(),
             facts: serde_json::Map::new(),
         };
-        let run = Harness::<Transcode>::new().params(params()).warm(host).to_come(to_come);
+        let run = Harness::<Transcode>::new().params(params()).warm(host).to_come("clips", to_come);
         let run = run.artifact("composition", artifact(&file)).artifact("clips", artifact(&clip));
         let done = run.input("presets", bench.preset(preset), "application/yaml").run();
         std::fs::read(done.path("masters")).unwrap()

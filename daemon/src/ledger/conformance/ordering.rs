@@ -1,6 +1,6 @@
 //! Who gets what, and when: pools, priority, fairness, delays, leases.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use spotloom_plugin_api::Failure;
 
@@ -25,12 +25,16 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn a_claim_brings_all_that_is_needed(bench: &Bench) {
-    let job = bench.submit_tasks(vec![planned("prompt", &[]), planned("diffusion", &["prompt"])]);
+    let job = bench.submit_tasks(vec![
+        planned("prompt", &[]),
+        planned("diffusion", &["prompt"]),
+        planned("masters", &["prompt"]),
+    ]);
     let first = bench.claim_task("prompt");
-    bench.equal(first.to_come, 1, "tasks of the same plugin after it");
+    bench.equal(first.to_come.clone(), BTreeMap::new(), "tasks with the same files after it");
     bench.finish(&first, &succeeded("prompt"));
     let claim = bench.claim_task("diffusion");
-    bench.equal(claim.to_come, 0, "tasks of the same plugin after it");
+    bench.equal(claim.to_come.clone(), BTreeMap::from([("in".to_owned(), 1)]), "tasks with the same files after it");
     bench.equal(&claim.inputs["in"], &vec![ResolvedInput::Artifact(file("prompt"))], "inputs");
     bench.equal(claim.lease_until, bench.now().plus_ms(LEASE_MS), "the lease");
     let context = &claim.context;

@@ -55,13 +55,19 @@ pub(super) fn claim(write: &mut Write, request: &ClaimRequest, now: Timestamp) -
     }))
 }
 
-/// How many tasks with the same plugin have not been started.
-fn to_come(planned: &PlannedTask, job: &Job) -> u32 {
+/// By input port: how many tasks with the same plugin and the same files there have not been started.
+fn to_come(planned: &PlannedTask, job: &Job) -> BTreeMap<String, u32> {
     let unstarted = |key: &TaskKey| {
         job.state.tasks.get(key).is_some_and(|t| matches!(t.state, TaskState::Waiting | TaskState::Ready { .. }))
     };
-    let others = job.plan.tasks.iter().filter(|t| t.uses.id == planned.uses.id && t.key != planned.key);
-    u32::try_from(others.filter(|t| unstarted(&t.key)).count()).unwrap_or(u32::MAX)
+    let alike = |t: &&PlannedTask| t.uses.id == planned.uses.id && t.key != planned.key && unstarted(&t.key);
+    let mut ports = BTreeMap::new();
+    for other in job.plan.tasks.iter().filter(alike) {
+        let same =
+            planned.inputs.iter().filter(|(port, files)| !files.is_empty() && other.inputs.get(*port) == Some(*files));
+        same.for_each(|(port, _)| *ports.entry(port.clone()).or_default() += 1);
+    }
+    ports
 }
 
 /// The task as it is to run: one that is made again gets to know how far its seed moves on.
