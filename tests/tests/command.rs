@@ -205,7 +205,7 @@ fn exit_codes() {
     }
 }
 
-/// `spotloom run … | head -1`, a terminal that is closed, a log service that is started anew: the work goes on.
+/// `spotloom run … 2>&1 | head -1`, a log service that is started anew: the work goes on.
 #[test]
 fn nobody_has_to_listen() {
     let studio = studio();

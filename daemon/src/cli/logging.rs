@@ -28,7 +28,7 @@ pub(super) fn install(global: &Global, default: &str) {
     };
 }
 
-/// Standard error, whose reader may be gone: a closed terminal, a log service that is started anew. Work goes on then; what
+/// Standard error, whose reader may be gone: a pipe to `head`, a log service that is started anew. Work goes on then; what
 /// would have been told of it is in the ledger.
 struct Unminding(io::Stderr);
 

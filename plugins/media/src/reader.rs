@@ -76,6 +76,8 @@ pub struct Reader {
     options: ReadOptions,
     /// Set when the first frame is there and something has to be done to it.
     graph: Option<VideoGraph>,
+    /// Whether that looks at a frame's neighbours: then none may be missing.
+    weaves: bool,
     /// Size and pixel format of the first decoded frame, by which all are held.
     first: Option<(u32, u32, ffmpeg_next::format::Pixel)>,
     state: State,
@@ -155,6 +157,7 @@ impl Reader {
             decoder,
             options,
             graph: None,
+            weaves: false,
             first: None,
             state: State::Reading,
             decoded: 0,
@@ -319,10 +322,11 @@ impl Reader {
     }
 
     /// The filters this file needs to become what was asked for, or none.
-    fn graph_for(&self, av: &frame::Video) -> Result<Option<VideoGraph>> {
+    fn graph_for(&mut self, av: &frame::Video) -> Result<Option<VideoGraph>> {
         let from_rgb = has_no_matrix(av.format());
         let to = self.options.pixel;
         let front = normalise(av, &self.video, to)?;
+        self.weaves = front.contains("bwdif");
         let filter = self.options.filter.as_deref().unwrap_or_default();
         let work = filters::chain([front.as_str(), filter]);
         if work.is_empty() && av.format() == to.av() {

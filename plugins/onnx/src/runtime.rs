@@ -44,7 +44,8 @@ pub struct SessionOptions {
     /// where it has memory of its own.
     pub io_binding: Option<bool>,
     /// Whether a video model's latents, and what it is told of the prompt, stay where the provider computes from the first step to
-    /// the last; what a scheduler does is done there too. Not with `cuda-graphs`, step caching, or guidance in one call.
+    /// the last; what a scheduler does is done there too. Not with `cuda-graphs`, step caching, pinned
+    /// pictures, guidance in one call or guidance that is rescaled; a warning says so.
     pub resident_latents: bool,
     /// Whether a graph that runs again and again with inputs of the same shapes is recorded and played back (CUDA graphs): with
     /// `provider: cuda` or `tensorrt`, for graphs of which every operator runs there.

@@ -126,6 +126,10 @@ impl Sums {
     }
 
     fn added(&mut self, terms: Vec<(f64, SessionInputValue<'_>)>) -> ort::Result<Kept> {
+        let shapes: Vec<_> = terms.iter().map(|(_, value)| value.dtype().tensor_shape()).collect();
+        if let Some(odd) = shapes.iter().find(|shape| **shape != shapes[0]) {
+            return Err(ort::Error::new(format!("shapes differ: {odd:?} and {:?}", shapes[0])));
+        }
         let rank = terms.first().map_or(0, |(_, value)| rank(value));
         let what = What::Sum(terms.len(), rank);
         let mut inputs: Vec<(String, SessionInputValue<'_>)> = Vec::with_capacity(2 * terms.len());
@@ -272,5 +276,8 @@ mod tests {
         let there = sums.put(array.view()).expect("a tensor");
         assert!(!sums.is_finite(&there).expect("an answer"));
         assert!(sums.sum(&[]).is_err());
+        // Not spread out over the larger one.
+        let other = sums.put(ArrayD::from_elem(vec![1], 1.0).view()).expect("a tensor");
+        assert!(sums.sum(&[(1.0, &there), (1.0, &other)]).is_err());
     }
 }

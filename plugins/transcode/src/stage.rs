@@ -59,11 +59,26 @@ impl Stage for Transcode {
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
+        let made = self.masters(&params, run);
+        // The disk is given back as soon as nobody needs what is on it, not when this process ends.
+        let mut reels = self.reels.lock().unwrap_or_else(PoisonError::into_inner);
+        match &made {
+            Err(failure) if failure.code == "disk-full" => reels.give_up(),
+            Ok(_) if run.to_come("clips") > 0 => {}
+            _ => reels.only([]),
+        }
+        drop(reels);
+        made
+    }
+}
+
+impl Transcode {
+    fn masters(&mut self, params: &Params, run: &Run) -> Result<Outputs, Failure> {
         params.check()?;
         run.require("presets")?;
         let presets = run.inputs("presets").iter().map(read_preset).collect::<Result<Vec<_>, _>>()?;
         let (source, mezzanine) = Source::open(run, &self.reels)?;
-        let planned = plan::plan(mezzanine, presets, &params)?;
+        let planned = plan::plan(mezzanine, presets, params)?;
         for p in planned.iter().filter(|p| p.options.width > mezzanine.width) {
             let (w, h) = (mezzanine.width, mezzanine.height);
             run.log(
@@ -74,17 +89,13 @@ impl Stage for Transcode {
 
         let frames = (mezzanine.seconds * plan::value(mezzanine.fps)).round() as u64;
         run.progress(0, frames, "preparing the sound");
-        let sounds = tracks::sounds(&mut self.tracks, &planned, mezzanine.seconds, &params, run)?;
+        let sounds = tracks::sounds(&mut self.tracks, &planned, mezzanine.seconds, params, run)?;
 
-        let mut work = Work { source, mezzanine, frames, params: &params, sheet: None, run };
+        let mut work = Work { source, mezzanine, frames, params, sheet: None, run };
         let mut made = work.make(&planned, &sounds)?;
         work.again(&planned, &sounds, &mut made, "below the platform's least rate: padded up to it", below_floor)?;
         work.shrink(&planned, &sounds, &mut made)?;
         let sheet = work.sheet.take().and_then(|s| s.png());
-        if run.to_come("clips") == 0 {
-            // The disk is given back at once, not when this process ends.
-            self.reels.lock().unwrap_or_else(PoisonError::into_inner).only([]);
-        }
         facts::hand_on(&planned, &made, &sounds, mezzanine.seconds, sheet, run)
     }
 }

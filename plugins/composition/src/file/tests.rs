@@ -99,7 +99,8 @@ fn what_is_read_back_gives_the_same_frames() {
 /// What the first aspect decoded is what the second shows, also where it shows other frames of it.
 #[test]
 fn kept_frames_are_the_decoded_ones() {
-    let folder = tempfile::tempdir().unwrap();
+    // Beside the tests' program: a temporary folder may lie in memory, where nothing is kept.
+    let folder = tempfile::tempdir_in(std::env::current_exe().unwrap().parent().unwrap()).unwrap();
     let reels = Arc::new(Mutex::new(Reels::default()));
     let hashes = ["aa", "bb"].map(|hash| hash.repeat(32));
     let check = |change: &dyn Fn(&mut Composition)| {

@@ -19,25 +19,42 @@ pub(super) struct Roll {
     /// The number of the next frame.
     next: u64,
     reel: Option<Arc<Reel>>,
-    /// What decoding and keeping took.
+    /// What decoding took, keeping what was decoded, and reading what was kept.
     decoding: Duration,
     keeping: Duration,
+    reading: Duration,
+    /// Frames that were read.
+    read: u32,
 }
 
 impl Roll {
     /// `reader` has given no frame yet.
     pub(super) fn new(reader: Reader, reel: Option<Arc<Reel>>) -> Self {
-        Self { reader, decoded: 0, next: 0, reel, decoding: Duration::ZERO, keeping: Duration::ZERO }
+        Self {
+            reader,
+            decoded: 0,
+            next: 0,
+            reel,
+            decoding: Duration::ZERO,
+            keeping: Duration::ZERO,
+            reading: Duration::ZERO,
+            read: 0,
+        }
     }
 
     /// The next frame; `None` after the last.
     pub(super) fn next(&mut self) -> Option<Result<Frame, Error>> {
-        if let Some(reel) = &self.reel {
+        if let Some(reel) = self.reel.clone() {
             if reel.ends_before(self.next) {
                 return None;
             }
+            let begun = Instant::now();
             if let Some(frame) = reel.get(self.next) {
-                self.next += 1;
+                (self.reading, self.read, self.next) = (self.reading + begun.elapsed(), self.read + 1, self.next + 1);
+                if self.reading > reel.decoding() * self.read * SLOW + PATIENCE {
+                    tracing::debug!("reading decoded frames is slower than decoding them");
+                    self.reel = None;
+                }
                 return Some(Ok(frame));
             }
         }
@@ -46,11 +63,12 @@ impl Roll {
             Ok(frame) => frame,
             Err(error) => return Some(Err(error)),
         };
-        self.decoding += begun.elapsed();
+        let took = begun.elapsed();
+        self.decoding += took;
         match (&frame, &self.reel) {
             (Some(frame), Some(reel)) => {
                 let begun = Instant::now();
-                reel.put(self.next, frame);
+                reel.put(self.next, frame, took);
                 self.keeping += begun.elapsed();
                 if self.keeping > self.decoding * SLOW + PATIENCE {
                     reel.stop("the disk is slower than decoding");
@@ -86,7 +104,8 @@ impl Roll {
     /// Brings the reader to the next frame.
     fn catch_up(&mut self) -> Result<(), Error> {
         while self.decoded < self.next {
-            let passed = self.reader.pass_over(self.next - self.decoded)?;
+            // Only behind its first frame a reader knows what it may pass over.
+            let passed = if self.decoded == 0 { 0 } else { self.reader.pass_over(self.next - self.decoded)? };
             self.decoded += passed;
             if passed == 0 {
                 match self.reader.next().transpose()? {

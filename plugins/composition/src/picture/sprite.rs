@@ -126,22 +126,22 @@ impl Plane {
     }
 }
 
-/// All of them side by side: whoever draws or reads a layer waits for it.
-fn find_runs(planes: &mut [Plane; 3]) {
+/// A part of it on a helper, where one can be had: whoever draws or reads a layer waits for it.
+fn find_runs([luma, chroma @ ..]: &mut [Plane; 3]) {
+    let large = luma.samples.len() >= WORTH_A_THREAD;
+    let Plane { width, samples, alpha, still, moving, .. } = luma;
+    let resting = || Runs::still(samples, alpha, *width);
     std::thread::scope(|scope| {
-        for Plane { width, samples, alpha, still, moving, .. } in planes {
-            let (samples, alpha, width) = (&*samples, &*alpha, *width);
-            let small = samples.len() < WORTH_A_THREAD;
-            let mut find = [
-                Box::new(move || *still = Runs::still(samples, alpha, width)) as Box<dyn FnMut() + Send>,
-                Box::new(move || *moving = Runs::moving(samples, alpha, width)),
-            ];
-            if small {
-                find.iter_mut().for_each(|find| find());
-            } else {
-                find.into_iter().for_each(|find| drop(scope.spawn(find)));
-            }
+        let helper = large.then(|| std::thread::Builder::new().spawn_scoped(scope, resting).ok()).flatten();
+        *moving = Runs::moving(samples, alpha, *width);
+        for plane in chroma {
+            plane.still = Runs::still(&plane.samples, &plane.alpha, plane.width);
+            plane.moving = Runs::moving(&plane.samples, &plane.alpha, plane.width);
         }
+        *still = match helper {
+            Some(helper) => helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            None => resting(),
+        };
     });
 }
 

@@ -5,6 +5,7 @@ Invariant: the scheduler and everything between the modules are the reference's 
 is the graphs'.
 """
 
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,16 +18,16 @@ import yaml
 F16, BF16, F32 = onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.FLOAT
 
 
-def widened(path: Path, narrow: set[int]) -> str | bytes:
-    """A graph with `narrow` types of 16 bits as it would compute with the same weights in 32; without any, as it is. So
-    structure and weights can be looked at where the processor has no such arithmetic; the rounding of that can't."""
-    model = onnx.load(path)
-    found = False
+def widened(path: Path, narrow: set[int], work: Path) -> Path:
+    """A graph with `narrow` types of 16 bits as it would compute with the same weights in 32, in `work`; without any, as it
+    is. So structure and weights can be looked at where the processor has no such arithmetic; the rounding of that can't."""
+    model = onnx.load(path, load_external_data=False)
+    if not any(tensor.data_type in narrow for tensor in model.graph.initializer):
+        return path
+    onnx.load_external_data_for_model(model, str(path.parent))
 
     def tensor(proto: onnx.TensorProto) -> None:
-        nonlocal found
         if proto.data_type in narrow:
-            found = True
             values = onnx.numpy_helper.to_array(proto).astype(np.float32)
             proto.CopyFrom(onnx.numpy_helper.from_array(values, proto.name))
 
@@ -46,7 +47,9 @@ def widened(path: Path, narrow: set[int]) -> str | bytes:
                     walk(attribute.g)
 
     walk(model.graph)
-    return model.SerializeToString() if found else str(path)
+    wide = work / path.name
+    onnx.save_model(model, wide, save_as_external_data=True, all_tensors_to_one_file=True, location=wide.name + ".data")
+    return wide
 
 
 class Graphs:
@@ -65,8 +68,9 @@ class Graphs:
         if role not in self.sessions:
             options = ort.SessionOptions()
             options.intra_op_num_threads, options.log_severity_level = 1, 3
-            graph = widened(self.folder / self.files[role], self.narrow)
-            self.sessions[role] = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            with tempfile.TemporaryDirectory(dir=self.folder) as work:
+                graph = widened(self.folder / self.files[role], self.narrow, Path(work))
+                self.sessions[role] = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         session = self.sessions[role]
         types = {port.name: np.int64 if port.type == "tensor(int64)" else np.float32 for port in session.get_inputs()}
         plain = {n: torch.as_tensor(v) for n, v in inputs.items() if n in types}

@@ -57,7 +57,7 @@ struct There<'a, 'd> {
     shape: &'a [usize],
 }
 
-impl schedulers::Sums<Kept> for There<'_, '_> {
+impl schedulers::Arithmetic<Kept> for There<'_, '_> {
     fn sum(&mut self, terms: &[(f64, &Kept)]) -> Result<Kept, Error> {
         Ok(self.sums.sum(terms)?)
     }

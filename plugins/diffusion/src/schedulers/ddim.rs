@@ -2,7 +2,7 @@
 
 use super::Scheduler;
 use super::alphas::Alphas;
-use super::scheduler::{Schedule, Sums};
+use super::scheduler::{Arithmetic, Schedule};
 use crate::error::Error;
 
 /// Deterministic, first order.
@@ -30,7 +30,7 @@ impl<T> Scheduler<T> for Ddim {
         &self.levels
     }
 
-    fn step(&mut self, step: usize, prediction: T, sample: &mut T, sums: &mut dyn Sums<T>) -> Result<(), Error> {
+    fn step(&mut self, step: usize, prediction: T, sample: &mut T, sums: &mut dyn Arithmetic<T>) -> Result<(), Error> {
         let now = self.alphas.at(step);
         let next = self.alphas.after(step).unwrap_or(self.alphas.end());
         let (of_sample, of_prediction) = self.alphas.clean(now);

@@ -1,7 +1,7 @@
 //! Rectified flow, second-order Adams-Bashforth with uneven steps:
 //! `w = v + (h / h_before) / 2 * (v - v_before)`, `z <- z - h * w`; the first step is Euler's.
 
-use super::{Scheduler, Sums, grid};
+use super::{Arithmetic, Scheduler, grid};
 use crate::error::Error;
 
 /// Adams-Bashforth on the shifted grid; remembers the last velocity.
@@ -26,7 +26,7 @@ impl<T: Send> Scheduler<T> for FlowAb2<T> {
         &self.levels
     }
 
-    fn step(&mut self, step: usize, velocity: T, sample: &mut T, sums: &mut dyn Sums<T>) -> Result<(), Error> {
+    fn step(&mut self, step: usize, velocity: T, sample: &mut T, sums: &mut dyn Arithmetic<T>) -> Result<(), Error> {
         let h = self.levels[step] - self.levels[step + 1];
         *sample = match &self.before {
             Some((h_before, v_before)) => {

@@ -4,7 +4,7 @@
 //! ends come from its training table and whose shift may grow with the number of tokens (LTX-Video).
 
 use super::config::SchedulerConfig;
-use super::scheduler::{Schedule, Sums};
+use super::scheduler::{Arithmetic, Schedule};
 use super::{Scheduler, grid};
 use crate::error::Error;
 
@@ -78,7 +78,7 @@ impl<T> Scheduler<T> for FlowEuler {
         &self.levels
     }
 
-    fn step(&mut self, step: usize, velocity: T, sample: &mut T, sums: &mut dyn Sums<T>) -> Result<(), Error> {
+    fn step(&mut self, step: usize, velocity: T, sample: &mut T, sums: &mut dyn Arithmetic<T>) -> Result<(), Error> {
         let h = self.levels[step] - self.levels[step + 1];
         *sample = sums.sum(&[(1.0, &*sample), (-h, &velocity)])?;
         Ok(())

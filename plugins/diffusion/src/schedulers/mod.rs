@@ -12,5 +12,5 @@ pub mod step_cache;
 pub mod unipc;
 
 pub use config::SchedulerConfig;
-pub use scheduler::{Draw, Here, Schedule, Scheduler, Sums, scheduler};
+pub use scheduler::{Arithmetic, Draw, Here, Schedule, Scheduler, scheduler};
 pub use step_cache::{Skipped, StepCache};

@@ -1,6 +1,7 @@
 //! What a scheduler is, and the one place that picks it by name.
 
 use ndarray::ArrayD;
+use spotloom_onnx::Error as ModelError;
 
 use super::config::SchedulerConfig;
 use super::ddim::Ddim;
@@ -15,11 +16,11 @@ use crate::error::Error;
 pub type Draw<'a> = dyn FnMut(&[usize]) -> ArrayD<f32> + 'a;
 
 /// What a scheduler computes with: every step is sums of tensors with factors, wherever the tensors lie.
-pub trait Sums<T> {
+pub trait Arithmetic<T> {
     /// The sum of some tensors of one shape, each times its factor. There is at least one.
     ///
     /// # Errors
-    /// Those of the device that computes; none of arrays.
+    /// Shapes that differ, and those of the device that computes.
     fn sum(&mut self, terms: &[(f64, &T)]) -> Result<T, Error>;
 
     /// The next noise of the shot's series, in the shape of a tensor.
@@ -29,11 +30,17 @@ pub trait Sums<T> {
     fn noise(&mut self, like: &T) -> Result<T, Error>;
 }
 
-/// Sums of arrays, added up in 64 bits.
+/// Arithmetic of arrays, added up in 64 bits.
 pub struct Here<'a, 'd>(pub &'a mut Draw<'d>);
 
-impl Sums<ArrayD<f32>> for Here<'_, '_> {
+impl Arithmetic<ArrayD<f32>> for Here<'_, '_> {
     fn sum(&mut self, terms: &[(f64, &ArrayD<f32>)]) -> Result<ArrayD<f32>, Error> {
+        if let Some((_, odd)) = terms.iter().find(|(_, array)| array.shape() != terms[0].1.shape()) {
+            let reason = format!("the transformer gave {:?} for {:?}", odd.shape(), terms[0].1.shape());
+            return Err(
+                ModelError::Inference { model: "the model".into(), component: "scheduler".into(), reason }.into()
+            );
+        }
         let parts: Vec<_> = terms.iter().map(|(factor, array)| (*factor, array.as_standard_layout())).collect();
         let slices: Vec<(f64, &[f32])> = parts.iter().filter_map(|(f, array)| Some((*f, array.as_slice()?))).collect();
         let shape = terms.first().map_or(&[][..], |(_, first)| first.shape());
@@ -70,7 +77,7 @@ pub trait Scheduler<T = ArrayD<f32>>: Send {
     ///
     /// # Errors
     /// Those of `sums`.
-    fn step(&mut self, step: usize, prediction: T, sample: &mut T, sums: &mut dyn Sums<T>) -> Result<(), Error>;
+    fn step(&mut self, step: usize, prediction: T, sample: &mut T, sums: &mut dyn Arithmetic<T>) -> Result<(), Error>;
 }
 
 /// What a schedule is made from.

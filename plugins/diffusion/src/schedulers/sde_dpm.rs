@@ -5,7 +5,7 @@
 
 use super::Scheduler;
 use super::alphas::Alphas;
-use super::scheduler::{Schedule, Sums};
+use super::scheduler::{Arithmetic, Schedule};
 use crate::error::Error;
 
 /// Stochastic, second order.
@@ -40,7 +40,7 @@ impl<T: Send> Scheduler<T> for SdeDpm<T> {
         &self.levels
     }
 
-    fn step(&mut self, step: usize, prediction: T, sample: &mut T, sums: &mut dyn Sums<T>) -> Result<(), Error> {
+    fn step(&mut self, step: usize, prediction: T, sample: &mut T, sums: &mut dyn Arithmetic<T>) -> Result<(), Error> {
         let now = self.alphas.at(step);
         let after = self.alphas.after(step);
         let next = after.unwrap_or(self.alphas.end());

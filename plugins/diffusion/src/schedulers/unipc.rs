@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::Scheduler;
 use super::config::SchedulerConfig;
-use super::scheduler::{Schedule, Sums};
+use super::scheduler::{Arithmetic, Schedule};
 use crate::error::Error;
 
 /// Predictor and corrector over the last clean samples.
@@ -71,7 +71,7 @@ impl<T> UniPc<T> {
         (from, to): (usize, usize),
         order: usize,
         newest: Option<&T>,
-        sums: &mut dyn Sums<T>,
+        sums: &mut dyn Arithmetic<T>,
     ) -> Result<T, Error> {
         let h = self.lambda(to) - self.lambda(from);
         let ratio = self.levels[to] / self.levels[from];
@@ -152,7 +152,7 @@ impl<T: Send> Scheduler<T> for UniPc<T> {
         &self.levels
     }
 
-    fn step(&mut self, step: usize, velocity: T, sample: &mut T, sums: &mut dyn Sums<T>) -> Result<(), Error> {
+    fn step(&mut self, step: usize, velocity: T, sample: &mut T, sums: &mut dyn Arithmetic<T>) -> Result<(), Error> {
         // 1. What the model means: x0 = x - sigma v
         let clean = sums.sum(&[(1.0, &*sample), (-self.levels[step], &velocity)])?;
         // 2. The corrector: the last step again, now that its end is known.

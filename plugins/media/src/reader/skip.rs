@@ -24,7 +24,7 @@ impl Reader {
     /// When the file can't be read.
     pub fn pass_over(&mut self, frames: u64) -> Result<u64> {
         let plain = self.options.filter.is_none() && self.options.from == 0.0 && self.options.seconds.is_none();
-        if !plain || self.state != State::Reading {
+        if !plain || self.weaves || self.state != State::Reading {
             return Ok(0);
         }
         // What comes before the first frame may be no picture: an edit list begins where it likes.
