@@ -72,6 +72,12 @@ impl Reels {
         }
     }
 
+    /// As if there were so many bytes to spare, whatever the disk of whoever tests has.
+    #[cfg(test)]
+    pub(crate) fn set_spare(&self, bytes: u64) {
+        self.left.store(bytes, Ordering::Relaxed);
+    }
+
     /// The reel of a clip that is going to have about `frames` frames of `bytes` bytes, unless they would not fit: half a clip
     /// is decoded from its beginning all the same.
     pub(crate) fn of(&self, sha256: &str, frames: f64, bytes: usize) -> Option<Arc<Reel>> {
@@ -209,12 +215,6 @@ mod tests {
 
     use super::*;
 
-    /// A folder on a disk, where the tests' program lies; a temporary one may be in memory.
-    fn folder() -> tempfile::TempDir {
-        let program = std::env::current_exe().unwrap();
-        tempfile::tempdir_in(program.parent().unwrap()).unwrap()
-    }
-
     fn frame(level: u8) -> Frame {
         let mut frame = Frame::black(FrameFormat::new(16, 16, Pixel::Yuv420p));
         frame.plane_mut(0).fill(level);
@@ -223,11 +223,11 @@ mod tests {
 
     #[test]
     fn reels_share_what_there_is_to_spare() {
-        let folder = folder();
+        let folder = tempfile::tempdir().unwrap();
         let bytes = frame(0).format().bytes();
         let mut reels = Reels::default();
         reels.begin(["a", "b"], folder.path());
-        reels.left.store(5 * bytes as u64, Ordering::Relaxed);
+        reels.set_spare(5 * bytes as u64);
         assert!(reels.of("a", 6.0, bytes).is_none() && reels.of("c", 1.0, bytes).is_none());
         // More comes than was expected.
         let [a, b] = ["a", "b"].map(|clip| reels.of(clip, 3.0, bytes).unwrap());
