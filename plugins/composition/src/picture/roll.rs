@@ -51,7 +51,7 @@ impl Roll {
             let begun = Instant::now();
             if let Some(frame) = reel.get(self.next) {
                 (self.reading, self.read, self.next) = (self.reading + begun.elapsed(), self.read + 1, self.next + 1);
-                if self.reading > reel.decoding() * self.read * SLOW + PATIENCE {
+                if self.reading > reel.decoding() * self.read * SLOW + PATIENCE * 20 {
                     tracing::debug!("reading decoded frames is slower than decoding them");
                     self.reel = None;
                 }
