@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{self, Notify, broadcast};
 use tokio::task::JoinHandle;
 
 use crate::agent::{self, Drain, Machinery, Settings, Update, now};
 use crate::artifacts::Store;
 use crate::error::{Diagnostic, Diagnostics};
 use crate::host::{HostOptions, HostPool};
-use crate::inbox::watch::{self as folder, Watch};
+use crate::inbox::watch::{Watch, watch};
 use crate::ledger::{Agent, Ledger, LedgerLock, SqliteLedger};
 use crate::registry::{PluginDir, Registry};
 use crate::studio::Studio;
@@ -30,7 +30,7 @@ pub struct Engine {
     _poked: Watch,
     agent: JoinHandle<()>,
     /// True once the agent has ended by a defect.
-    broken: watch::Receiver<bool>,
+    broken: sync::watch::Receiver<bool>,
 }
 
 /// Opens the studio's ledger to read it or to leave a wish in it; the daemon may be running.
@@ -135,26 +135,15 @@ impl Engine {
         if let Err(e) = std::fs::create_dir_all(&pokes) {
             return Err(vec![cannot_write(&pokes, &e)]);
         }
-        let poked = folder::watch(&pokes, Arc::clone(&machinery.wake));
-        let work = tokio::spawn(agent::run(Arc::clone(&machinery), drain.receiver()));
-        let (broke, broken) = watch::channel(false);
-        let agent = tokio::spawn(async move {
-            if let Err(e) = work.await {
-                broke.send_replace(true);
-                tracing::error!("the agent ended: {e}");
-            }
-        });
+        let poked = watch(&pokes, Arc::clone(&machinery.wake));
+        let (agent, broken) = supervised(agent::run(Arc::clone(&machinery), drain.receiver()));
         Ok(Self { machinery, drain, _lock: lock, _poked: poked, agent, broken })
     }
 
     /// Waits for something that should never happen: that the agent ends though nobody asked it to. Whoever waits for
     /// work to be done has to look out for this as well, or waits for ever.
     pub async fn broken(&self) -> Diagnostic {
-        let mut broken = self.broken.clone();
-        if broken.wait_for(|broken| *broken).await.is_err() {
-            // It ended as it was asked to.
-            std::future::pending::<()>().await;
-        }
+        went_wrong(self.broken.clone()).await;
         Diagnostic::new("internal", "the agent, which runs the stages, has ended: a defect of Spotloom")
             .hint("start again: what was done is kept, and what was running is taken up; the log says more")
     }
@@ -176,5 +165,42 @@ impl Engine {
             }
         }
         self.machinery.hosts.shutdown().await;
+    }
+}
+
+/// Work in a task of its own, and whether it has panicked.
+fn supervised(work: impl Future<Output = ()> + Send + 'static) -> (JoinHandle<()>, sync::watch::Receiver<bool>) {
+    let work = tokio::spawn(work);
+    let (broke, broken) = sync::watch::channel(false);
+    let task = tokio::spawn(async move {
+        if let Err(e) = work.await {
+            broke.send_replace(true);
+            tracing::error!("the agent ended: {e}");
+        }
+    });
+    (task, broken)
+}
+
+/// Waits until supervised work has panicked: for ever when it ends as it was asked to.
+async fn went_wrong(mut broken: sync::watch::Receiver<bool>) {
+    if broken.wait_for(|broken| *broken).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_panics_is_heard_of_and_work_that_ends_is_not() {
+        let check = async |work: JoinHandle<()>, wrong: bool| {
+            let (task, broken) = supervised(async { work.await.unwrap() });
+            task.await.unwrap();
+            let heard = tokio::time::timeout(Duration::from_millis(100), went_wrong(broken)).await;
+            assert_eq!(heard.is_ok(), wrong);
+        };
+        check(tokio::spawn(async {}), false).await;
+        check(tokio::spawn(async { panic!("a defect") }), true).await;
     }
 }

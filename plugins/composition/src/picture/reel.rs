@@ -13,7 +13,6 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use rustix::fs::{FsWord, fstatfs, fstatvfs};
 use spotloom_media::{Frame, FrameFormat};
@@ -114,8 +113,6 @@ struct Kept {
     places: HashMap<u64, u64>,
     /// Frames that were written, those included that can't be read any more.
     written: u64,
-    /// What decoding those took.
-    decoding: Duration,
     /// Frames of the clip, once its end was seen.
     length: Option<u64>,
     /// No more is kept; what is there is good.
@@ -142,12 +139,6 @@ impl Reel {
 
     pub(crate) fn end(&self, length: u64) {
         self.kept().length = Some(length);
-    }
-
-    /// What decoding a frame took, on average.
-    pub(crate) fn decoding(&self) -> Duration {
-        let kept = self.kept();
-        u32::try_from(kept.written).ok().and_then(|frames| kept.decoding.checked_div(frames)).unwrap_or_default()
     }
 
     /// A kept frame. `None` when it is not there, or can't be read any more: it is decoded then.
@@ -177,9 +168,9 @@ impl Reel {
         }
     }
 
-    /// Keeps a frame that took so long to decode. When there is no more room the clip is decoded from there on; when the disk
+    /// Keeps a frame. When there is no more room the clip is decoded from there on; when the disk
     /// is full, all of its room is given back, for somebody else needs it.
-    pub(crate) fn put(&self, number: u64, frame: &Frame, took: Duration) {
+    pub(crate) fn put(&self, number: u64, frame: &Frame) {
         let bytes = frame.format().bytes() as u64;
         let mut kept = self.kept();
         if kept.stopped || kept.format.is_some_and(|format| format != frame.format()) {
@@ -205,7 +196,6 @@ impl Reel {
         kept.format = Some(frame.format());
         kept.places.insert(number, place);
         kept.written += 1;
-        kept.decoding += took;
     }
 }
 
@@ -231,13 +221,12 @@ mod tests {
         assert!(reels.of("a", 6.0, bytes).is_none() && reels.of("c", 1.0, bytes).is_none());
         // More comes than was expected.
         let [a, b] = ["a", "b"].map(|clip| reels.of(clip, 3.0, bytes).unwrap());
-        (0..4).for_each(|number| a.put(number, &frame(number as u8), Duration::from_millis(2)));
-        (0..4).for_each(|number| b.put(number, &frame(number as u8), Duration::ZERO));
+        (0..4).for_each(|number| a.put(number, &frame(number as u8)));
+        (0..4).for_each(|number| b.put(number, &frame(number as u8)));
         let count = |reel: &Reel| (0..9).filter(|number| reel.has(*number)).count();
         assert_eq!((count(&a), count(&b)), (4, 1));
         assert_eq!(a.get(3).unwrap().plane(0), frame(3).plane(0));
-        assert_eq!((a.get(4).is_none(), a.decoding()), (true, Duration::from_millis(2)));
-        assert!(!a.ends_before(4));
+        assert!(a.get(4).is_none() && !a.ends_before(4));
         a.end(4);
         assert!(a.ends_before(4) && !a.ends_before(3));
         reels.give_up();

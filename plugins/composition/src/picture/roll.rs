@@ -9,7 +9,7 @@ use super::reel::Reel;
 
 /// A disk that takes longer than so many times the decoding is not worth its while, from this loss on.
 const SLOW: u32 = 2;
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A clip, from its first frame to its last.
 pub(super) struct Roll {
@@ -19,42 +19,25 @@ pub(super) struct Roll {
     /// The number of the next frame.
     next: u64,
     reel: Option<Arc<Reel>>,
-    /// What decoding took, keeping what was decoded, and reading what was kept.
+    /// What decoding took, and keeping what was decoded.
     decoding: Duration,
     keeping: Duration,
-    reading: Duration,
-    /// Frames that were read.
-    read: u32,
 }
 
 impl Roll {
     /// `reader` has given no frame yet.
     pub(super) fn new(reader: Reader, reel: Option<Arc<Reel>>) -> Self {
-        Self {
-            reader,
-            decoded: 0,
-            next: 0,
-            reel,
-            decoding: Duration::ZERO,
-            keeping: Duration::ZERO,
-            reading: Duration::ZERO,
-            read: 0,
-        }
+        Self { reader, decoded: 0, next: 0, reel, decoding: Duration::ZERO, keeping: Duration::ZERO }
     }
 
     /// The next frame; `None` after the last.
     pub(super) fn next(&mut self) -> Option<Result<Frame, Error>> {
-        if let Some(reel) = self.reel.clone() {
+        if let Some(reel) = &self.reel {
             if reel.ends_before(self.next) {
                 return None;
             }
-            let begun = Instant::now();
             if let Some(frame) = reel.get(self.next) {
-                (self.reading, self.read, self.next) = (self.reading + begun.elapsed(), self.read + 1, self.next + 1);
-                if self.reading > reel.decoding() * self.read * SLOW + PATIENCE * 20 {
-                    tracing::debug!("reading decoded frames is slower than decoding them");
-                    self.reel = None;
-                }
+                self.next += 1;
                 return Some(Ok(frame));
             }
         }
@@ -63,12 +46,11 @@ impl Roll {
             Ok(frame) => frame,
             Err(error) => return Some(Err(error)),
         };
-        let took = begun.elapsed();
-        self.decoding += took;
+        self.decoding += begun.elapsed();
         match (&frame, &self.reel) {
             (Some(frame), Some(reel)) => {
                 let begun = Instant::now();
-                reel.put(self.next, frame, took);
+                reel.put(self.next, frame);
                 self.keeping += begun.elapsed();
                 if self.keeping > self.decoding * SLOW + PATIENCE {
                     reel.stop("the disk is slower than decoding");

@@ -109,13 +109,14 @@ impl CogVideoX {
         on_step: &mut OnLatents<'_>,
     ) -> Result<ArrayD<f32>, Error> {
         let calls = shot.levers.calls.unwrap_or(self.calls());
-        if resident::wanted(&mut self.loader, shot, calls, None) {
-            return self.denoise_there(shot, text, &noise, draw, on_step);
-        }
         let contract = self.contract();
         let [pt, py, px] = contract.latent.patch;
         let patches = [noise.shape()[1] / pt, noise.shape()[3] / py, noise.shape()[4] / px];
         let rope = contract.rope.map(|rope| positions(rope, patches, pt > 1).map(Array2::into_dyn));
+        if resident::wanted(&mut self.loader, shot, calls, None) {
+            return self.denoise_there(shot, text, &noise, rope.as_ref(), draw, on_step);
+        }
+        let contract = self.contract();
         let dynamic = contract.sampling.dynamic_guidance;
         let mut scheduler = clip::schedule(contract, shot, None, &FITTING)?;
         let prompts = Prompts::new(text, calls);

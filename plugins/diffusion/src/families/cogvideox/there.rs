@@ -1,9 +1,9 @@
 //! Denoising with latents that stay where the provider computes.
 
-use ndarray::{Array2, ArrayD};
+use ndarray::ArrayD;
 use spotloom_onnx::{Sums, Tensor};
 
-use super::{CogVideoX, FITTING, growing, positions};
+use super::{CogVideoX, FITTING, growing};
 use crate::error::Error;
 use crate::families::clip::{self, OnLatents};
 use crate::families::guidance::Prompts;
@@ -19,18 +19,16 @@ impl CogVideoX {
         shot: &Shot,
         text: &[Rows],
         noise: &ArrayD<f32>,
+        rope: Option<&[ArrayD<f32>; 2]>,
         draw: &mut Draw<'_>,
         on_step: &mut OnLatents<'_>,
     ) -> Result<ArrayD<f32>, Error> {
         let contract = self.contract();
-        let [pt, py, px] = contract.latent.patch;
-        let patches = [noise.shape()[1] / pt, noise.shape()[3] / py, noise.shape()[4] / px];
-        let rope = contract.rope.map(|rope| positions(rope, patches, pt > 1).map(Array2::into_dyn));
         let dynamic = contract.sampling.dynamic_guidance;
         let scheduler = clip::schedule(contract, shot, None, &FITTING)?;
         let times = scheduler.times().to_vec();
         let mut sums = Sums::new(&self.loader.name(), &self.loader.engine);
-        let rope = match &rope {
+        let rope = match rope {
             Some([cos, sin]) => Some([sums.put(cos.view())?, sums.put(sin.view())?]),
             None => None,
         };
