@@ -194,7 +194,7 @@ impl Registry {
 
     /// Asks a plugin although it has been asked before. The cache then holds the new answer.
     async fn ask_again(&self, path: &Path, hosts: &HostPool) -> Result<Locked, Diagnostic> {
-        let sha256 = hash(path).await?;
+        let sha256 = hash(path.to_path_buf()).await?;
         self.cache.forget(&sha256);
         match self.answer(path, &sha256, hosts).await {
             Answer::Described(d) => Ok(Locked { id: d.id, version: d.version, sha256 }),
@@ -225,8 +225,11 @@ impl Registry {
                     continue;
                 }
             };
-            for path in &files {
-                let mut state = self.state(path, lock.plugins.get(&file_name(path)), hosts).await;
+            // All at once: every command waits for this.
+            let hashes: Vec<_> = files.iter().map(|path| tokio::spawn(hash(path.clone()))).collect();
+            for (path, sha256) in files.iter().zip(hashes) {
+                let sha256 = sha256.await.unwrap_or_else(|e| Err(defect(&e)));
+                let mut state = self.state(path, sha256, lock.plugins.get(&file_name(path)), hosts).await;
                 if let State::Trusted(plugin) = &state
                     && let Some(first) = first_with(&entries, &plugin.id)
                 {
@@ -240,8 +243,14 @@ impl Registry {
         (self.entries, self.problems) = (entries, problems);
     }
 
-    async fn state(&self, path: &Path, locked: Option<&Locked>, hosts: &HostPool) -> State {
-        let sha256 = match hash(path).await {
+    async fn state(
+        &self,
+        path: &Path,
+        sha256: Result<Sha256, Diagnostic>,
+        locked: Option<&Locked>,
+        hosts: &HostPool,
+    ) -> State {
+        let sha256 = match sha256 {
             Ok(sha256) => sha256,
             Err(why) => return State::Refused(Box::new(why)),
         };
@@ -286,8 +295,7 @@ async fn libraries(folder: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
     blocking(move || folder::libraries(&folder)).await
 }
 
-async fn hash(path: &Path) -> Result<Sha256, Diagnostic> {
-    let path = path.to_path_buf();
+async fn hash(path: PathBuf) -> Result<Sha256, Diagnostic> {
     blocking(move || folder::hash(&path)).await
 }
 
@@ -296,6 +304,10 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, Diagnostic> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(e) => Err(Diagnostic::new("internal", format!("a defect of ours: {e}"))),
+        Err(e) => Err(defect(&e)),
     }
+}
+
+fn defect(e: &tokio::task::JoinError) -> Diagnostic {
+    Diagnostic::new("internal", format!("a defect of ours: {e}"))
 }

@@ -102,5 +102,6 @@ pub fn rgb709([y, u, v]: [u8; 3]) -> [u8; 3] {
     let v = (f32::from(v) - 128.0) * (255.0 / 224.0);
     let (r, b) = (y + 1.5748 * v, y + 1.8556 * u);
     let g = (y - 0.2126 * r - 0.0722 * b) / 0.7152;
-    [r, g, b].map(|c| c.round().clamp(0.0, 255.0) as u8)
+    // Rounded and clamped; `f32::round` is a call on a plain x86-64, and this is done for every pixel of a poster.
+    [r, g, b].map(|c| (c + 0.5) as u8)
 }

@@ -1,5 +1,6 @@
 //! A video file (or a picture) as a sequence of frames in one format.
 
+mod nal;
 mod skip;
 mod time;
 

@@ -124,6 +124,9 @@ fn frames_are_passed_over_without_a_trace() {
     }
 }
 
+/// Untagged, so small a picture would be taken for BT.601 and converted: nothing is passed over then.
+const TAGS: [&str; 4] = ["-colorspace", "bt709", "-color_range", "tv"];
+
 #[test]
 fn what_is_read_after_frames_were_passed_over_is_what_it_would_have_been() {
     let folder = TempDir::new().unwrap();
@@ -131,7 +134,8 @@ fn what_is_read_after_frames_were_passed_over_is_what_it_would_have_been() {
         let path = folder.path().join(name);
         let source = "testsrc2=size=128x72:rate=25:duration=12,noise=alls=8:allf=t,format=yuv420p";
         let mut made = std::process::Command::new("ffmpeg");
-        let made = made.args(["-v", "error", "-f", "lavfi", "-i", source]).args(options.split(' ')).arg(&path);
+        let made =
+            made.args(["-v", "error", "-f", "lavfi", "-i", source]).args(options.split(' ')).args(TAGS).arg(&path);
         assert!(made.status().unwrap().success());
         path
     };
@@ -139,6 +143,9 @@ fn what_is_read_after_frames_were_passed_over_is_what_it_would_have_been() {
         coded("pyramid.mp4", "-c:v libx264 -bf 3 -x264-params b-pyramid=normal:ref=4"),
         coded("open.mkv", "-c:v libx264 -bf 2 -g 20 -x264-params open-gop=1"),
         coded("plain.mov", "-c:v libx264 -bf 0 -g 300"),
+        coded("short.mp4", "-c:v libx264 -bf 3 -g 12"),
+        coded("short.ts", "-c:v libx264 -bf 3 -g 25"),
+        coded("short.mkv", "-c:v libx265 -x265-params log-level=error:keyint=12:open-gop=0"),
         coded("hevc.mp4", "-c:v libx265 -x265-params log-level=error"),
         coded("stream.ts", "-c:v libx264 -bf 3"),
         coded("mpeg4.avi", "-c:v mpeg4 -bf 2"),
@@ -146,19 +153,57 @@ fn what_is_read_after_frames_were_passed_over_is_what_it_would_have_been() {
         let all = read(&path, Pixel::Yuv420p);
         for threads in [1, 2, 3] {
             let mut reader = Reader::open(&path, ReadOptions::new(Pixel::Yuv420p).threads(threads)).unwrap();
-            let mut at = 0;
+            let (mut at, mut over_all) = (0, 0);
             // The last is more than is left.
             for over in [0, 1, 2, 7, 40, 150, 3, 500] {
                 let frame = reader.next().unwrap().unwrap();
                 assert!(frame == all[at], "{path:?}: frame {at} on {threads}");
                 at += 1;
-                let passed = reader.pass_over(over).unwrap() as usize;
-                assert!(passed as u64 <= over && at + passed < all.len(), "{path:?}");
-                at += passed;
+                let mut left = over;
+                while let passed @ 1.. = reader.pass_over(left).unwrap() {
+                    at += passed as usize;
+                    assert!(passed <= left && at < all.len(), "{path:?}");
+                    left -= passed;
+                    over_all += passed;
+                }
             }
+            assert_eq!(over_all > 150, !path.ends_with("mpeg4.avi"), "{path:?}: {over_all} passed over on {threads}");
             let rest: Vec<_> = reader.map(Result::unwrap).collect();
             assert!(rest == all[at..], "{path:?}: the rest from {at} on {threads}");
         }
+    }
+}
+
+#[test]
+fn nothing_is_decoded_that_lies_before_a_picture_that_needs_no_other() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("groups.mp4");
+    let source = "testsrc2=size=128x72:rate=25:duration=4,format=yuv420p";
+    let mut made = std::process::Command::new("ffmpeg");
+    let made = made.args(["-v", "error", "-f", "lavfi", "-i", source]).args(TAGS);
+    let made = made.args("-c:v libx264 -bf 2 -g 20 -keyint_min 20 -sc_threshold 0".split(' ')).arg(&path);
+    assert!(made.status().unwrap().success());
+    let all = read(&path, Pixel::Yuv420p);
+    // The second and the third group of pictures are destroyed, but for how long their units are and what they are.
+    let places = std::process::Command::new("ffprobe")
+        .args("-v error -select_streams v -show_entries packet=pos,size -of csv=p=0".split(' '))
+        .arg(&path)
+        .output()
+        .unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    for line in String::from_utf8(places.stdout).unwrap().lines().skip(20).take(40) {
+        let mut numbers = line.split(',').map(|number| number.parse::<usize>().unwrap());
+        let (size, at) = (numbers.next().unwrap(), numbers.next().unwrap());
+        bytes[at + 5..at + size].fill(0xff);
+    }
+    std::fs::write(&path, bytes).unwrap();
+    for threads in [1, 2, 3] {
+        let open = || Reader::open(&path, ReadOptions::new(Pixel::Yuv420p).threads(threads)).unwrap();
+        let mut reader = open();
+        assert!(reader.next().unwrap().unwrap() == all[0]);
+        assert_eq!(reader.pass_over(64).unwrap(), 64);
+        assert!(reader.next().unwrap().unwrap() == all[65], "on {threads}");
+        assert!(open().any(|frame| frame.is_err()), "the file is damaged for who reads all of it");
     }
 }
 

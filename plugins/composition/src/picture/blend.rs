@@ -144,10 +144,11 @@ fn seen(run: &Run, left: i32, window: Window) -> Option<(std::ops::Range<usize>,
 fn still(target: &mut Target<'_>, plane: &Plane, (left, top): (i32, i32), window: Window, opacity: u16) {
     let from = window.y.0.max(top);
     let to = window.y.1.min(top + plane.height as i32);
+    let runs = plane.still();
     for y in from..to {
         let row = (y - top) as usize;
         let ink = plane.row(row);
-        for run in plane.still.row(row) {
+        for run in runs.row(row) {
             let Some((columns, (x0, x1))) = seen(run, left, window) else { continue };
             let out = target.row(y, x0, x1);
             if run.flat {
@@ -182,10 +183,11 @@ fn shifted(
     let from = window.y.0.max(top);
     let to = window.y.1.min(top + plane.height as i32);
     let mut lines = [vec![0_u8; plane.width], vec![0_u8; plane.width]];
+    let runs = plane.moving();
     for y in from..to {
         let row = (y - top) as usize;
         let (here, above) = (plane.row(row), plane.row(row.saturating_sub(1)));
-        for run in plane.moving.row(row) {
+        for run in runs.row(row) {
             let Some((columns, (x0, x1))) = seen(run, left, window) else { continue };
             let out = target.row(y, x0, x1);
             let opaque = run.opaque && opacity == 256;
@@ -241,10 +243,11 @@ fn scaled(target: &mut Target<'_>, plane: &Plane, (x, y): &(Axis, Axis), window:
     let line = |samples: usize| [vec![0_u8; samples + BLOCK + 1], vec![0_u8; samples + BLOCK + 1]];
     let (mut lines, mut across) = (line(plane.width), line(x.firsts.len()));
     let rows = y.firsts.iter().zip(&y.fractions).zip(y.start..);
+    let runs = plane.moving();
     for ((&row, &fraction), at) in rows.filter(|(_, at)| (window.y.0..window.y.1).contains(at)) {
         let below = (row + 1).min(plane.height - 1);
         let (upper, lower) = (plane.row(row), plane.row(below));
-        for run in plane.moving.row(below) {
+        for run in runs.row(below) {
             // A run's columns are the second ones of their pairs. A plane of one column has but that.
             let to = if run.to == plane.width { run.to } else { run.to - 1 };
             let (from, to) = x.results(run.from.saturating_sub(1), to);

@@ -198,8 +198,11 @@ impl Footage {
         let wanted = if self.smooth { at.floor() } else { (at + 0.25).floor() } as u64;
         while self.index < wanted && !self.ended {
             // Of a long way only the last frame is wanted.
-            if self.following.is_none() && self.index + 2 < wanted {
-                self.index += self.roll.pass_over(wanted - self.index - 1)?;
+            while self.following.is_none() && self.index + 2 < wanted {
+                match self.roll.pass_over(wanted - self.index - 1)? {
+                    0 => break,
+                    passed => self.index += passed,
+                }
             }
             self.step()?;
         }

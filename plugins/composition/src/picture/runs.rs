@@ -22,39 +22,46 @@ pub struct Runs {
     runs: Vec<Run>,
 }
 
+/// What a column is, when it is mixed with those before and above it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Empty,
     Mixed,
     Opaque,
-    /// The same all along, with the column at which that begins.
-    Flat(usize, bool),
+    /// The same all along, opaque or not; where two such stretches meet, the second is told apart by the last.
+    Flat(bool, bool),
 }
 
 impl Runs {
     /// Of a plane that is drawn sample on sample.
     #[must_use]
     pub fn still(samples: &[u8], alpha: &[u8], width: usize) -> Self {
-        let rows = samples.chunks_exact(width).zip(alpha.chunks_exact(width));
-        Self::new(rows.map(|(samples, alpha)| kinds(&columns(samples, alpha), 0)))
+        Self::new(samples, alpha, width, 0)
     }
 
     /// Of a plane whose samples are mixed with those before them and above them.
     #[must_use]
     pub fn moving(samples: &[u8], alpha: &[u8], width: usize) -> Self {
-        let rows: Vec<_> =
-            samples.chunks_exact(width).zip(alpha.chunks_exact(width)).map(|(s, a)| columns(s, a)).collect();
-        Self::new((0..rows.len()).map(|y| {
-            let both = rows[y.saturating_sub(1)].iter().zip(&rows[y]);
-            let both: Vec<[(u8, u8); 2]> = both.map(|(above, here)| [above[0], here[0]]).collect();
-            kinds(&both, 1)
-        }))
+        Self::new(samples, alpha, width, 1)
     }
 
-    fn new(rows: impl Iterator<Item = Vec<Kind>>) -> Self {
+    /// With samples mixed with as many before and above them.
+    fn new(samples: &[u8], alpha: &[u8], width: usize, reach: usize) -> Self {
         let mut all = Self { starts: vec![0], runs: Vec::new() };
-        for kinds in rows {
-            all.runs.extend(runs(&kinds));
+        let mut kinds = vec![Kind::Empty; width];
+        for y in 0..samples.len() / width {
+            let row = |plane: &'_ [u8], y: usize| -> std::ops::Range<usize> {
+                debug_assert!((y + 1) * width <= plane.len());
+                y * width..(y + 1) * width
+            };
+            let (here, above) = (row(samples, y), row(samples, y.saturating_sub(reach)));
+            // Most rows of most layers.
+            let any = alpha[here.clone()].iter().chain(&alpha[above.clone()]).fold(0, |any, a| any | a);
+            if any > 0 {
+                let rows = [(&samples[here.clone()], &alpha[here]), (&samples[above.clone()], &alpha[above])];
+                find_kinds(rows, reach, &mut kinds);
+                find_runs(&kinds, &mut all.runs);
+            }
             all.starts.push(all.runs.len());
         }
         all
@@ -65,53 +72,49 @@ impl Runs {
     pub fn row(&self, y: usize) -> &[Run] {
         &self.runs[self.starts[y]..self.starts[y + 1]]
     }
-
-    /// Whether there are none at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.runs.is_empty()
-    }
 }
 
-/// Sample and alpha of every column.
-fn columns(samples: &[u8], alpha: &[u8]) -> Vec<[(u8, u8); 1]> {
-    samples.iter().zip(alpha).map(|(&s, &a)| [(s, a)]).collect()
-}
-
-/// What every column is, when it is mixed with `before` columns before it.
-fn kinds<const ROWS: usize>(columns: &[[(u8, u8); ROWS]], before: usize) -> Vec<Kind> {
-    let kind = |x: usize| {
-        let mixed = columns[x.saturating_sub(before)..=x].iter().flatten();
-        let (low, high) = mixed.fold((255, 0), |(low, high), (_, a)| (low.min(*a), high.max(*a)));
-        match (low, high) {
+/// What every column of a row is; `rows` are samples and alpha of it and of the one above.
+fn find_kinds([(here, alpha), (above, alpha_above)]: [(&[u8], &[u8]); 2], reach: usize, kinds: &mut [Kind]) {
+    let width = kinds.len();
+    let range = |x: usize| (alpha[x].min(alpha_above[x]), alpha[x].max(alpha_above[x]));
+    let mut before = range(0);
+    for (x, kind) in kinds.iter_mut().enumerate() {
+        let own = range(x);
+        let (low, high) = if reach > 0 { (own.0.min(before.0), own.1.max(before.1)) } else { own };
+        before = own;
+        *kind = match (low, high) {
             (_, 0) => Kind::Empty,
             (255, _) => Kind::Opaque,
             _ => Kind::Mixed,
+        };
+    }
+    let column = |x: usize| [here[x], alpha[x], above[x], alpha_above[x]];
+    let (mut begun, mut second) = (0, false);
+    for x in 1..=width {
+        if x < width && column(x) == column(x - 1) {
+            continue;
         }
-    };
-    let mut kinds: Vec<Kind> = (0..columns.len()).map(kind).collect();
-    let mut at = 0;
-    for same in columns.chunk_by(|a, b| a == b) {
-        let from = if at == 0 { 0 } else { at + before };
-        at += same.len();
-        if from + SHORTEST <= at && kinds[from] != Kind::Empty {
-            let flat = Kind::Flat(from, kinds[from] == Kind::Opaque);
-            kinds[from..at].fill(flat);
+        let from = if begun == 0 { 0 } else { begun + reach };
+        begun = x;
+        if from + SHORTEST <= x && kinds[from] != Kind::Empty {
+            let opaque = kinds[from] == Kind::Opaque;
+            kinds[from..x].fill(Kind::Flat(opaque, second));
+            second = !second;
         }
     }
-    kinds
 }
 
-fn runs(kinds: &[Kind]) -> Vec<Run> {
-    let mut out: Vec<Run> = Vec::new();
+fn find_runs(kinds: &[Kind], out: &mut Vec<Run>) {
+    let first = out.len();
     let mut at = 0;
     for same in kinds.chunk_by(|a, b| a == b) {
         let (from, to) = (at, at + same.len());
         at = to;
         let long = same.len() >= SHORTEST;
         let mixed = |run: &Run| !run.opaque && !run.flat && run.to == from;
-        match (same[0], out.last_mut()) {
-            (Kind::Flat(_, opaque), _) => out.push(Run { from, to, opaque, flat: true }),
+        match (same[0], out[first..].last_mut()) {
+            (Kind::Flat(opaque, _), _) => out.push(Run { from, to, opaque, flat: true }),
             (Kind::Opaque, _) if long => out.push(Run { from, to, opaque: true, flat: false }),
             (Kind::Empty, Some(last)) if mixed(last) && !long && to < kinds.len() => last.to = to,
             (Kind::Empty, _) => {}
@@ -119,7 +122,6 @@ fn runs(kinds: &[Kind]) -> Vec<Run> {
             _ => out.push(Run { from, to, opaque: false, flat: false }),
         }
     }
-    out
 }
 
 #[cfg(test)]

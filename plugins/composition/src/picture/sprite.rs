@@ -3,6 +3,8 @@
 //! Colour becomes BT.709 limited range here, once, in floating point. Chroma is sampled where MPEG-2 and H.264 have
 //! it: on the even columns, between two rows.
 
+use std::sync::OnceLock;
+
 use crate::colour::yuv709;
 use crate::picture::kernel::Ink;
 use crate::picture::runs::Runs;
@@ -15,13 +17,10 @@ pub struct Plane {
     /// Samples premultiplied with alpha, the offset (16 or 128) included.
     pub samples: Vec<u8>,
     pub alpha: Vec<u8>,
-    /// Where it rests, and where its samples are mixed with their neighbours.
-    pub still: Runs,
-    pub moving: Runs,
+    /// Where it rests, and where its samples are mixed with their neighbours: found when it is first drawn so.
+    still: OnceLock<Runs>,
+    moving: OnceLock<Runs>,
 }
-
-/// Samples of a plane from which on starting a thread is nothing beside the search.
-const WORTH_A_THREAD: usize = 1 << 16;
 
 /// Pre-drawn graphics at a place in the picture.
 #[derive(Clone, Debug)]
@@ -70,9 +69,7 @@ impl Sprite {
                 (blue.alpha[i], red.alpha[i]) = (round(sum[3]), round(sum[3]));
             }
         }
-        let mut planes = [luma, blue, red];
-        find_runs(&mut planes);
-        Self { left, top, width, height, planes }
+        Self { left, top, width, height, planes: [luma, blue, red] }
     }
 
     /// From the planes that a sprite of that size has: Y and its alpha, then U, V and the alpha they share. Width and
@@ -82,18 +79,17 @@ impl Sprite {
         let [y, whole, u, v, quarter] = planes;
         let (cw, ch) = (width / 2, height / 2);
         let plane = |width, height, samples, alpha| {
-            let (still, moving) = (Runs::default(), Runs::default());
+            let (still, moving) = (OnceLock::new(), OnceLock::new());
             Plane { width, height, samples, alpha, still, moving }
         };
-        let mut planes = [plane(width, height, y, whole), plane(cw, ch, u, quarter.clone()), plane(cw, ch, v, quarter)];
-        find_runs(&mut planes);
+        let planes = [plane(width, height, y, whole), plane(cw, ch, u, quarter.clone()), plane(cw, ch, v, quarter)];
         Self { left, top, width, height, planes }
     }
 
     /// Whether no pixel has any alpha.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.planes.iter().all(|p| p.still.is_empty())
+        self.planes.iter().all(|plane| plane.alpha.iter().fold(0, |any, alpha| any | alpha) == 0)
     }
 
     /// Whether it hides a picture of that size altogether.
@@ -115,7 +111,17 @@ impl Sprite {
 impl Plane {
     fn empty(width: usize, height: usize) -> Self {
         let (samples, alpha) = (vec![0; width * height], vec![0; width * height]);
-        Self { width, height, samples, alpha, still: Runs::default(), moving: Runs::default() }
+        Self { width, height, samples, alpha, still: OnceLock::new(), moving: OnceLock::new() }
+    }
+
+    /// What is to be drawn of each row where it rests.
+    pub(super) fn still(&self) -> &Runs {
+        self.still.get_or_init(|| Runs::still(&self.samples, &self.alpha, self.width))
+    }
+
+    /// What is to be drawn of each row where its samples are mixed with their neighbours.
+    pub(super) fn moving(&self) -> &Runs {
+        self.moving.get_or_init(|| Runs::moving(&self.samples, &self.alpha, self.width))
     }
 
     /// A whole row.
@@ -126,25 +132,7 @@ impl Plane {
     }
 }
 
-/// A part of it on a helper, where one can be had: whoever draws or reads a layer waits for it.
-fn find_runs([luma, chroma @ ..]: &mut [Plane; 3]) {
-    let large = luma.samples.len() >= WORTH_A_THREAD;
-    let Plane { width, samples, alpha, still, moving, .. } = luma;
-    let resting = || Runs::still(samples, alpha, *width);
-    std::thread::scope(|scope| {
-        let helper = large.then(|| std::thread::Builder::new().spawn_scoped(scope, resting).ok()).flatten();
-        *moving = Runs::moving(samples, alpha, *width);
-        for plane in chroma {
-            plane.still = Runs::still(&plane.samples, &plane.alpha, plane.width);
-            plane.moving = Runs::moving(&plane.samples, &plane.alpha, plane.width);
-        }
-        *still = match helper {
-            Some(helper) => helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            None => resting(),
-        };
-    });
-}
-
+/// To the next whole number; halves, which negative ones never are, go up. `f32::round` is a call on a plain x86-64.
 fn round(v: f32) -> u8 {
-    v.round().clamp(0.0, 255.0) as u8
+    (v + 0.5) as u8
 }

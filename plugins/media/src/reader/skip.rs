@@ -1,24 +1,29 @@
 //! Passing over frames that nobody wants.
 
-use ffmpeg_next::{Discard, Error as AvError, Packet};
+use std::collections::VecDeque;
+
+use ffmpeg_next::{Discard, Error as AvError, Packet, packet::side_data};
 
 use super::time::tick;
-use super::{Reader, State};
+use super::{Reader, State, nal};
 use crate::error::{Error, Result};
 
 /// Codecs whose packets are whole pictures, one each.
 const INTRA: [&str; 4] = ["ffvhuff", "huffyuv", "ffv1", "prores"];
 /// Codecs whose decoders leave out the pictures that no other is made from.
 const SPARING: [&str; 2] = ["h264", "hevc"];
-/// Of those so many are passed over at most: their packets are held in memory.
-const AT_ONCE: usize = 96;
+/// Of those so many packets are held in memory at most, and so many bytes but for the last one's: far enough to see the
+/// picture that needs no other, which most cameras and encoders put every 0.5 to 10 s.
+const AT_ONCE: usize = 600;
+const BYTES_AT_ONCE: usize = 24 << 20;
 /// How far frames come out of their packets' order at most (H.264 and HEVC: 16 pictures), and one more.
 const REORDERED: usize = 17;
 
 impl Reader {
     /// Passes over some of the next frames, at most as many, never over the last one, and says over how many. They are not
     /// decoded where every packet is a whole picture of its own, as in our own clips; of H.264 and HEVC those only that others
-    /// are made from; of other files none is passed over.
+    /// are made from, since the last picture that needs no other; of other files none is passed over. Who wants to pass over
+    /// more calls again, until it is 0.
     ///
     /// # Errors
     /// When the file can't be read.
@@ -81,33 +86,65 @@ impl Reader {
         Ok(frames - left)
     }
 
-    /// Finds the time of the frame after those that nobody wants; up to there only what others are made from is decoded.
+    /// Finds the time of the frame after those that nobody wants; up to there only what others are made from is decoded, and
+    /// nothing that lies before a picture that needs no other.
     fn pass_over_sparingly(&mut self, frames: usize) -> Result<u64> {
-        let mut ended = false;
-        let mut read = Vec::new();
-        while !ended && self.begun.len() + read.len() < frames + REORDERED {
+        let from = self.wanted_from.unwrap_or(i64::MIN);
+        let ahead = |pts: Option<i64>| usize::from(pts.is_none_or(|pts| pts >= from));
+        let mut wanted: usize = self.begun.iter().map(|pts| ahead(Some(*pts))).sum();
+        let mut read = VecDeque::new();
+        let (mut ended, mut bytes) = (false, 0);
+        while !ended && read.len() < AT_ONCE && bytes < BYTES_AT_ONCE && wanted < frames + REORDERED {
             match self.next_packet()? {
-                Some(packet) => read.push(packet),
+                Some(packet) => {
+                    wanted += ahead(packet.pts());
+                    bytes += packet.size();
+                    read.push_back(packet);
+                }
                 None => ended = true,
             }
         }
-        self.held = read.into();
-        let mut times = self.begun.clone();
+        read.append(&mut self.held);
+        self.held = read;
+        let mut times: Vec<i64> = self.begun.clone();
         for packet in &self.held {
             let Some(pts) = packet.pts() else { return Ok(0) };
             times.push(pts);
         }
-        let from = self.wanted_from.unwrap_or(i64::MIN);
         times.retain(|time| *time >= from);
         times.sort_unstable();
-        let passed = frames.min(times.len().saturating_sub(1));
+        // Frames of packets that weren't read yet may come before the last ones of those that were.
+        let passed = frames.min(times.len().saturating_sub(if ended { 1 } else { REORDERED }));
         // Two frames at one time: which is which can't be told.
         if passed == 0 || times.windows(2).any(|pair| pair[0] == pair[1]) {
             return Ok(0);
         }
         self.wanted_from = Some(times[passed]);
         self.given += passed as u64;
+        self.leap(times[passed]);
         Ok(passed as u64)
+    }
+
+    /// Leaves out what was read before the last picture that needs no other, where all of it comes before `wanted`.
+    fn leap(&mut self, wanted: i64) {
+        if self.begun.iter().any(|pts| *pts >= wanted) {
+            return;
+        }
+        let (mut to, mut parameters) = (0, false);
+        for (i, packet) in self.held.iter().enumerate() {
+            let Some(units) = nal::units(&self.video.codec, packet.data().unwrap_or_default()) else { break };
+            let before = packet.pts().is_some_and(|pts| pts < wanted);
+            let begins = units.begins_anew && packet.pts().is_some_and(|pts| pts <= wanted);
+            // What was left out has set nothing that still holds.
+            if begins && (!parameters || units.parameters) {
+                to = i;
+            }
+            parameters |= units.parameters;
+            if !before || packet.side_data().any(|data| data.kind() == side_data::Type::NewExtraData) {
+                break;
+            }
+        }
+        self.held.drain(..to);
     }
 
     /// Notes that a packet is on its way into the decoder, and how much of it is wanted.
