@@ -92,7 +92,7 @@ impl Engine {
     ///
     /// # Errors
     /// When another daemon works with the studio, or something in it can't be opened.
-    pub async fn start(studio: &Studio) -> Result<Self, Diagnostics> {
+    pub async fn start(studio: &Studio, hosts: HostOptions) -> Result<Self, Diagnostics> {
         make_state(studio)?;
         let lock = LedgerLock::acquire(&studio.state()).map_err(|e| vec![e.diagnostic()])?;
         let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&studio.state()).map_err(|e| vec![e.diagnostic()])?);
@@ -100,7 +100,7 @@ impl Engine {
         if let Err(e) = store.clean_scratch() {
             tracing::warn!("old scratch folders could not be removed: {e}");
         }
-        let hosts = HostPool::new(HostOptions::default());
+        let hosts = HostPool::new(hosts);
         let registry = Arc::new(open_registry(studio, &hosts).await?);
         let identity = Agent { name: "local".into(), boot: format!("{}-{}", std::process::id(), now().0) };
         match ledger.release(&identity, now()) {

@@ -10,6 +10,7 @@ use crate::agent::now;
 use crate::artifacts::{Store, disk, hash_bytes, hash_file};
 use crate::engine::Engine;
 use crate::error::Diagnostic;
+use crate::host::HostOptions;
 use crate::ids::JobId;
 use crate::inbox::shown;
 use crate::ledger::{self, JobFilter, JobView, Ledger, NewJob, TaskView};
@@ -46,7 +47,7 @@ pub(super) async fn run(studio: Studio, brief: &Path, out: Option<&Path>, term: 
     if let Some(recipes) = recipe::recognise(&bytes) {
         return recipe::run(studio, brief, &recipes, out, term).await;
     }
-    let engine = Engine::start(&studio).await?;
+    let engine = Engine::start(&studio, HostOptions::for_one_job()).await?;
     let done = run_in(&engine, &studio, brief, &bytes, out, term).await;
     engine.stop(Duration::ZERO).await;
     done

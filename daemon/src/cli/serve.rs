@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::agent::Stop;
 use crate::engine::Engine;
 use crate::error::Diagnostic;
+use crate::host::HostOptions;
 use crate::inbox::serve::{self as inbox, Intake};
 use crate::inbox::take::{Shelves, Spooled};
 use crate::studio::Studio;
@@ -23,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) async fn serve(studio: Studio, term: Term) -> Done {
     let mut terminate = signal(SignalKind::terminate())
         .map_err(|e| Diagnostic::new("no-signals", format!("signals can't be received: {e}")))?;
-    let engine = Engine::start(&studio).await?;
+    let engine = Engine::start(&studio, HostOptions::default()).await?;
     let studio = Arc::new(studio);
     let shelves = Shelves::open(studio.intake(), studio.state().join("spool")).map_err(|e| {
         Diagnostic::new("not-writable", format!("the intake folder {} can't be used: {e}", studio.intake().display()))

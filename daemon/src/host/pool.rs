@@ -46,6 +46,13 @@ impl HostOptions {
             idle_per_plugin: 2,
         }
     }
+
+    /// For one job, whose stages come one after another: a plugin that has been without work for a few seconds will hardly
+    /// be asked again, and the encoders that follow can use the memory.
+    #[must_use]
+    pub fn for_one_job() -> Self {
+        Self { idle_limit: Duration::from_secs(3), ..Self::default() }
+    }
 }
 
 /// Hosts run this very binary, even when its file has been replaced since it was started.

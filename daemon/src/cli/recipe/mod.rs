@@ -15,6 +15,7 @@ use crate::agent::{Machinery, now};
 use crate::artifacts::{hash_bytes, hash_file};
 use crate::engine::Engine;
 use crate::error::{Diagnostic, Diagnostics};
+use crate::host::HostOptions;
 use crate::ids::JobId;
 use crate::ledger::TaskView;
 use crate::studio::Studio;
@@ -52,7 +53,7 @@ struct Clip {
 }
 
 pub(super) async fn run(studio: Studio, file: &Path, recipes: &[Value], out: Option<&Path>, term: Term) -> Done {
-    let engine = Engine::start(&studio).await?;
+    let engine = Engine::start(&studio, HostOptions::for_one_job()).await?;
     let done = again(&engine, &studio, file, recipes, out, term).await;
     engine.stop(Duration::ZERO).await;
     done
