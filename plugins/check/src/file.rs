@@ -68,10 +68,11 @@ fn container(Facts { path, header, boxes, preset }: &Facts<'_>) -> Check {
     };
     let is = header.info.container.split(',').any(|c| c == family);
     d.is("the container", if is { &expected } else { &header.info.container }, &expected);
-    let has_sound = preset.is_none_or(|p| p.audio.is_some());
+    // One, or what the preset has.
+    let sounds = preset.map_or(Some(1), |p| p.audio.as_ref().map(|audio| audio.mono_tracks.unwrap_or(1)));
     d.is("the number of video streams", &header.video_streams.to_string(), "1");
-    if has_sound {
-        d.is("the number of audio streams", &header.audio_streams.to_string(), "1");
+    if let Some(sounds) = sounds {
+        d.is("the number of audio streams", &header.audio_streams.to_string(), &sounds.to_string());
     }
     if let Some(boxes) = boxes {
         let yes = |b: bool| if b { "yes" } else { "no" };
@@ -157,8 +158,9 @@ fn audio(Facts { header, preset, .. }: &Facts<'_>) -> Option<Check> {
         d.is("the profile", &header.audio_profile, "Low");
     }
     d.is("the rate", &format!("{} Hz", audio.rate), "48000 Hz");
-    if expected.codec == "aac" {
-        d.is("the number of channels", &audio.channels.to_string(), "2");
+    let channels = if expected.mono_tracks.is_some() { "1" } else { "2" };
+    if expected.codec == "aac" || expected.codec.starts_with("pcm_") {
+        d.is("the number of channels", &audio.channels.to_string(), channels);
     }
     Some(d.check(Name::AudioStream, "The sound is coded as the platform takes it."))
 }

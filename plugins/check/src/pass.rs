@@ -226,7 +226,7 @@ fn summary(header: &Header, passed: &Passed) -> Map<String, Value> {
     let audio = info.audio.as_ref().map(|a| {
         json!({
             "codec": a.codec, "profile": header.audio_profile, "rate": a.rate, "channels": a.channels,
-            "kbps": header.audio_kbps.round(),
+            "tracks": header.audio_streams, "kbps": header.audio_kbps.round(),
         })
     });
     let facts = json!({

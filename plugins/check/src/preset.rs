@@ -37,6 +37,8 @@ pub(crate) struct Video {
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct Audio {
     pub codec: String,
+    /// How many tracks of one channel there are, where it isn't one of two.
+    pub mono_tracks: Option<usize>,
     pub loudness_lufs: Option<f64>,
     pub true_peak_db: Option<f64>,
     pub max_short_term_lufs: Option<f64>,

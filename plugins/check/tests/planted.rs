@@ -149,8 +149,12 @@ fn layout(folder: &Path, made: &Made) -> PathBuf {
 }
 
 fn run(master: &Path, layout: &Path, params: Value) -> Done {
+    run_for(PRESET, master, layout, params)
+}
+
+fn run_for(text: &str, master: &Path, layout: &Path, params: Value) -> Done {
     let preset = master.with_file_name("test.yaml");
-    std::fs::write(&preset, PRESET).unwrap();
+    std::fs::write(&preset, text).unwrap();
     let artifact = Artifact {
         path: master.into(),
         sha256: "0".repeat(64),
@@ -238,6 +242,29 @@ fn every_planted_defect_is_found_and_nothing_else() {
     check("no fast start", Made { flags: "+write_colr", ..good() }, &["container"]);
     check("flicker", over("lutyuv=y=val*0.9:enable='eq(mod(n,2),0)'"), &["flicker"]);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Left and right each in a track of its own, and two that are silent, as broadcasters have it.
+#[test]
+fn sound_in_tracks_of_one_channel_is_heard_in_stereo() {
+    let folder = TempDir::new().unwrap();
+    let made = Made::default();
+    let (source, layout) = (make(folder.path(), &made), layout(folder.path(), &made));
+    let master = source.with_extension("mov");
+    let silent = "anullsrc=cl=mono:r=48000:d=5";
+    let graph = format!("[0:a]aresample=48000,channelsplit[l][r];{silent}[x];{silent}[y]");
+    let maps = "-map 0:v -map [l] -map [r] -map [x] -map [y] -c:v copy -c:a pcm_s24le -movflags +write_colr";
+    let mut arguments = vec!["-i", source.to_str().unwrap(), "-filter_complex", &graph];
+    arguments.extend(maps.split(' ').chain([master.to_str().unwrap()]));
+    ffmpeg(&arguments);
+    let check = |audio: &str, expected: &[&str]| {
+        let preset = PRESET.replace("fps: 30\nmax", "fps: 30\ncontainer: mov\nmax").replace("aac, kbps: 128", audio);
+        let done = run_for(&preset, &master, &layout, json!({"on-fail": "warn", "seconds": SECONDS}));
+        assert_eq!(found(&done), expected, "{audio}: {:#?}", checks(&done));
+    };
+    check("pcm_s24le, mono-tracks: 4", &[]);
+    check("pcm_s24le, mono-tracks: 8", &["container"]);
+    check("pcm_s24le", &["audio-stream", "container"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use ffmpeg_next::format::sample::{Sample, Type};
-use ffmpeg_next::{ChannelLayout, Error as AvError, Packet, error::EAGAIN, filter, frame, media};
+use ffmpeg_next::{ChannelLayout, Error as AvError, Packet, decoder, error::EAGAIN, filter, frame};
 
 use crate::av;
 use crate::demux;
@@ -48,59 +48,55 @@ impl AudioClip {
         Self::new(vec![(0.0, 0.0); samples])
     }
 
-    /// Reads the best audio stream of a file, at most `max_seconds` of it.
+    /// Reads the sound of a file, at most `max_seconds` of it: its best audio stream, or left and right out of two streams of
+    /// one channel.
     ///
     /// # Errors
     /// When it can't be read, is not one of the allowed formats, has no audio, or nothing of it can be decoded.
     pub fn read(path: impl AsRef<Path>, max_seconds: f64) -> Result<Self> {
         let path = path.as_ref();
         let mut input = demux::open(path)?;
-        let stream = input.streams().best(media::Type::Audio).ok_or_else(|| Error::NoAudio { path: path.into() })?;
-        let index = stream.index();
-        let mut decoder = demux::decoder(path, stream.parameters(), 1, stream.time_base())?
-            .audio()
-            .map_err(Error::damaged(path, "opening its decoder"))?;
+        let mut tracks: Vec<Track> = demux::sound(path, &input)?.into_iter().map(Track::new).collect();
+        let spec = if tracks.len() == 2 { "pan=stereo|c0=c0|c1=c0" } else { "anull" };
+        if tracks.is_empty() {
+            return Err(Error::NoAudio { path: path.into() });
+        }
         let enough = (max_seconds.max(0.0) * f64::from(RATE)) as usize;
-        let mut mixer: Option<Mixer> = None;
-        let mut samples = Vec::new();
-        let mut ended = false;
         let mut last_error = AvError::Eof;
-        while samples.len() < enough {
-            let mut decoded = frame::Audio::empty();
-            match decoder.receive_frame(&mut decoded) {
-                Ok(()) => {
-                    if mixer.is_none() {
-                        mixer = Some(Mixer::new(&[("in", source_of(&decoded))], "anull")?);
-                    }
-                    if let Some(mixer) = &mut mixer {
-                        decoded.set_pts(None);
-                        mixer.push("in", &decoded)?;
-                        mixer.drain(&mut samples, &mut |_, _| {})?;
-                    }
-                    continue;
-                }
-                Err(AvError::Other { errno: EAGAIN }) if !ended => {}
-                Err(_) => break,
-            }
+        let mut ended = false;
+        while !ended && tracks.iter().any(|track| track.samples.len() < enough) {
             let mut packet = Packet::empty();
             match packet.read(&mut input) {
-                Ok(()) if packet.stream() == index => {
+                Ok(()) => {
+                    let Some(track) = tracks.iter_mut().find(|track| track.index == packet.stream()) else { continue };
                     // Music files often carry junk between frames; what can be decoded is what counts.
-                    if let Err(error) = decoder.send_packet(&packet) {
+                    if let Err(error) = track.decoder.send_packet(&packet) {
                         last_error = error;
                     }
+                    track.take(spec)?;
                 }
-                Ok(()) => {}
                 Err(error) => {
                     last_error = error;
                     ended = true;
-                    decoder.send_eof().map_err(Error::damaged(path, "decoding"))?;
                 }
             }
         }
-        if let Some(mixer) = &mut mixer {
-            mixer.finish()?;
-            mixer.drain(&mut samples, &mut |_, _| {})?;
+        for track in &mut tracks {
+            if ended {
+                track.decoder.send_eof().map_err(Error::damaged(path, "decoding"))?;
+                track.take(spec)?;
+            }
+            if let Some(mixer) = &mut track.mixer {
+                mixer.finish()?;
+                mixer.drain(&mut track.samples, &mut |_, _| {})?;
+            }
+        }
+        let mut tracks = tracks.into_iter().map(|track| track.samples);
+        let mut samples = tracks.next().unwrap_or_default();
+        if let Some(right) = tracks.next() {
+            samples.resize(samples.len().max(right.len()), (0.0, 0.0));
+            let right = right.into_iter().chain(std::iter::repeat((0.0, 0.0)));
+            samples.iter_mut().zip(right).for_each(|(both, (right, _))| both.1 = right);
         }
         if samples.is_empty() {
             return Err(Error::Damaged { path: path.into(), doing: "decoding its sound", source: last_error });
@@ -163,6 +159,37 @@ impl AudioClip {
     }
 }
 
+/// A stream of sound being read.
+struct Track {
+    index: usize,
+    decoder: decoder::Audio,
+    /// Set when the first decoded frame is there.
+    mixer: Option<Mixer>,
+    samples: Vec<(f32, f32)>,
+}
+
+impl Track {
+    fn new((index, decoder): (usize, decoder::Audio)) -> Self {
+        Self { index, decoder, mixer: None, samples: Vec::new() }
+    }
+
+    /// Takes all that the decoder has, until something can't be decoded.
+    fn take(&mut self, spec: &str) -> Result<()> {
+        let mut decoded = frame::Audio::empty();
+        while self.decoder.receive_frame(&mut decoded).is_ok() {
+            let mixer = match &mut self.mixer {
+                Some(mixer) => mixer,
+                None => self.mixer.insert(Mixer::new(&[("in", source_of(&decoded))], spec)?),
+            };
+            decoded.set_pts(None);
+            mixer.push("in", &decoded)?;
+            mixer.drain(&mut self.samples, &mut |_, _| {})?;
+            decoded = frame::Audio::empty();
+        }
+        Ok(())
+    }
+}
+
 fn to_av(samples: &[(f32, f32)], start: usize) -> frame::Audio {
     let mut av = frame::Audio::new(PACKED, samples.len(), ChannelLayout::STEREO);
     av.set_rate(RATE);
@@ -172,16 +199,21 @@ fn to_av(samples: &[(f32, f32)], start: usize) -> frame::Audio {
 }
 
 /// What a filter graph has to be told of decoded sound.
-fn source_of(av: &frame::Audio) -> String {
-    let layout = match av.channel_layout().bits() {
-        0 => ChannelLayout::default(i32::from(av.channels())).bits(),
+pub(crate) fn source_of(av: &frame::Audio) -> String {
+    source(av.format(), av.rate(), av.channel_layout(), av.channels())
+}
+
+/// The same of what a decoder is going to give, where its header says all of it.
+pub(crate) fn source_of_decoder(decoder: &decoder::Audio) -> String {
+    source(decoder.format(), decoder.rate(), decoder.channel_layout(), decoder.channels())
+}
+
+fn source(format: Sample, rate: u32, layout: ChannelLayout, channels: u16) -> String {
+    let layout = match layout.bits() {
+        0 => ChannelLayout::default(i32::from(channels)).bits(),
         bits => bits,
     };
-    format!(
-        "time_base=1/{rate}:sample_rate={rate}:sample_fmt={}:channel_layout=0x{layout:x}",
-        av.format().name(),
-        rate = av.rate(),
-    )
+    format!("time_base=1/{rate}:sample_rate={rate}:sample_fmt={}:channel_layout=0x{layout:x}", format.name())
 }
 
 /// An audio filter graph with named inputs and one output.

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::Path;
 
 use ffmpeg_next::format::context::{Input, StreamIo};
-use ffmpeg_next::{Dictionary, Error as AvError, codec, decoder, format};
+use ffmpeg_next::{Dictionary, Error as AvError, Stream, codec, decoder, format, media};
 
 use crate::av;
 use crate::error::{Error, Result};
@@ -100,4 +100,26 @@ pub(crate) fn decoder(
     decoder
         .open_as_with(found, [("max_pixels", MAX_PIXELS.to_string().as_str())].iter().collect())
         .map_err(Error::damaged(path, "opening its decoder"))
+}
+
+/// The audio stream that counts, with its decoder, or the two that left and right lie in: uncompressed sound of one channel
+/// in the first two streams, as broadcasters have it, is a pair. Empty where there is no sound.
+///
+/// # Errors
+/// When the decoder can't be opened.
+pub(crate) fn sound(path: &Path, input: &Input) -> Result<Vec<(usize, decoder::Audio)>> {
+    let open = |stream: Stream<'_>| -> Result<(usize, decoder::Audio)> {
+        let opened = decoder(path, stream.parameters(), 1, stream.time_base())?;
+        Ok((stream.index(), opened.audio().map_err(Error::damaged(path, "opening its sound decoder"))?))
+    };
+    let mono = input.streams().filter(|s| s.parameters().medium() == media::Type::Audio).take(2).map(open);
+    // One that can't be opened is no half of a pair.
+    let mono: Vec<_> = mono.filter_map(Result::ok).filter(|(_, d)| d.channels() == 1).collect();
+    if let [(_, left), (_, right)] = &mono[..]
+        && left.id().name().starts_with("pcm_")
+        && (left.id(), left.rate(), left.format()) == (right.id(), right.rate(), right.format())
+    {
+        return Ok(mono);
+    }
+    input.streams().best(media::Type::Audio).map(open).into_iter().collect()
 }

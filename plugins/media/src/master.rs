@@ -1,6 +1,6 @@
 //! Masters: the files that platforms and broadcasters take.
 //!
-//! Invariant: progressive, closed groups of pictures, tagged BT.709 (WebP: BT.601, the only one it knows); sound stereo at 48 kHz; picture and sound both
+//! Invariant: progressive, closed groups of pictures, tagged BT.709 (WebP: BT.601, the only one it knows); sound stereo at 48 kHz, in one stream or as left and right in two; picture and sound both
 //! starting at zero; in MP4 and MOV the index in front and no edit lists; the same input gives the same bytes.
 
 use std::io::{Read, Seek, SeekFrom, Write};

@@ -11,7 +11,7 @@ use crate::audio::{AudioClip, RATE};
 use crate::error::{Error, Result};
 use crate::mux::Muxer;
 
-/// How sound is coded: always stereo at 48 kHz.
+/// How sound is coded: always stereo at 48 kHz, in one stream but where it says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AudioCodec {
     /// AAC, low complexity, at this many kb/s.
@@ -20,6 +20,9 @@ pub enum AudioCodec {
     Opus { kbps: u32 },
     /// Uncompressed, 24 bit.
     Pcm24,
+    /// The same as so many streams of one channel, at least two: left, right, and silence in the others. What broadcasters
+    /// take in MXF (SMPTE RDD 9 for XDCAM, EBU R 123).
+    Pcm24Mono { tracks: u32 },
 }
 
 /// Samples in one AAC packet.
@@ -31,22 +34,27 @@ const OPUS_DELAY: usize = 312;
 
 pub(crate) struct Soundtrack {
     codec: AudioCodec,
-    encoder: encoder::Audio,
-    stream: usize,
+    /// Encoders, each with the stream it writes.
+    streams: Vec<(encoder::Audio, usize)>,
     clip: AudioClip,
     /// Samples given to the encoder so far.
     at: usize,
 }
 
 impl Soundtrack {
-    /// Opens the encoder and adds the stream.
+    /// Opens the encoders and adds their streams.
     pub(crate) fn create(path: &Path, muxer: &mut Muxer, codec: AudioCodec, clip: AudioClip) -> Result<Self> {
-        let encoder = open(path, codec, muxer.container() != "mxf")?;
-        let stream = muxer.add(&encoder, None)?;
+        let tracks = if let AudioCodec::Pcm24Mono { tracks } = codec { tracks.max(2) } else { 1 };
+        let mut streams = Vec::new();
+        for _ in 0..tracks {
+            let encoder = open(path, codec, muxer.container() != "mxf")?;
+            let stream = muxer.add(&encoder, None)?;
+            streams.push((encoder, stream));
+        }
         // An AAC encoder is one packet late. Instead of an edit list that hides the first packet, the first 1024
         // samples are left out, so that the late packet stands where they would have been.
         let at = if matches!(codec, AudioCodec::Aac { .. }) { AAC_FRAME } else { 0 };
-        Ok(Self { codec, encoder, stream, clip, at })
+        Ok(Self { codec, streams, clip, at })
     }
 
     /// Gives the encoder all whole packets up to `until`, in samples.
@@ -55,28 +63,34 @@ impl Soundtrack {
             let size = match self.codec {
                 AudioCodec::Aac { .. } => AAC_FRAME,
                 AudioCodec::Opus { .. } => OPUS_FRAME,
-                AudioCodec::Pcm24 => until.saturating_sub(self.at),
+                AudioCodec::Pcm24 | AudioCodec::Pcm24Mono { .. } => until.saturating_sub(self.at),
             };
             if size == 0 || self.at + size > until {
                 return Ok(());
             }
-            let av = self.packet(size);
+            for track in 0..self.streams.len() {
+                let av = self.packet(size, track);
+                let (encoder, stream) = &mut self.streams[track];
+                encoder.send_frame(&av).map_err(Error::write(muxer.path(), "encoding its sound"))?;
+                muxer.drain(encoder, *stream, size as i64)?;
+            }
             self.at += size;
-            self.encoder.send_frame(&av).map_err(Error::write(muxer.path(), "encoding its sound"))?;
-            muxer.drain(&mut self.encoder, self.stream, size as i64)?;
         }
     }
 
     pub(crate) fn finish(&mut self, muxer: &mut Muxer) -> Result<()> {
-        self.encoder.send_eof().map_err(Error::write(muxer.path(), "encoding its sound"))?;
-        muxer.drain(&mut self.encoder, self.stream, AAC_FRAME as i64)
+        for (encoder, stream) in &mut self.streams {
+            encoder.send_eof().map_err(Error::write(muxer.path(), "encoding its sound"))?;
+            muxer.drain(encoder, *stream, AAC_FRAME as i64)?;
+        }
+        Ok(())
     }
 
-    /// The next samples as the encoder takes them; silence after the end of the clip.
-    fn packet(&self, size: usize) -> frame::Audio {
+    /// The next samples as the encoder of a track takes them; silence after the end of the clip.
+    fn packet(&self, size: usize, track: usize) -> frame::Audio {
         let samples = self.clip.samples().get(self.at..).unwrap_or_default();
         let at = |i: usize| samples.get(i).copied().unwrap_or_default();
-        let mut av = frame::Audio::new(sample(self.codec), size, ChannelLayout::STEREO);
+        let mut av = frame::Audio::new(sample(self.codec), size, layout(self.codec));
         av.set_rate(RATE);
         let delay = if matches!(self.codec, AudioCodec::Opus { .. }) { OPUS_DELAY } else { 0 };
         av.set_pts(i64::try_from(self.at + delay).ok());
@@ -89,21 +103,32 @@ impl Soundtrack {
                 av.plane_mut::<(f32, f32)>(0).iter_mut().enumerate().for_each(|(i, s)| *s = at(i));
             }
             AudioCodec::Pcm24 => {
-                // FFmpeg keeps 24 bits in the upper part of 32.
-                let full = |v: f32| ((f64::from(v).clamp(-1.0, 1.0) * 8_388_607.0).round() as i32) << 8;
                 let plane = av.plane_mut::<(i32, i32)>(0);
                 plane.iter_mut().enumerate().for_each(|(i, s)| *s = (full(at(i).0), full(at(i).1)));
+            }
+            AudioCodec::Pcm24Mono { .. } => {
+                let one = |i: usize| [at(i).0, at(i).1].get(track).copied().unwrap_or_default();
+                av.plane_mut::<i32>(0).iter_mut().enumerate().for_each(|(i, s)| *s = full(one(i)));
             }
         }
         av
     }
 }
 
+/// 24 bits, which FFmpeg keeps in the upper part of 32.
+fn full(v: f32) -> i32 {
+    ((f64::from(v).clamp(-1.0, 1.0) * 8_388_607.0).round() as i32) << 8
+}
+
+fn layout(codec: AudioCodec) -> ChannelLayout {
+    if matches!(codec, AudioCodec::Pcm24Mono { .. }) { ChannelLayout::MONO } else { ChannelLayout::STEREO }
+}
+
 fn sample(codec: AudioCodec) -> Sample {
     match codec {
         AudioCodec::Aac { .. } => Sample::F32(Type::Planar),
         AudioCodec::Opus { .. } => Sample::F32(Type::Packed),
-        AudioCodec::Pcm24 => Sample::I32(Type::Packed),
+        AudioCodec::Pcm24 | AudioCodec::Pcm24Mono { .. } => Sample::I32(Type::Packed),
     }
 }
 
@@ -111,7 +136,7 @@ fn open(path: &Path, wanted: AudioCodec, global_header: bool) -> Result<encoder:
     let (name, kbps, options): (_, _, &[(&str, &str)]) = match wanted {
         AudioCodec::Aac { kbps } => ("aac", kbps, &[("profile", "aac_low")]),
         AudioCodec::Opus { kbps } => ("libopus", kbps, &[("application", "audio"), ("frame_duration", "20")]),
-        AudioCodec::Pcm24 => ("pcm_s24le", 0, &[]),
+        AudioCodec::Pcm24 | AudioCodec::Pcm24Mono { .. } => ("pcm_s24le", 0, &[]),
     };
     let codec = encoder::find_by_name(name).ok_or(Error::Missing { what: name })?;
     let mut context = codec::Context::new_with_codec(codec);
@@ -121,7 +146,7 @@ fn open(path: &Path, wanted: AudioCodec, global_header: bool) -> Result<encoder:
     let mut audio = context.encoder().audio().map_err(Error::write(path, "preparing the sound encoder"))?;
     audio.set_rate(RATE as i32);
     audio.set_format(sample(wanted));
-    audio.set_channel_layout(ChannelLayout::STEREO);
+    audio.set_channel_layout(layout(wanted));
     if kbps > 0 {
         audio.set_bit_rate(kbps as usize * 1000);
     }

@@ -5,9 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use spotloom_media::inspect::{InspectOptions, Seen, inspect};
 use spotloom_media::{
-    AudioClip, AudioCodec, Codec, Container, EncoderChoice, Frame, GifWriter, MasterOptions, MasterWriter, Pass, Pixel,
-    RateControl, audio::RATE, master_format,
+    AudioClip, AudioCodec, Codec, Container, EncoderChoice, Error, Frame, GifWriter, MasterOptions, MasterWriter, Pass,
+    Pixel, RateControl, audio::RATE, master_format,
 };
 use tempfile::TempDir;
 
@@ -219,10 +220,72 @@ fn every_codec_in_its_containers() {
     );
     check(
         "f.mxf",
-        MasterOptions { container: Container::Mxf, codec: Codec::XdcamHd422, fps: (25, 1), gop: 12, ..pcm },
+        MasterOptions { container: Container::Mxf, codec: Codec::XdcamHd422, fps: (25, 1), gop: 12, ..pcm.clone() },
         "codec_name=mpeg2video|profile=4:2:2|codec_tag_string=[0][0][0][0]|pix_fmt=yuv422p|color_space=bt709|start_time=0.000000|nb_read_frames=24",
         "codec_name=pcm_s24le|profile=unknown|codec_tag_string=[0][0][0][0]|start_time=0.000000",
     );
+}
+
+/// Left is loud and right is soft, in two tracks of one channel each, and two are silent.
+#[test]
+fn sound_of_broadcast_lies_in_tracks_of_one_channel() {
+    let both = tone(4.0, -10.0);
+    let sound = AudioClip::new(both.samples().iter().map(|(left, right)| (*left, right / 4.0)).collect());
+    for (name, container, codec) in
+        [("a.mxf", Container::Mxf, Codec::XdcamHd422), ("a.mov", Container::Mov, Codec::ProRes422Hq)]
+    {
+        let (_folder, path) = in_folder(name);
+        let options = MasterOptions {
+            container,
+            codec,
+            rate: RateControl::Fixed,
+            fps: (25, 1),
+            gop: 12,
+            audio: Some(AudioCodec::Pcm24Mono { tracks: 4 }),
+            ..options()
+        };
+        master(&path, &options, 100, sound.clone());
+        let found = ffprobe(&path, "stream=codec_type,codec_name,channels,bits_per_raw_sample");
+        let tracks = found.lines().filter(|l| l.contains("codec_name=pcm_s24le") && l.contains("channels=1")).count();
+        assert_eq!((tracks, found.matches("codec_type=audio").count()), (4, 4), "{name}: {found}");
+        let read = AudioClip::read(&path, 60.0).unwrap();
+        assert_eq!(read.samples().len(), sound.samples().len(), "{name}");
+        let far = |(a, b): (&(f32, f32), &(f32, f32))| (a.0 - b.0).abs().max((a.1 - b.1).abs());
+        let worst = read.samples().iter().zip(sound.samples()).map(far).fold(0.0, f32::max);
+        assert!(worst < 1e-6, "{name}: left and right are off by {worst}");
+
+        // Whoever inspects it hears the same, and an independent meter as well.
+        let measure = InspectOptions {
+            video: String::new(),
+            audio: "ebur128=peak=true:metadata=1".into(),
+            pixel: Pixel::Gray8,
+            stills: Vec::new(),
+            threads: 1,
+        };
+        let mut heard = Vec::new();
+        let passed = inspect::<Error>(&path, &measure, &mut |seen| {
+            match seen {
+                Seen::Sound { samples, .. } => heard.extend_from_slice(samples),
+                Seen::Damage { at, what } => panic!("{name} at {at}: {what}"),
+                _ => {}
+            }
+            Ok(())
+        })
+        .unwrap();
+        assert!((passed.audio_seconds - 4.0).abs() < 1e-6, "{name}: {passed:?}");
+        assert!(heard == read.samples(), "{name}: {} of {}", heard.len(), read.samples().len());
+        let meter = Command::new("ffmpeg")
+            .args(["-nostats", "-i"])
+            .arg(&path)
+            .args(["-filter_complex", "[0:a:0][0:a:1]join=inputs=2,ebur128", "-f", "null", "-"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&meter.stderr).into_owned();
+        let line = text.rsplit("Summary:").next().unwrap().lines().find(|l| l.trim_start().starts_with("I:")).unwrap();
+        let theirs: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        let ours = read.loudness().unwrap().integrated_lufs.unwrap();
+        assert!((ours - theirs).abs() <= 0.1001, "{name}: {ours} and {theirs} LUFS");
+    }
 }
 
 #[test]

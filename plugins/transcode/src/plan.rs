@@ -149,10 +149,11 @@ fn options(mezzanine: Mezzanine, name: &str, preset: &Preset) -> Result<MasterOp
         level: preset.video.level.clone(),
         audio: preset.audio.as_ref().map(|audio| {
             let kbps = audio.kbps.unwrap_or(192);
-            match audio.codec {
-                preset::AudioCodec::Aac => AudioCodec::Aac { kbps },
-                preset::AudioCodec::Opus => AudioCodec::Opus { kbps },
-                preset::AudioCodec::Pcm24 => AudioCodec::Pcm24,
+            match (audio.codec, audio.mono_tracks) {
+                (preset::AudioCodec::Aac, _) => AudioCodec::Aac { kbps },
+                (preset::AudioCodec::Opus, _) => AudioCodec::Opus { kbps },
+                (preset::AudioCodec::Pcm24, None) => AudioCodec::Pcm24,
+                (preset::AudioCodec::Pcm24, Some(tracks)) => AudioCodec::Pcm24Mono { tracks },
             }
         }),
         timecode: preset.timecode.clone(),
@@ -258,7 +259,8 @@ fn rate(name: &str, preset: &Preset, seconds: f64) -> Result<RateControl, Failur
 
 /// What the file's size leaves for the picture, in kb/s.
 fn room(preset: &Preset, seconds: f64) -> Option<f64> {
-    let sound = preset.audio.as_ref().map_or(0.0, |a| f64::from(a.kbps.unwrap_or(2304)));
+    let uncompressed = |audio: &preset::Audio| audio.mono_tracks.unwrap_or(2) * 1152;
+    let sound = preset.audio.as_ref().map_or(0.0, |a| f64::from(a.kbps.unwrap_or_else(|| uncompressed(a))));
     preset.limits.max_megabytes.map(|mb| mb * 8000.0 / seconds * 0.97 - sound)
 }
 

@@ -79,7 +79,8 @@ fn check_preset(bench: &Bench, name: &str) {
     let kbps = output.facts["kbps"].as_f64().unwrap();
     assert!(limits.min_kbps.is_none_or(|floor| kbps >= f64::from(floor)), "{file}: {kbps} kb/s");
     let Some(audio) = &preset.audio else { return };
-    assert!(streams.contains("codec_type=audio"), "{file}: {streams}");
+    let tracks = streams.matches("codec_type=audio").count();
+    assert_eq!(tracks, audio.mono_tracks.unwrap_or(1) as usize, "{file}: {streams}");
     let sound = AudioClip::read(&output.path, 60.0).unwrap();
     let loudness = sound.loudness().unwrap();
     let lufs = loudness.integrated_lufs.unwrap();

@@ -16,6 +16,7 @@ use std::path::Path;
 
 use ffmpeg_next::{Error as AvError, Packet, Rational, decoder, error::EAGAIN, format::context::Input, frame, media};
 
+use crate::audio::{source_of, source_of_decoder};
 use crate::av;
 use crate::demux;
 use crate::error::{Error, Result};
@@ -124,8 +125,8 @@ struct VideoTrack {
 }
 
 struct AudioTrack {
-    index: usize,
-    decoder: decoder::Audio,
+    /// The stream, or left and right, with their decoders.
+    streams: Vec<(usize, decoder::Audio)>,
     graph: Option<SoundGraph>,
     /// Samples that left the graph.
     given: u64,
@@ -157,26 +158,17 @@ impl<'o> Pass<'o> {
             last: None,
             given: 0,
         };
-        let audio = match input.streams().best(media::Type::Audio) {
-            None => None,
-            Some(stream) => Some(AudioTrack {
-                index: stream.index(),
-                decoder: demux::decoder(path, stream.parameters(), 1, stream.time_base())?
-                    .audio()
-                    .map_err(Error::damaged(path, "opening its sound decoder"))?,
-                graph: None,
-                given: 0,
-                seconds: 0.0,
-            }),
-        };
+        let streams = demux::sound(path, &input)?;
+        let audio = (!streams.is_empty()).then_some(AudioTrack { streams, graph: None, given: 0, seconds: 0.0 });
         let still = Still::new(&options.stills);
         Ok(Self { options, input, video, audio, still, passed: Passed::default() })
     }
 
     fn packet<E: From<Error>>(&mut self, packet: &Packet, see: See<'_, E>) -> std::result::Result<(), E> {
         let video = packet.stream() == self.video.index;
-        let audio = self.audio.as_ref().is_some_and(|a| a.index == packet.stream());
-        if !video && !audio {
+        let sound = |track: &AudioTrack| track.streams.iter().position(|(index, _)| *index == packet.stream());
+        let audio = self.audio.as_ref().and_then(sound);
+        if !video && audio.is_none() {
             return Ok(());
         }
         if packet.is_corrupt() {
@@ -184,8 +176,8 @@ impl<'o> Pass<'o> {
         }
         let sent = if video {
             self.video.decoder.send_packet(packet)
-        } else if let Some(track) = &mut self.audio {
-            track.decoder.send_packet(packet)
+        } else if let (Some(track), Some(stream)) = (&mut self.audio, audio) {
+            track.streams[stream].1.send_packet(packet)
         } else {
             Ok(())
         };
@@ -193,7 +185,10 @@ impl<'o> Pass<'o> {
             let (at, what) = self.damage(video, e);
             see(Seen::Damage { at, what })?;
         }
-        if video { self.pictures(see) } else { self.sounds(see) }
+        match audio {
+            Some(stream) if !video => self.sounds(stream, see),
+            _ => self.pictures(see),
+        }
     }
 
     fn damage(&self, video: bool, error: AvError) -> (f64, String) {
@@ -273,22 +268,30 @@ impl<'o> Pass<'o> {
         Ok(())
     }
 
-    /// Takes all sound the decoder has.
-    fn sounds<E: From<Error>>(&mut self, see: See<'_, E>) -> std::result::Result<(), E> {
+    /// Takes all sound the decoder of a stream has.
+    fn sounds<E: From<Error>>(&mut self, stream: usize, see: See<'_, E>) -> std::result::Result<(), E> {
         loop {
             let Some(track) = &mut self.audio else { return Ok(()) };
             let mut av = frame::Audio::empty();
-            match track.decoder.receive_frame(&mut av) {
+            match track.streams[stream].1.receive_frame(&mut av) {
                 Ok(()) => {
-                    track.seconds += av.samples() as f64 / f64::from(av.rate().max(1));
-                    self.passed.audio_seconds = track.seconds;
-                    if track.graph.is_none() {
-                        track.graph = Some(SoundGraph::new(&av, &self.options.audio)?);
+                    if stream == 0 {
+                        track.seconds += av.samples() as f64 / f64::from(av.rate().max(1));
+                        self.passed.audio_seconds = track.seconds;
                     }
-                    if let Some(graph) = &mut track.graph {
-                        graph.push(&mut av)?;
-                        graph.drain(&mut track.given, see)?;
-                    }
+                    let graph = match &mut track.graph {
+                        Some(graph) => graph,
+                        None => {
+                            // Two streams are uncompressed, whose headers say all; of others only the first frame does.
+                            let sources = match &track.streams[..] {
+                                [_] => vec![source_of(&av)],
+                                both => both.iter().map(|(_, decoder)| source_of_decoder(decoder)).collect(),
+                            };
+                            track.graph.insert(SoundGraph::new(&sources, &self.options.audio)?)
+                        }
+                    };
+                    graph.push(stream, &mut av)?;
+                    graph.drain(&mut track.given, see)?;
                 }
                 Err(AvError::Other { errno: EAGAIN } | AvError::Eof) => return Ok(()),
                 Err(e) => {
@@ -311,11 +314,13 @@ impl<'o> Pass<'o> {
             graph.finish(end)?;
         }
         self.filtered(see)?;
-        if let Some(Err(e)) = self.audio.as_mut().map(|track| track.decoder.send_eof()) {
-            let (at, what) = self.damage(false, e);
-            see(Seen::Damage { at, what })?;
+        for stream in 0..self.audio.as_ref().map_or(0, |track| track.streams.len()) {
+            if let Some(Err(e)) = self.audio.as_mut().map(|track| track.streams[stream].1.send_eof()) {
+                let (at, what) = self.damage(false, e);
+                see(Seen::Damage { at, what })?;
+            }
+            self.sounds(stream, see)?;
         }
-        self.sounds(see)?;
         if let Some(AudioTrack { graph: Some(graph), given, .. }) = &mut self.audio {
             graph.finish()?;
             graph.drain(given, see)?;

@@ -1,7 +1,7 @@
 //! The graph the sound goes through, with its metadata kept frame by frame.
 
 use ffmpeg_next::format::sample::{Sample, Type};
-use ffmpeg_next::{ChannelLayout, Error as AvError, error::EAGAIN, filter, frame};
+use ffmpeg_next::{Error as AvError, error::EAGAIN, filter, frame};
 
 use super::{See, Seen, marks};
 use crate::audio::RATE;
@@ -13,52 +13,55 @@ const PACKED: Sample = Sample::F32(Type::Packed);
 pub(super) struct SoundGraph {
     graph: filter::Graph,
     spec: String,
-    /// Samples pushed: the graph counts time in them, whatever the file says.
-    pushed: i64,
+    /// Samples pushed into each input: the graph counts time in them, whatever the file says.
+    pushed: Vec<i64>,
 }
 
 impl SoundGraph {
-    /// A graph for sound like the first decoded frame.
-    pub(super) fn new(av: &frame::Audio, spec: &str) -> Result<Self> {
+    /// A graph for sound out of one stream, or out of two that are left and right; `sources` say what it is like.
+    pub(super) fn new(sources: &[String], spec: &str) -> Result<Self> {
+        let streams = sources.len();
         if spec.contains('\0') {
             return Err(Error::Filter { spec: spec.into(), doing: "reading it", source: AvError::InvalidData });
         }
         let buffer = filter::find("abuffer").ok_or(Error::Missing { what: "the abuffer filter" })?;
         let sink = filter::find("abuffersink").ok_or(Error::Missing { what: "the abuffersink filter" })?;
-        let layout = match av.channel_layout().bits() {
-            0 => ChannelLayout::default(i32::from(av.channels())).bits(),
-            bits => bits,
-        };
-        let arguments = format!(
-            "time_base=1/{rate}:sample_rate={rate}:sample_fmt={}:channel_layout=0x{layout:x}",
-            av.format().name(),
-            rate = av.rate(),
-        );
         let setup = Error::filter;
         let mut graph = filter::Graph::new();
-        graph.add(&buffer, "in", &arguments).map_err(setup(spec, "setting up its input"))?;
+        for (i, source) in sources.iter().enumerate() {
+            graph.add(&buffer, &name(i), source).map_err(setup(spec, "setting up its input"))?;
+        }
         graph.add(&sink, "out", "").map_err(setup(spec, "setting up its output"))?;
-        let front = if spec.is_empty() { String::new() } else { format!(",{spec}") };
-        graph
-            .output("in", 0)
-            .and_then(|p| p.input("out", 0))
-            .and_then(|p| p.parse(&format!("{STEREO}{front},{STEREO}")))
+        let front =
+            if streams == 1 { "[in0]" } else { "[in0][in1]join=inputs=2:channel_layout=stereo:map=0.0-FL|1.0-FR," };
+        let middle = if spec.is_empty() { String::new() } else { format!(",{spec}") };
+        let mut parser = filter::graph::Parser::new(&mut graph);
+        for i in 0..streams {
+            parser = parser.output(&name(i), 0).map_err(setup(spec, "connecting it"))?;
+        }
+        parser
+            .input("out", 0)
+            .and_then(|p| p.parse(&format!("{front}{STEREO}{middle},{STEREO}")))
             .map_err(setup(spec, "reading it"))?;
         graph.validate().map_err(setup(spec, "connecting it"))?;
-        Ok(Self { graph, spec: spec.into(), pushed: 0 })
+        Ok(Self { graph, spec: spec.into(), pushed: vec![0; streams] })
     }
 
-    pub(super) fn push(&mut self, av: &mut frame::Audio) -> Result<()> {
-        av.set_pts(Some(self.pushed));
-        self.pushed += i64::try_from(av.samples()).unwrap_or_default();
+    /// Gives sound to the input of a stream.
+    pub(super) fn push(&mut self, stream: usize, av: &mut frame::Audio) -> Result<()> {
+        av.set_pts(self.pushed.get(stream).copied());
+        self.pushed[stream] += i64::try_from(av.samples()).unwrap_or_default();
         let spec = &self.spec;
-        let source = self.graph.get("in").ok_or(AvError::Bug);
+        let source = self.graph.get(&name(stream)).ok_or(AvError::Bug);
         source.and_then(|mut c| c.source().add(av)).map_err(Error::filter(spec, "giving it sound"))
     }
 
     pub(super) fn finish(&mut self) -> Result<()> {
-        let source = self.graph.get("in").ok_or(AvError::Bug);
-        source.and_then(|mut c| c.source().flush()).map_err(Error::filter(&self.spec, "ending its input"))
+        for stream in 0..self.pushed.len() {
+            let source = self.graph.get(&name(stream)).ok_or(AvError::Bug);
+            source.and_then(|mut c| c.source().flush()).map_err(Error::filter(&self.spec, "ending its input"))?;
+        }
+        Ok(())
     }
 
     /// Hands on all that is ready.
@@ -80,4 +83,9 @@ impl SoundGraph {
             see(Seen::Sound { at, samples, marks: marks(&av.metadata()) })?;
         }
     }
+}
+
+/// The input of a stream.
+fn name(stream: usize) -> String {
+    format!("in{stream}")
 }

@@ -150,6 +150,10 @@ fn check_audio(audio: &Audio) -> Result<(), String> {
     if !in_range {
         return Err("`audio.kbps` must be 32 to 512 for aac and opus, and left out for pcm_s24le".into());
     }
+    let uncompressed = audio.codec == AudioCodec::Pcm24;
+    if audio.mono_tracks.is_some_and(|tracks| !uncompressed || !(2..=16).contains(&tracks)) {
+        return Err("`audio.mono-tracks` must be 2 to 16, and left out for other codecs than pcm_s24le".into());
+    }
     if !(-40.0..=-5.0).contains(&audio.loudness_lufs) || !(-12.0..=0.0).contains(&audio.true_peak_db) {
         return Err("`audio` must have `loudness-lufs` -40 to -5 and `true-peak-db` -12 to 0".into());
     }
@@ -226,6 +230,7 @@ sources: [here]
         check("'16:9'", "'9:16'", "1920x1080 is not of that shape");
         check("'16:9'", "wide", "expected one like `16:9`");
         check("fps: 25", "fps: 26.5", "`fps` is not a frame rate");
+        check("kbps: 192", "kbps: 192, mono-tracks: 4", "`audio.mono-tracks` must be 2 to 16");
         check("crf: 18, ", "", "`crf` (0 to 40) and `max-kbps`");
         check("crf: 18, ", "crf: 18, constant-kbps: 9000, ", "`constant-kbps` alone");
         check("loudness-lufs: -14", "loudness-lufs: 14", "`loudness-lufs` -40 to -5");

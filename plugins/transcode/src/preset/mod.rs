@@ -200,7 +200,7 @@ pub enum Encoder {
     VideoToolbox,
 }
 
-/// The sound: always stereo at 48 kHz.
+/// The sound: always stereo at 48 kHz, in one track but where `mono-tracks` says otherwise.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Audio {
@@ -209,6 +209,11 @@ pub struct Audio {
     #[serde(default)]
     #[schemars(range(min = 32, max = 512))]
     pub kbps: Option<u32>,
+    /// Uncompressed sound as so many tracks of one channel: left, right, and silence in the others. What broadcasters take
+    /// in MXF (SMPTE RDD 9, EBU R 123).
+    #[serde(default)]
+    #[schemars(range(min = 2, max = 16))]
+    pub mono_tracks: Option<u32>,
     /// Integrated loudness to reach, in LUFS.
     #[schemars(range(min = -40.0, max = -5.0))]
     pub loudness_lufs: f64,
