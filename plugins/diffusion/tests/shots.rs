@@ -151,6 +151,7 @@ fn a_prompt_without_a_known_word_is_said_to_be_so() {
         "blue and purple, calm",
         "an elegant watch on black velvet",
         "sea waves at sunset",
+        "Oranges and lemons on a kitchen table, near some oranges and a ukulele",
     ] {
         let done = support::shot(&support::model(), folder.path(), prompt, &params).run();
         let warnings = done.facts().get("warnings").cloned().unwrap_or_default();
@@ -166,6 +167,25 @@ fn a_prompt_without_a_known_word_is_said_to_be_so() {
     let _ =
         writeln!(told, "a zebra, and the template's anamorphic lens: {}", warnings[0].as_str().unwrap_or("nothing"));
     insta::assert_snapshot!(told);
+}
+
+/// Words that the model does not know, or takes for something else, are said in those it knows.
+#[test]
+fn other_words_are_understood_as_well() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let params = json!({"steps": 2});
+    let check = |prompt: &str, expected: serde_json::Value| {
+        let done = support::shot(&support::model(), folder.path(), prompt, &params).run();
+        assert_eq!(done.facts()["understood"], expected, "{prompt}");
+    };
+    check("Oranges, on a table", json!({"scene": "table", "object": "fruit", "colour": "orange"}));
+    check("an orange fruit on a table", json!({"scene": "table", "object": "fruit", "colour": "orange"}));
+    check("an orange silk ribbon", json!({"scene": "silk", "colour": "orange"}));
+    check("lemons", json!({"scene": "product", "object": "fruit", "colour": "gold"}));
+    check("whisky on a wooden table", json!({"scene": "table", "object": "glass", "colour": "gold"}));
+    // One for many, and many for one.
+    check("a skyscraper at night", json!({"scene": "city", "time": "night"}));
+    check("laptops and smartphones", json!({"scene": "product", "object": "phone"}));
 }
 
 #[test]

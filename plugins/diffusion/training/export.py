@@ -18,7 +18,7 @@ import weights
 from attributes import SLOTS
 from networks import CHANNELS, Conditions, Decoder, TextNet, Transformer
 from render import SHAPES
-from words import SYNONYMS
+from words import SAID_AS, SYNONYMS
 
 FILES = {'tokenizer': 'tokenizer.json', 'text-encoder': 'text_encoder.onnx', 'transformer': 'transformer.onnx',
          'vae-decoder': 'vae_decoder.onnx', 'vae-encoder': 'vae_encoder.onnx'}
@@ -44,7 +44,11 @@ components:
 # What the text encoder's `attributes` output stands for, in its order.
 # The first word of each slot means "not mentioned".
 attributes:
-{attributes}'''
+{attributes}
+# What is said to the model in the place of words that it does not know, or takes for something else (`orange fruit` was a fruit
+# of any colour).
+said-as:
+{said}'''
 
 
 class TextEncoder(nn.Module):
@@ -114,7 +118,8 @@ def contract(folder, guidance):
     implied = {'scene': f", implied: {{word: gradient, said-by: [{', '.join(said)}]}}"}  # see TextEncoder
     slots = ''.join(f"  - {{name: {names.get(s, s)}, words: [{', '.join(words)}]{implied.get(s, '')}}}\n" for s, words in SLOTS.items())
     with open(f'{folder}/model.yaml', 'w') as f:
-        f.write(CONTRACT.format(guidance=guidance, components=lines, attributes=slots))
+        said = ''.join(f'  {say}: [{words}]\n' for say, words in SAID_AS.items())
+        f.write(CONTRACT.format(guidance=guidance, components=lines, attributes=slots, said=said))
 
 
 def main(source, folder, guidance=2.5):

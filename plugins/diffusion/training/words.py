@@ -131,6 +131,33 @@ item thing something tones palette theme hues shades neon lamps lanterns candles
 snow snowy morning evening through warm cold multicolor pastel rainbow colored
 '''.split()
 
+# What is said to the model in the place of words that it does not know, or takes for something else: an `orange fruit`, said so in
+# the captions whatever its colour, was a fruit of any colour. Into model.yaml; the stage tells when it makes use of it.
+SAID_AS = {
+    'orange grapefruit': 'oranges, orange fruit, orange fruits, tangerines, mandarin, mandarins, clementine, '
+        'clementines, satsumas',
+    'yellow mango': 'lemons, lemon fruit, lemon fruits, quinces',
+    'green apple': 'limes, lime fruit, pear, pears, melon, melons',
+    'red apple': 'strawberry, strawberries, cherries, cherry fruit, raspberries, cranberries, berries',
+    'pink grapefruit': 'peaches, peach fruit',
+    'purple plum fruit': 'plums',
+    'blue fruit': 'blueberries',
+    'gold drink': 'whisky, whiskey, bourbon, rum, cognac, brandy, cider, ale, lager, prosecco',
+    'white drink': 'milk',
+    'orange cocktail': 'spritz, aperol',
+    'drink': 'gin, vodka, tonic',
+    'car': 'van, truck, suv, taxi, cab, hatchback, convertible, roadster',
+    'fabric': 'linen, cotton, denim, wool, cashmere, lace, scarf, bedding',
+    'shoe': 'heels, sandal, sandals, loafer, loafers, stiletto, stilettos, slipper, slippers',
+    'phone': 'iphone, telephone',
+    'sea': 'surf, tide, bay, lagoon, harbour, harbor, marina, seaside',
+    'people': 'child, children, kid, kids, boy, girl, mother, father, parents, runner, runners, jogger, '
+        'joggers, crowd',
+    'sparkles': 'confetti, fireworks',
+    'hills': 'meadow, countryside, vineyard',
+}
+
+
 if __name__ == '__main__':
     for slot, classes in SYNONYMS.items():
         if slot != 'second':

@@ -56,6 +56,10 @@ pub struct Contract {
     /// What the text encoder reports to have understood, when it does.
     #[serde(default)]
     pub attributes: Vec<Attribute>,
+    /// Words and phrases of a prompt, in lower case and of three words at most, that the model does not know or takes for
+    /// something else, by what is said to it in their place. Only `ambient` reads it.
+    #[serde(default)]
+    pub said_as: BTreeMap<String, Vec<String>>,
 }
 
 /// The families there are.

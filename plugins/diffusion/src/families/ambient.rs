@@ -15,7 +15,7 @@ mod windows;
 mod words;
 
 use self::shot::AmbientShot;
-use self::words::Words;
+use self::words::{Said, Words};
 use crate::contract::{Contract, Mode, Model, Negative};
 use crate::error::Error;
 use crate::families::parts::{Loader, Part};
@@ -302,14 +302,16 @@ impl Family for Ambient {
                 ""
             }
         };
-        let ids = self.tokenise(&[&shot.prompt, negative])?;
+        let say = |prompt| Said::of(prompt, &self.contract().said_as, &self.tokenizer);
+        let ids = self.tokenise(&[&say(&shot.prompt).prompt, &say(negative).prompt])?;
         let text = self.encode_text(ids.view())?;
         let slots = &self.contract().attributes;
         let understood = words::understood(slots, &text.attributes);
-        let asked = shot.asked.as_deref().unwrap_or(&shot.prompt);
-        let said = Words::of(asked, &self.tokenizer).map_err(|e| self.failed("tokenizer", e.to_string()))?;
-        let told = said.told(&self.loader.name(), slots, &understood);
-        self.loader.warnings.extend(told);
+        let asked = Said::of(shot.asked.as_deref().unwrap_or(&shot.prompt), &self.contract().said_as, &self.tokenizer);
+        let words = Words::of(&asked.prompt, &self.tokenizer).map_err(|e| self.failed("tokenizer", e.to_string()))?;
+        let model = self.loader.name();
+        let told = [asked.told(&model), words.told(&model, slots, &understood)];
+        self.loader.warnings.extend(told.into_iter().flatten());
         let calls = self.calls();
         resident::wanted(&mut self.loader, &shot, calls, Some("this family lays windows over each other"));
         Ok(Box::new(AmbientShot::new(self, shot, [first, kept], text, understood)))
