@@ -207,6 +207,7 @@ async fn run(m: &Machinery, claim: &Claim, work: Work, mut stop: watch::Receiver
         stall_timeout: Duration::from_secs_f64(claim.task.stall_timeout_s),
         grace: m.settings.grace,
         memory_limit: m.settings.memory_limit,
+        last: claim.last,
     };
     let (events, mut incoming) = mpsc::unbounded_channel();
     let (cancel, cancelled) = watch::channel(false);

@@ -24,6 +24,8 @@ pub struct RunLimits {
     pub grace: Duration,
     /// Address space of the host process in bytes.
     pub memory_limit: Option<u64>,
+    /// Nothing more is known to come for the plugin.
+    pub last: bool,
 }
 
 impl Default for RunLimits {
@@ -33,6 +35,7 @@ impl Default for RunLimits {
             stall_timeout: Duration::from_secs(120),
             grace: Duration::from_secs(5),
             memory_limit: None,
+            last: false,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use spotloom_plugin_api::protocol::{FromHost, MAX_LINE, ToHost};
 use spotloom_plugin_api::{Description, Event, Failure, RunRequest};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::drive::{self, Driven, RunLimits};
@@ -30,6 +30,8 @@ pub struct HostOptions {
     pub start_timeout: Duration,
     /// A warm host without work ends after this time.
     pub idle_limit: Duration,
+    /// The same where nothing more is known to come for its plugin ([`RunLimits::last`]).
+    pub idle_after_last: Duration,
     /// So many warm hosts without work are kept per plugin.
     pub idle_per_plugin: usize,
 }
@@ -43,15 +45,16 @@ impl HostOptions {
             environment: environment::scrub(std::env::vars_os()),
             start_timeout: Duration::from_secs(30),
             idle_limit: Duration::from_secs(60),
+            idle_after_last: Duration::from_secs(60),
             idle_per_plugin: 2,
         }
     }
 
-    /// For one job, whose stages come one after another: a plugin that has been without work for a few seconds will hardly
-    /// be asked again, and the encoders that follow can use the memory.
+    /// For one job: a plugin that has nothing more to do in it will hardly be asked again, and the encoders that follow can
+    /// use the memory.
     #[must_use]
     pub fn for_one_job() -> Self {
-        Self { idle_limit: Duration::from_secs(3), ..Self::default() }
+        Self { idle_after_last: Duration::from_secs(3), ..Self::default() }
     }
 }
 
@@ -69,6 +72,8 @@ pub struct HostPool(Arc<Inner>);
 struct Inner {
     options: HostOptions,
     idle: Mutex<Idle>,
+    /// Told when a host was parked that is due earlier than the others.
+    earlier: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -91,7 +96,7 @@ struct Parked {
 impl HostPool {
     #[must_use]
     pub fn new(options: HostOptions) -> Self {
-        Self(Arc::new(Inner { options, idle: Mutex::new(Idle::default()) }))
+        Self(Arc::new(Inner { options, idle: Mutex::new(Idle::default()), earlier: Arc::default() }))
     }
 
     /// Runs `request` in a host of `plugin` and supervises it to its end. Events arrive on `events` while it runs;
@@ -127,7 +132,8 @@ impl HostPool {
         };
         if driven.reusable {
             let tail = host.tail(false).await;
-            self.park(key, host).await;
+            let options = &self.0.options;
+            self.park(key, host, if limits.last { options.idle_after_last } else { options.idle_limit }).await;
             return end(driven.kind, tail, pid);
         }
         host.kill().await;
@@ -211,15 +217,18 @@ impl HostPool {
         }
     }
 
-    async fn park(&self, key: Key, mut host: Host) {
+    async fn park(&self, key: Key, mut host: Host, idle_limit: Duration) {
         {
             let mut idle = self.0.idle();
             let enough = idle.hosts.get(&key).map_or(0, Vec::len) >= self.0.options.idle_per_plugin;
             if !idle.closed && !enough && host.is_fit() {
-                let until = Instant::now() + self.0.options.idle_limit;
+                let until = Instant::now() + idle_limit;
+                let first = idle.hosts.values().flatten().all(|parked| until < parked.until);
                 idle.hosts.entry(key).or_default().push(Parked { host, until });
                 if !std::mem::replace(&mut idle.watched, true) {
-                    tokio::spawn(evict(Arc::downgrade(&self.0), until));
+                    tokio::spawn(evict(Arc::downgrade(&self.0), Arc::clone(&self.0.earlier), until));
+                } else if first {
+                    self.0.earlier.notify_one();
                 }
                 return;
             }
@@ -230,9 +239,12 @@ impl HostPool {
 
 /// Ends hosts that have been without work for too long, and then itself when none is left. One timer for all of them:
 /// one for every parking would go off long after the work, run by run, in a daemon that should be asleep.
-async fn evict(pool: Weak<Inner>, mut next: Instant) {
+async fn evict(pool: Weak<Inner>, earlier: Arc<Notify>, mut next: Instant) {
     loop {
-        sleep_until(next).await;
+        tokio::select! {
+            () = sleep_until(next) => {}
+            () = earlier.notified() => {}
+        }
         let Some(pool) = pool.upgrade() else { return };
         let mut idle = pool.idle();
         let now = Instant::now();

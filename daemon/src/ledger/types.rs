@@ -81,6 +81,9 @@ pub struct Claim {
     /// depends on it.
     #[serde(default)]
     pub to_come: BTreeMap<String, u32>,
+    /// No other task of the job with the same plugin is under way or can still be started. A hint as well.
+    #[serde(default)]
+    pub last: bool,
 }
 
 /// A file for an input port.

@@ -46,6 +46,14 @@ async fn idle_hosts_end() {
     let pid = ok_pid(&pool).await;
     wait_until_async("the idle host ends", || group_members(pid).is_empty()).await;
 
+    // What has nothing more to come ends sooner, also where others stay longer.
+    let pool = pool_with(|options| options.idle_after_last = Duration::from_millis(100));
+    let stays = ok_pid(&pool).await;
+    let other = RunLimits { memory_limit: Some(4 << 30), last: true, ..limits() };
+    let ends = run(&pool, json!({"mode": "ok"}), other).await.0.pid.expect("a process");
+    wait_until_async("the idle host ends", || group_members(ends).is_empty()).await;
+    assert!(is_alive(stays));
+
     let none_kept = pool_with(|options| options.idle_per_plugin = 0);
     let pid = ok_pid(&none_kept).await;
     assert_eq!(group_members(pid), Vec::<u32>::new());

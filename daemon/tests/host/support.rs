@@ -93,7 +93,7 @@ pub fn pool_with(change: impl FnOnce(&mut HostOptions)) -> HostPool {
 }
 
 pub fn limits() -> RunLimits {
-    RunLimits { timeout: PATIENCE, stall_timeout: PATIENCE, grace: Duration::from_millis(300), memory_limit: None }
+    RunLimits { timeout: PATIENCE, stall_timeout: PATIENCE, grace: Duration::from_millis(300), ..RunLimits::default() }
 }
 
 pub fn request(params: &Value) -> RunRequest {

@@ -149,18 +149,26 @@ fn audio(Facts { header, preset, .. }: &Facts<'_>) -> Option<Check> {
         Some(preset) => preset.audio.as_ref()?,
         None => return None,
     };
-    let Some(audio) = &header.info.audio else {
+    if header.sounds.is_empty() {
         return Some(Check::fail(Name::AudioStream, "There is no audio stream.").figures("none", "one"));
-    };
-    let mut d = Differences::default();
-    d.is("the codec", &audio.codec, &expected.codec);
-    if audio.codec == "aac" {
-        d.is("the profile", &header.audio_profile, "Low");
     }
-    d.is("the rate", &format!("{} Hz", audio.rate), "48000 Hz");
+    let mut d = Differences::default();
     let channels = if expected.mono_tracks.is_some() { "1" } else { "2" };
-    if expected.codec == "aac" || expected.codec.starts_with("pcm_") {
-        d.is("the number of channels", &audio.channels.to_string(), channels);
+    for (i, audio) in header.sounds.iter().enumerate() {
+        let mut is = |what: &str, found: &str, expected: &str| match i {
+            0 => d.is(what, found, expected),
+            // Of the others only what is wrong is worth a figure.
+            _ if found != expected => d.is(&format!("{what} of track {}", i + 1), found, expected),
+            _ => {}
+        };
+        is("the codec", &audio.codec, &expected.codec);
+        if audio.codec == "aac" && i == 0 {
+            is("the profile", &header.audio_profile, "Low");
+        }
+        is("the rate", &format!("{} Hz", audio.rate), "48000 Hz");
+        if expected.codec == "aac" || expected.codec.starts_with("pcm_") {
+            is("the number of channels", &audio.channels.to_string(), channels);
+        }
     }
     Some(d.check(Name::AudioStream, "The sound is coded as the platform takes it."))
 }

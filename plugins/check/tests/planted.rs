@@ -251,20 +251,27 @@ fn sound_in_tracks_of_one_channel_is_heard_in_stereo() {
     let made = Made::default();
     let (source, layout) = (make(folder.path(), &made), layout(folder.path(), &made));
     let master = source.with_extension("mov");
-    let silent = "anullsrc=cl=mono:r=48000:d=5";
-    let graph = format!("[0:a]aresample=48000,channelsplit[l][r];{silent}[x];{silent}[y]");
-    let maps = "-map 0:v -map [l] -map [r] -map [x] -map [y] -c:v copy -c:a pcm_s24le -movflags +write_colr";
-    let mut arguments = vec!["-i", source.to_str().unwrap(), "-filter_complex", &graph];
-    arguments.extend(maps.split(' ').chain([master.to_str().unwrap()]));
-    ffmpeg(&arguments);
+    let made = |right: &str, codec: &str| {
+        let silent = "anullsrc=cl=mono:r=48000:d=5";
+        let graph = format!("[0:a]aresample=48000,channelsplit[l][s];[s]{right}[r];{silent}[x];{silent}[y]");
+        let maps = "-map 0:v -map [l] -map [r] -map [x] -map [y] -c:v copy -c:a pcm_s24le -movflags +write_colr";
+        let mut arguments = vec!["-i", source.to_str().unwrap(), "-filter_complex", &graph];
+        arguments.extend(maps.split(' ').chain(["-c:a:3", codec, master.to_str().unwrap()]));
+        ffmpeg(&arguments);
+    };
     let check = |audio: &str, expected: &[&str]| {
         let preset = PRESET.replace("fps: 30\nmax", "fps: 30\ncontainer: mov\nmax").replace("aac, kbps: 128", audio);
         let done = run_for(&preset, &master, &layout, json!({"on-fail": "warn", "seconds": SECONDS}));
         assert_eq!(found(&done), expected, "{audio}: {:#?}", checks(&done));
     };
+    made("anull", "pcm_s24le");
     check("pcm_s24le, mono-tracks: 4", &[]);
     check("pcm_s24le, mono-tracks: 8", &["container"]);
     check("pcm_s24le", &["audio-stream", "container"]);
+    made("atrim=end=2", "pcm_s24le");
+    check("pcm_s24le, mono-tracks: 4", &["decode", "length"]);
+    made("anull", "pcm_s16le");
+    check("pcm_s24le, mono-tracks: 4", &["audio-stream"]);
 }
 
 #[test]

@@ -140,7 +140,7 @@ SAID_AS = {
     'green apple': 'limes, lime fruit, pear, pears, melon, melons',
     'red apple': 'strawberry, strawberries, cherries, cherry fruit, raspberries, cranberries, berries',
     'pink grapefruit': 'peaches, peach fruit',
-    'purple plum fruit': 'plums',
+    'purple fruit': 'plums',
     'blue fruit': 'blueberries',
     'gold drink': 'whisky, whiskey, bourbon, rum, cognac, brandy, cider, ale, lager, prosecco',
     'white drink': 'milk',
@@ -153,6 +153,7 @@ SAID_AS = {
     'sea': 'surf, tide, bay, lagoon, harbour, harbor, marina, seaside',
     'people': 'child, children, kid, kids, boy, girl, mother, father, parents, runner, runners, jogger, '
         'joggers, crowd',
+    'chocolate': 'milk chocolate',
     'sparkles': 'confetti, fireworks',
     'hills': 'meadow, countryside, vineyard',
 }

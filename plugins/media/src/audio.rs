@@ -49,7 +49,7 @@ impl AudioClip {
     }
 
     /// Reads the sound of a file, at most `max_seconds` of it: its best audio stream, or left and right out of two streams of
-    /// one channel.
+    /// one channel, one of which may be silent and then stands for nothing.
     ///
     /// # Errors
     /// When it can't be read, is not one of the allowed formats, has no audio, or nothing of it can be decoded.
@@ -68,7 +68,9 @@ impl AudioClip {
             let mut packet = Packet::empty();
             match packet.read(&mut input) {
                 Ok(()) => {
-                    let Some(track) = tracks.iter_mut().find(|track| track.index == packet.stream()) else { continue };
+                    // Of one that is full, nothing more is wanted while the other comes.
+                    let wanted = |track: &&mut Track| track.index == packet.stream() && track.samples.len() < enough;
+                    let Some(track) = tracks.iter_mut().find(wanted) else { continue };
                     // Music files often carry junk between frames; what can be decoded is what counts.
                     if let Err(error) = track.decoder.send_packet(&packet) {
                         last_error = error;
@@ -94,9 +96,7 @@ impl AudioClip {
         let mut tracks = tracks.into_iter().map(|track| track.samples);
         let mut samples = tracks.next().unwrap_or_default();
         if let Some(right) = tracks.next() {
-            samples.resize(samples.len().max(right.len()), (0.0, 0.0));
-            let right = right.into_iter().chain(std::iter::repeat((0.0, 0.0)));
-            samples.iter_mut().zip(right).for_each(|(both, (right, _))| both.1 = right);
+            samples = in_stereo(samples, right);
         }
         if samples.is_empty() {
             return Err(Error::Damaged { path: path.into(), doing: "decoding its sound", source: last_error });
@@ -157,6 +157,19 @@ impl AudioClip {
         mixer.drain(&mut samples, told)?;
         Ok(Self::new(samples))
     }
+}
+
+/// Left and right out of two tracks, in each of which both sides are the same. A single microphone lies in one of them
+/// and the other is silent: it is heard on both sides.
+fn in_stereo(mut left: Vec<(f32, f32)>, right: Vec<(f32, f32)>) -> Vec<(f32, f32)> {
+    let silent = |track: &[(f32, f32)]| track.iter().all(|(sample, _)| *sample == 0.0);
+    if silent(&right) || silent(&left) {
+        return if silent(&right) { left } else { right };
+    }
+    left.resize(left.len().max(right.len()), (0.0, 0.0));
+    let right = right.into_iter().chain(std::iter::repeat((0.0, 0.0)));
+    left.iter_mut().zip(right).for_each(|(both, (right, _))| both.1 = right);
+    left
 }
 
 /// A stream of sound being read.

@@ -102,8 +102,9 @@ pub(crate) fn decoder(
         .map_err(Error::damaged(path, "opening its decoder"))
 }
 
-/// The audio stream that counts, with its decoder, or the two that left and right lie in: uncompressed sound of one channel
-/// in the first two streams, as broadcasters have it, is a pair. Empty where there is no sound.
+/// The audio stream that counts, with its decoder, or the two that left and right lie in: where all sound is uncompressed and
+/// of one channel, as broadcasters have it, the first two streams are a pair, unless they are of two languages. Empty where
+/// there is no sound.
 ///
 /// # Errors
 /// When the decoder can't be opened.
@@ -112,14 +113,20 @@ pub(crate) fn sound(path: &Path, input: &Input) -> Result<Vec<(usize, decoder::A
         let opened = decoder(path, stream.parameters(), 1, stream.time_base())?;
         Ok((stream.index(), opened.audio().map_err(Error::damaged(path, "opening its sound decoder"))?))
     };
-    let mono = input.streams().filter(|s| s.parameters().medium() == media::Type::Audio).take(2).map(open);
-    // One that can't be opened is no half of a pair.
-    let mono: Vec<_> = mono.filter_map(Result::ok).filter(|(_, d)| d.channels() == 1).collect();
-    if let [(_, left), (_, right)] = &mono[..]
-        && left.id().name().starts_with("pcm_")
-        && (left.id(), left.rate(), left.format()) == (right.id(), right.rate(), right.format())
-    {
-        return Ok(mono);
+    let streams = || input.streams().filter(|s| s.parameters().medium() == media::Type::Audio);
+    let language = |stream: Stream<'_>| stream.metadata().get("language").map(str::to_owned);
+    let mut languages = streams().take(2).map(language);
+    if streams().count() > 1 && languages.next() == languages.next() {
+        // One that can't be opened is no half of a pair.
+        let mono: Vec<_> = streams().map(open).filter_map(Result::ok).filter(|(_, d)| d.channels() == 1).collect();
+        let alike = mono.len() == streams().count();
+        if let [(_, left), (_, right), ..] = &mono[..]
+            && alike
+            && left.id().name().starts_with("pcm_")
+            && (left.id(), left.rate(), left.format()) == (right.id(), right.rate(), right.format())
+        {
+            return Ok(mono.into_iter().take(2).collect());
+        }
     }
     input.streams().best(media::Type::Audio).map(open).into_iter().collect()
 }

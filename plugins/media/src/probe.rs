@@ -111,7 +111,7 @@ fn video_info(path: &Path, stream: &Stream) -> Result<VideoInfo> {
     })
 }
 
-fn audio_info(path: &Path, stream: &Stream) -> Result<AudioInfo> {
+pub(crate) fn audio_info(path: &Path, stream: &Stream) -> Result<AudioInfo> {
     let decoder = demux::decoder(path, stream.parameters(), 1, stream.time_base())?
         .audio()
         .map_err(crate::Error::damaged(path, "opening its decoder"))?;

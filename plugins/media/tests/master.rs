@@ -288,6 +288,37 @@ fn sound_of_broadcast_lies_in_tracks_of_one_channel() {
     }
 }
 
+/// A single microphone in one of two tracks is heard on both sides; two languages are no stereo, and neither is what lies
+/// beside a stereo mix.
+#[test]
+fn two_tracks_are_not_always_left_and_right() {
+    let check = |maps: &str, more: &str, expected: (f32, f32)| {
+        let (_folder, path) = in_folder("a.mov");
+        let tone = |level: f32| format!("aevalsrc={level}:s=48000:d=1");
+        let mut command = Command::new("ffmpeg");
+        command.args(["-v", "error", "-f", "lavfi", "-i", &tone(0.5), "-f", "lavfi", "-i", &tone(0.25)]);
+        command.args(["-f", "lavfi", "-i", &tone(0.0), "-f", "lavfi", "-i", "aevalsrc=0.1|0.2:s=48000:d=1"]);
+        command.args(maps.split(' ').flat_map(|input| ["-map", input])).args(["-c:a", "pcm_s16le"]);
+        command.args(more.split(' ').filter(|word| !word.is_empty())).arg(&path);
+        assert!(command.status().unwrap().success(), "{maps}");
+        let sound = AudioClip::read(&path, 0.5).unwrap();
+        assert_eq!(sound.samples().len(), 24_000, "{maps}");
+        let (left, right) = sound.samples()[12_000];
+        let near = |a: f32, b: f32| (a - b).abs() < 1e-3;
+        assert!(near(left, expected.0) && near(right, expected.1), "{maps} {more}: {left} and {right}");
+    };
+    check("0:a 1:a", "", (0.5, 0.25));
+    check("1:a 2:a", "", (0.25, 0.25));
+    check("2:a 1:a", "", (0.25, 0.25));
+    check("2:a 2:a", "", (0.0, 0.0));
+    check("0:a 1:a 2:a 2:a", "", (0.5, 0.25));
+    // FFmpeg's best stream then, here the first, as of any file of one channel.
+    let alone = 0.5 * std::f32::consts::FRAC_1_SQRT_2;
+    check("0:a 1:a 3:a", "", (alone, alone));
+    check("3:a 0:a 1:a", "", (0.1, 0.2));
+    check("0:a 1:a", "-metadata:s:a:0 language=eng -metadata:s:a:1 language=deu", (alone, alone));
+}
+
 #[test]
 fn two_passes_spend_what_there_is() {
     for codec in [Codec::H264, Codec::Hevc] {

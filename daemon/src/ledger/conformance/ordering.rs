@@ -32,6 +32,7 @@ fn a_claim_brings_all_that_is_needed(bench: &Bench) {
     ]);
     let first = bench.claim_task("prompt");
     bench.equal(first.to_come.clone(), BTreeMap::new(), "tasks with the same files after it");
+    bench.equal(first.last, false, "whether it is the last of its plugin");
     bench.finish(&first, &succeeded("prompt"));
     let claim = bench.claim_task("diffusion");
     bench.equal(claim.to_come.clone(), BTreeMap::from([("in".to_owned(), 1)]), "tasks with the same files after it");
@@ -40,6 +41,8 @@ fn a_claim_brings_all_that_is_needed(bench: &Bench) {
     let context = &claim.context;
     bench.equal((context.id.as_str(), context.task.as_str()), (job.to_string().as_str(), "diffusion"), "the context");
     bench.equal((context.attempt, context.version, context.campaign.as_str()), (1, 1, "Summer Splash"), "the context");
+    bench.finish(&claim, &succeeded("diffusion"));
+    bench.equal((claim.last, bench.claim_task("masters").last), (false, true), "whether it is the last of its plugin");
 }
 
 fn pools_limit_what_is_handed_out(bench: &Bench) {

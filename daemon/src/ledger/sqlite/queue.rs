@@ -51,6 +51,7 @@ pub(super) fn claim(write: &mut Write, request: &ClaimRequest, now: Timestamp) -
         context: context(write, &job, planned, attempt)?,
         task: seeded(planned, &job),
         to_come: to_come(planned, &job),
+        last: is_last(planned, &job),
         lease,
     }))
 }
@@ -68,6 +69,21 @@ fn to_come(planned: &PlannedTask, job: &Job) -> BTreeMap<String, u32> {
         same.for_each(|(port, _)| *ports.entry(port.clone()).or_default() += 1);
     }
     ports
+}
+
+/// Whether nothing more is known to come for its plugin in the job.
+fn is_last(planned: &PlannedTask, job: &Job) -> bool {
+    let open = |key: &TaskKey| {
+        let state = job.state.tasks.get(key).map(|t| &t.state);
+        matches!(state, Some(TaskState::Waiting | TaskState::Ready { .. } | TaskState::Running { .. }))
+    };
+    // One that judges may have it, or another one of the plugin, made again.
+    let of_plugin = |key: &TaskKey| job.plan.task(key).is_some_and(|task| task.uses.id == planned.uses.id);
+    let more = |t: &PlannedTask| {
+        let judges = t.reseed.as_ref().is_some_and(|reseed| of_plugin(&reseed.task));
+        open(&t.key) && t.key != planned.key && (t.uses.id == planned.uses.id || judges)
+    };
+    !job.plan.tasks.iter().any(more)
 }
 
 /// The task as it is to run: one that is made again gets to know how far its seed moves on.

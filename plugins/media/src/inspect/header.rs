@@ -6,7 +6,7 @@ use ffmpeg_next::{codec, media};
 
 use crate::demux;
 use crate::error::Result;
-use crate::probe::{self, MediaInfo};
+use crate::probe::{self, AudioInfo, MediaInfo};
 
 /// A file's header, for holding it against a specification.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Header {
     /// How many streams there are, by kind.
     pub video_streams: usize,
     pub audio_streams: usize,
+    /// Of each audio stream, in the file's order.
+    pub sounds: Vec<AudioInfo>,
     pub other_streams: usize,
 }
 
@@ -40,6 +42,8 @@ pub fn header(path: &Path) -> Result<Header> {
         Ok((profile(opened.profile()), kbps))
     };
     let ((video_profile, video_kbps), (audio_profile, audio_kbps)) = (of(media::Type::Video)?, of(media::Type::Audio)?);
+    let sounds = input.streams().filter(|s| s.parameters().medium() == media::Type::Audio);
+    let sounds = sounds.map(|s| probe::audio_info(path, &s)).collect::<Result<_>>()?;
     let other_streams = input.streams().count() - video_streams - audio_streams;
     Ok(Header {
         info,
@@ -49,6 +53,7 @@ pub fn header(path: &Path) -> Result<Header> {
         audio_kbps,
         video_streams,
         audio_streams,
+        sounds,
         other_streams,
     })
 }

@@ -130,9 +130,12 @@ struct AudioTrack {
     graph: Option<SoundGraph>,
     /// Samples that left the graph.
     given: u64,
-    /// Seconds decoded.
-    seconds: f64,
+    /// Seconds decoded of each stream.
+    seconds: Vec<f64>,
 }
+
+/// How many seconds left and right may differ in length where each is a stream.
+const UNEVEN: f64 = 0.05;
 
 type See<'a, E> = &'a mut dyn FnMut(Seen<'_>) -> std::result::Result<(), E>;
 
@@ -159,7 +162,8 @@ impl<'o> Pass<'o> {
             given: 0,
         };
         let streams = demux::sound(path, &input)?;
-        let audio = (!streams.is_empty()).then_some(AudioTrack { streams, graph: None, given: 0, seconds: 0.0 });
+        let seconds = vec![0.0; streams.len()];
+        let audio = (!streams.is_empty()).then_some(AudioTrack { streams, graph: None, given: 0, seconds });
         let still = Still::new(&options.stills);
         Ok(Self { options, input, video, audio, still, passed: Passed::default() })
     }
@@ -275,10 +279,8 @@ impl<'o> Pass<'o> {
             let mut av = frame::Audio::empty();
             match track.streams[stream].1.receive_frame(&mut av) {
                 Ok(()) => {
-                    if stream == 0 {
-                        track.seconds += av.samples() as f64 / f64::from(av.rate().max(1));
-                        self.passed.audio_seconds = track.seconds;
-                    }
+                    track.seconds[stream] += av.samples() as f64 / f64::from(av.rate().max(1));
+                    self.passed.audio_seconds = track.seconds.iter().copied().fold(f64::INFINITY, f64::min);
                     let graph = match &mut track.graph {
                         Some(graph) => graph,
                         None => {
@@ -321,9 +323,16 @@ impl<'o> Pass<'o> {
             }
             self.sounds(stream, see)?;
         }
-        if let Some(AudioTrack { graph: Some(graph), given, .. }) = &mut self.audio {
+        if let Some(AudioTrack { graph: Some(graph), given, seconds, .. }) = &mut self.audio {
             graph.finish()?;
             graph.drain(given, see)?;
+            // Nothing is heard where one of them is missing.
+            if let [left, right] = seconds[..]
+                && (left - right).abs() > UNEVEN
+            {
+                let what = format!("of the sound, left is {left:.2} s long and right {right:.2} s");
+                see(Seen::Damage { at: left.min(right), what })?;
+            }
         }
         Ok(())
     }

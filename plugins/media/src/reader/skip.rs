@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 const INTRA: [&str; 4] = ["ffvhuff", "huffyuv", "ffv1", "prores"];
 /// Codecs whose decoders leave out the pictures that no other is made from.
 const SPARING: [&str; 2] = ["h264", "hevc"];
-/// Of those so many packets are held in memory at most, and so many bytes but for the last one's: far enough to see the
-/// picture that needs no other, which most cameras and encoders put every 0.5 to 10 s.
+/// Of those so many packets are held in memory at most, and no more than so many bytes where some can be passed over by them:
+/// far enough to see the picture that needs no other, which most cameras and encoders put every 0.5 to 10 s.
 const AT_ONCE: usize = 600;
 const BYTES_AT_ONCE: usize = 24 << 20;
 /// How far frames come out of their packets' order at most (H.264 and HEVC: 16 pictures), and one more.
@@ -94,7 +94,11 @@ impl Reader {
         let mut wanted: usize = self.begun.iter().map(|pts| ahead(Some(*pts))).sum();
         let mut read = VecDeque::new();
         let (mut ended, mut bytes) = (false, 0);
-        while !ended && read.len() < AT_ONCE && bytes < BYTES_AT_ONCE && wanted < frames + REORDERED {
+        while !ended
+            && read.len() < AT_ONCE
+            && (bytes < BYTES_AT_ONCE || wanted < 2 * REORDERED)
+            && wanted < frames + REORDERED
+        {
             match self.next_packet()? {
                 Some(packet) => {
                     wanted += ahead(packet.pts());

@@ -21,19 +21,23 @@ pub(super) struct Said<'a> {
 
 impl<'a> Said<'a> {
     pub(super) fn of(prompt: &'a str, said_as: &'a BTreeMap<String, Vec<String>>, tokenizer: &Tokenizer) -> Self {
-        let words: Vec<String> = prompt
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .map(str::to_lowercase)
-            .collect();
+        let words = split(prompt);
         let mut said = Said { prompt: Cow::Borrowed(prompt), taken: Vec::new() };
         let (mut all, mut other, mut at) = (Vec::new(), false, 0);
+        let say_of = |phrase: &String| said_as.iter().find(|(_, phrases)| phrases.contains(phrase)).map(|(say, _)| say);
         while at < words.len() {
-            let longest = LONGEST.min(words.len() - at);
-            let found = (1..=longest).rev().find_map(|count| {
-                let phrase = words[at..at + count].join(" ");
-                let say = said_as.iter().find(|(_, phrases)| phrases.contains(&phrase))?.0;
-                Some((count, phrase, say.as_str()))
+            let (word, _) = &words[at];
+            // A comma, or what else is no space, ends a phrase.
+            let longest = 1 + words[at + 1..].iter().take(LONGEST - 1).take_while(|(_, joined)| *joined).count();
+            let phrases = (1..=longest).rev().map(|count| {
+                let phrase: Vec<&str> = words[at..at + count].iter().map(|(word, _)| word.as_str()).collect();
+                (count, phrase.join(" "))
+            });
+            let found = phrases.clone().find_map(|(count, phrase)| say_of(&phrase).map(|say| (count, phrase, say)));
+            let unknown = !knows(tokenizer, word);
+            let found = found.or_else(|| {
+                let say = if unknown { forms(word).find_map(|form| say_of(&form)) } else { None };
+                say.map(|say| (1, word.clone(), say))
             });
             if let Some((count, phrase, say)) = found {
                 if !said.taken.iter().any(|(taken, _)| *taken == phrase) {
@@ -43,8 +47,8 @@ impl<'a> Said<'a> {
                 (other, at) = (true, at + count);
                 continue;
             }
-            let word = &words[at];
-            let form = if knows(tokenizer, word) { None } else { forms(word).find(|form| knows(tokenizer, form)) };
+            // Of shorter ones too many others would come out: `news` is not `new`.
+            let form = if unknown { forms(word).find(|form| form.len() > 3 && knows(tokenizer, form)) } else { None };
             other |= form.is_some();
             all.push(form.unwrap_or_else(|| word.clone()));
             at += 1;
@@ -67,13 +71,41 @@ fn knows(tokenizer: &Tokenizer, word: &str) -> bool {
     tokenizer.token_to_id(word).is_some()
 }
 
+/// The words of a prompt in lower case, each with whether only a space or a hyphen stands between it and the one before.
+fn split(prompt: &str) -> Vec<(String, bool)> {
+    let mut words: Vec<(String, bool)> = Vec::new();
+    let (mut inside, mut joined) = (false, true);
+    for c in prompt.chars() {
+        if c.is_alphanumeric() {
+            if !inside {
+                words.push((String::new(), std::mem::replace(&mut joined, true)));
+            }
+            if let Some((word, _)) = words.last_mut() {
+                word.extend(c.to_lowercase());
+            }
+        } else {
+            joined &= c.is_whitespace() || c == '-';
+        }
+        inside = c.is_alphanumeric();
+    }
+    words
+}
+
 /// One for many, and many for one.
 fn forms(word: &str) -> impl Iterator<Item = String> {
-    let without =
-        |end: &str, then: &str| word.strip_suffix(end).filter(|rest| rest.len() > 2).map(|r| format!("{r}{then}"));
-    [without("ies", "y"), without("es", ""), without("s", ""), Some(format!("{word}s")), Some(format!("{word}es"))]
-        .into_iter()
-        .flatten()
+    let hisses = |stem: &&str| ["s", "x", "z", "ch", "sh"].iter().any(|end| stem.ends_with(end));
+    let one = [
+        word.strip_suffix("ies").map(|stem| format!("{stem}y")),
+        word.strip_suffix("es").filter(hisses).map(str::to_owned),
+        word.strip_suffix('s').filter(|stem| !hisses(stem)).map(str::to_owned),
+    ];
+    let many = match word.strip_suffix('y') {
+        Some(stem) => Some(format!("{stem}ies")),
+        None if hisses(&word) => Some(format!("{word}es")),
+        None => Some(format!("{word}s")),
+    };
+    let long = |form: &String| form.len() > 2;
+    one.into_iter().chain([many]).flatten().filter(long).collect::<Vec<_>>().into_iter()
 }
 
 /// The words of a prompt, in lower case.
@@ -141,4 +173,39 @@ pub(super) fn understood(slots: &[Attribute], attributes: &ArrayD<f32>) -> Vec<(
         }
     }
     mentioned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_are_said_in_words_that_the_model_knows() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ambient-v5");
+        let model = crate::contract::Model::open(&folder).unwrap();
+        let said_as = &model.contract.said_as;
+        let tokenizer = Tokenizer::from_file(folder.join("tokenizer.json")).unwrap();
+        for say in said_as.keys().flat_map(|say| say.split(' ')) {
+            assert!(knows(&tokenizer, say), "said-as says `{say}`, which the model does not know");
+        }
+        let check = |prompt: &str, expected: &str, taken: &[&str]| {
+            let said = Said::of(prompt, said_as, &tokenizer);
+            assert_eq!(said.prompt, expected, "{prompt}");
+            assert_eq!(said.taken.iter().map(|(phrase, _)| phrase.as_str()).collect::<Vec<_>>(), taken, "{prompt}");
+        };
+        check("Sea waves, at Sunset!", "Sea waves, at Sunset!", &[]);
+        check("Fresh ORANGES, oranges", "fresh orange grapefruit orange grapefruit", &["oranges"]);
+        check("an orange fruit", "an orange grapefruit", &["orange fruit"]);
+        check("an orange-fruit", "an orange grapefruit", &["orange fruit"]);
+        check("a sunset in orange, fruit on a table", "a sunset in orange, fruit on a table", &[]);
+        check("two boys and a taxi", "two people and a car", &["boys", "taxi"]);
+        check("taxis, a blueberry", "car a blue fruit", &["taxis", "blueberry"]);
+        check("a skyscraper, a wave", "a skyscrapers a waves", &[]);
+        check("laptops", "laptop", &[]);
+        check("a bar of milk chocolate", "a bar of chocolate", &["milk chocolate"]);
+        // What only looks alike stays, to be told as unknown.
+        for prompt in ["a family that cares", "news", "panes", "manes", "bras", "tines", "é", "", " , -", "ß ŉ İ"] {
+            check(prompt, prompt, &[]);
+        }
+    }
 }
