@@ -75,7 +75,8 @@ impl<'a> StudioCatalog<'a> {
                     d.place.as_ref().map_or_else(String::new, |p| format!(" ({}:{}:{})", p.file, p.line, p.column));
                 let more =
                     if mistakes.len() > 1 { format!(", and {} more", mistakes.len() - 1) } else { String::new() };
-                format!("has a mistake: {}{place}{more}", d.message)
+                let expected = d.expected.as_ref().map_or_else(String::new, |e| format!("; expected {e}"));
+                format!("has a mistake: {}{expected}{place}{more}", d.message)
             }),
         })
     }

@@ -8,8 +8,8 @@
 pub(super) struct Units {
     /// An IDR picture: nothing behind it is made from anything before it.
     pub begins_anew: bool,
-    /// Parameter sets, which hold until others come.
-    pub parameters: bool,
+    /// Parameter sets, which hold until others of their kind come: a bit for each kind.
+    pub parameters: u8,
 }
 
 /// Looks at a packet; `None` where it can't be read.
@@ -22,7 +22,9 @@ pub(super) fn units(codec: &str, data: &[u8]) -> Option<Units> {
     };
     let kinds = || all.iter().map(|header| kind(*header));
     let picture = kinds().find(|kind| coded.contains(kind))?;
-    Some(Units { begins_anew: idr.contains(&picture), parameters: kinds().any(|kind| parameters.contains(&kind)) })
+    let sets =
+        kinds().filter(|kind| parameters.contains(kind)).fold(0, |all, kind| all | 1 << (kind - parameters.start()));
+    Some(Units { begins_anew: idr.contains(&picture), parameters: sets })
 }
 
 /// The first byte of each unit behind its length of four bytes, as MP4 and Matroska have them.
@@ -51,22 +53,22 @@ mod tests {
 
     #[test]
     fn packets_say_whether_decoding_can_begin_with_them() {
-        fn check(codec: &str, data: &[u8], expected: Option<(bool, bool)>) {
+        fn check(codec: &str, data: &[u8], expected: Option<(bool, u8)>) {
             let expected = expected.map(|(begins_anew, parameters)| Units { begins_anew, parameters });
             assert_eq!(units(codec, data), expected, "{codec} {data:02x?}");
         }
         // Behind their length: SEI and IDR; SPS, PPS and IDR; a picture made from others; one of 257 bytes.
-        check("h264", &[0, 0, 0, 2, 0x06, 0x80, 0, 0, 0, 1, 0x65], Some((true, false)));
-        check("h264", &[0, 0, 0, 1, 0x67, 0, 0, 0, 1, 0x68, 0, 0, 0, 1, 0x65], Some((true, true)));
-        check("h264", &[0, 0, 0, 1, 0x41], Some((false, false)));
-        check("h264", &[&[0, 0, 1, 1, 0x65][..], &[9; 256]].concat(), Some((true, false)));
+        check("h264", &[0, 0, 0, 2, 0x06, 0x80, 0, 0, 0, 1, 0x65], Some((true, 0)));
+        check("h264", &[0, 0, 0, 1, 0x67, 0, 0, 0, 1, 0x68, 0, 0, 0, 1, 0x65], Some((true, 0b11)));
+        check("h264", &[0, 0, 0, 1, 0x41], Some((false, 0)));
+        check("h264", &[&[0, 0, 1, 1, 0x65][..], &[9; 256]].concat(), Some((true, 0)));
         // Behind start codes of three and four bytes.
-        check("h264", &[0, 0, 0, 1, 0x09, 0xf0, 0, 0, 1, 0x67, 7, 0, 0, 1, 0x65, 1, 2], Some((true, true)));
-        check("h264", &[0, 0, 1, 0x06, 1, 0, 0, 1, 0x01, 1], Some((false, false)));
+        check("h264", &[0, 0, 0, 1, 0x09, 0xf0, 0, 0, 1, 0x67, 7, 0, 0, 1, 0x65, 1, 2], Some((true, 0b1)));
+        check("h264", &[0, 0, 1, 0x06, 1, 0, 0, 1, 0x01, 1], Some((false, 0)));
         // HEVC: IDR_W_RADL; CRA, behind which pictures may come that need what was before; TRAIL_R.
-        check("hevc", &[0, 0, 0, 2, 0x26, 1], Some((true, false)));
-        check("hevc", &[0, 0, 0, 2, 0x40, 1, 0, 0, 0, 2, 0x2a, 1], Some((false, true)));
-        check("hevc", &[0, 0, 0, 2, 0x02, 1], Some((false, false)));
+        check("hevc", &[0, 0, 0, 2, 0x26, 1], Some((true, 0)));
+        check("hevc", &[0, 0, 0, 2, 0x40, 1, 0, 0, 0, 2, 0x2a, 1], Some((false, 0b1)));
+        check("hevc", &[0, 0, 0, 2, 0x02, 1], Some((false, 0)));
         // Cut off, no picture in it, another codec.
         check("h264", &[0, 0, 0, 9, 0x65], None);
         check("h264", &[0, 0, 0, 1, 0x67], None);

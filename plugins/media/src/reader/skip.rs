@@ -134,13 +134,13 @@ impl Reader {
         if self.begun.iter().any(|pts| *pts >= wanted) {
             return;
         }
-        let (mut to, mut parameters) = (0, false);
+        let (mut to, mut parameters) = (0, 0);
         for (i, packet) in self.held.iter().enumerate() {
             let Some(units) = nal::units(&self.video.codec, packet.data().unwrap_or_default()) else { break };
             let before = packet.pts().is_some_and(|pts| pts < wanted);
             let begins = units.begins_anew && packet.pts().is_some_and(|pts| pts <= wanted);
             // What was left out has set nothing that still holds.
-            if begins && (!parameters || units.parameters) {
+            if begins && parameters & !units.parameters == 0 {
                 to = i;
             }
             parameters |= units.parameters;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use spotloom_tests::{TestStudio, build};
 
 use crate::proc;
-use crate::report::Report;
+use crate::report::{Report, median};
 
 /// Name, width, height.
 const SHAPES: [(&str, u32, u32); 3] = [("wide", 1920, 1080), ("tall", 1080, 1920), ("square", 1080, 1080)];
@@ -43,40 +43,33 @@ pub fn measure(report: &mut Report, rounds: usize) {
         let assets = studio.path("assets");
         sizes = [megabytes(&folder, |_| true), megabytes(&assets, |n| SHAPES.iter().any(|(s, ..)| n.starts_with(s)))];
     }
-    let median = |costs: &[Cost], of: fn(&Cost) -> f64| middle(&costs.iter().map(of).collect::<Vec<_>>());
+    let usual = |costs: &[Cost], of: fn(&Cost) -> f64| median(&costs.iter().map(of).collect::<Vec<_>>());
     for (name, ratio, unit, goal, of) in [
         ("reference ad, CPU", "the same / FFmpeg's graph, CPU", "s", 1.0, (|c| c.cpu) as fn(&Cost) -> f64),
         ("reference ad, wall", "the same / FFmpeg's graph, wall", "s", 0.95, |c| c.wall),
         ("reference ad, peak memory", "the same / FFmpeg's graph, memory", "MB", 0.5, |c| c.memory),
     ] {
-        let (own, other) = (median(&ours, of), median(&theirs, of));
+        let (own, other) = (usual(&ours, of), usual(&theirs, of));
         // Of each round's pair, which met the same machine; it may be a third faster in the next.
         let ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(own, other)| of(own) / of(other)).collect();
         let each = ratios.iter().map(|ratio| format!("{ratio:.3}")).collect::<Vec<_>>().join(", ");
         report.add(name, own, unit, format!("median of {rounds}; `spotloom run`, three masters, delivery included"));
         let how = format!("{other:.1} {unit} there; median of the rounds' own ratios: {each}");
-        report.judge(ratio, middle(&ratios), "times", goal, how);
+        report.judge(ratio, median(&ratios), "times", goal, how);
     }
     report.add("the three masters together", sizes[0], "MB", format!("{:.1} MB out of FFmpeg's graph", sizes[1]));
     match moviepy(&studio.path("assets")) {
         Some(mut command) => {
             eprintln!("bench: masters, MoviePy");
             let other = cost(&mut command);
-            let own = median(&ours, |c| c.cpu);
+            let own = usual(&ours, |c| c.cpu);
             let how =
                 format!("{:.1} s CPU, {:.1} s wall, {:.0} MB there; one round", other.cpu, other.wall, other.memory);
             report.add("reference ad / MoviePy, CPU", own / other.cpu, "times", how);
-            report.add("MoviePy / FFmpeg's graph, CPU", other.cpu / median(&theirs, |c| c.cpu), "times", "");
+            report.add("MoviePy / FFmpeg's graph, CPU", other.cpu / usual(&theirs, |c| c.cpu), "times", "");
         }
         None => eprintln!("bench: MoviePy is left out: `.ci/setup bench-moviepy` fetches it"),
     }
-}
-
-/// The median; of an even number the mean of the two in the middle, so that two rounds favour nobody.
-fn middle(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2])
 }
 
 /// Of the MP4 files in a folder.

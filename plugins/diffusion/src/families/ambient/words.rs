@@ -62,8 +62,8 @@ impl<'a> Said<'a> {
 
     /// What a person should know of it.
     pub(super) fn told(&self, model: &str) -> Option<String> {
-        let all: Vec<String> = self.taken.iter().map(|(phrase, say)| format!("`{phrase}` as `{say}`")).collect();
-        (!all.is_empty()).then(|| format!("{model} makes {}, which it knows", all.join(", ")))
+        let all: Vec<String> = self.taken.iter().map(|(phrase, say)| format!("`{phrase}` for `{say}`")).collect();
+        (!all.is_empty()).then(|| format!("{model} took {}; its README lists the words it knows", all.join(", ")))
     }
 }
 
