@@ -155,7 +155,7 @@ impl<'a> Worker<'a> {
     fn work_off(&mut self) {
         loop {
             let pools = BTreeMap::from([("cpu".into(), 1)]);
-            let request = ClaimRequest { agent: self.agent.clone(), pools, lease_ms: LEASE_MS };
+            let request = ClaimRequest { agent: self.agent.clone(), pools, in_place_of: None, lease_ms: LEASE_MS };
             match self.ledger.claim(&request, self.now()).expect("a claim") {
                 Some(claim) => self.attempt(&claim),
                 None => match self.ledger.next_wakeup().expect("a time") {

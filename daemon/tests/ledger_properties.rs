@@ -126,7 +126,7 @@ impl World<'_> {
             Act::Pass { ms } => self.now += ms,
             Act::Claim { agent } => {
                 let pools = BTreeMap::from([("cpu".into(), 1)]);
-                let request = ClaimRequest { agent: self.agent(*agent), pools, lease_ms: 30_000 };
+                let request = ClaimRequest { agent: self.agent(*agent), pools, in_place_of: None, lease_ms: 30_000 };
                 if let Some(claim) = self.ledger.claim(&request, now).expect("a claim") {
                     self.take(*agent, claim);
                 }

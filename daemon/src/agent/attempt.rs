@@ -17,6 +17,7 @@ use crate::studio::secrets;
 
 use super::drain::{Stop, asked};
 use super::machinery::{Machinery, now};
+use super::places::Place;
 use super::update::Update;
 use super::{cached, inputs, outputs};
 
@@ -24,7 +25,8 @@ use super::{cached, inputs, outputs};
 const REPORT_TRIES: u32 = 5;
 
 /// Runs the claimed task and reports how it ended.
-pub(super) async fn carry_out(m: &Arc<Machinery>, claim: Claim, stop: watch::Receiver<Stop>) {
+pub(super) async fn carry_out(m: &Arc<Machinery>, claim: Claim, place: Place, stop: watch::Receiver<Stop>) {
+    let place = Arc::new(place);
     let span =
         tracing::info_span!("attempt", job = claim.lease.job.0, task = %claim.lease.task, attempt = claim.attempt);
     async {
@@ -32,8 +34,8 @@ pub(super) async fn carry_out(m: &Arc<Machinery>, claim: Claim, stop: watch::Rec
         tracing::info!(uses = claim.task.uses.id, "started");
         m.tell(Update::TaskStarted { job, task: task.clone(), attempt: claim.attempt });
         // In a task of its own: should it panic, that is a crash to report like any other.
-        let (machinery, claimed) = (Arc::clone(m), claim.clone());
-        let work = async move { attempt(&machinery, &claimed, stop).await };
+        let (machinery, claimed, held) = (Arc::clone(m), claim.clone(), Arc::clone(&place));
+        let work = async move { attempt(&machinery, &claimed, &held, stop).await };
         let end = match tokio::spawn(work.instrument(tracing::Span::current())).await {
             Ok(Some(end)) => end,
             Ok(None) => {
@@ -89,10 +91,10 @@ fn failed(failure: Failure) -> AttemptEnd {
 }
 
 /// `None` when the lease was lost.
-async fn attempt(m: &Machinery, claim: &Claim, stop: watch::Receiver<Stop>) -> Option<AttemptEnd> {
+async fn attempt(m: &Machinery, claim: &Claim, place: &Place, stop: watch::Receiver<Stop>) -> Option<AttemptEnd> {
     match kept(m, claim, prepare(m, claim)).await? {
         Ok(Prepared::Cached(end)) => Some(end),
-        Ok(Prepared::Run(work)) => run(m, claim, *work, stop).await,
+        Ok(Prepared::Run(work)) => run(m, claim, *work, place, stop).await,
         Err(failure) => Some(failed(failure)),
     }
 }
@@ -201,7 +203,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> +
 }
 
 /// The plugin's run, with heartbeats beside it. `None` when the lease was lost.
-async fn run(m: &Machinery, claim: &Claim, work: Work, mut stop: watch::Receiver<Stop>) -> Option<AttemptEnd> {
+async fn run(
+    m: &Machinery,
+    claim: &Claim,
+    work: Work,
+    place: &Place,
+    mut stop: watch::Receiver<Stop>,
+) -> Option<AttemptEnd> {
     let limits = RunLimits {
         timeout: Duration::from_secs_f64(claim.task.timeout_s),
         stall_timeout: Duration::from_secs_f64(claim.task.stall_timeout_s),
@@ -241,6 +249,7 @@ async fn run(m: &Machinery, claim: &Claim, work: Work, mut stop: watch::Receiver
     }
     sign.flush(m, claim, &end).await;
     let keep = |made| {
+        place.storing();
         let (store, description) = (m.store.clone(), plugin.description);
         kept(
             m,

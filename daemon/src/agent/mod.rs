@@ -9,6 +9,7 @@ mod drain;
 mod inputs;
 mod machinery;
 mod outputs;
+mod places;
 mod run;
 mod update;
 

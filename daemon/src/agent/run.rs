@@ -1,18 +1,20 @@
 //! The loop: free slots, claim, start an attempt, wait for a reason to look again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::{Id, JoinSet};
+use tokio::task::JoinSet;
 
 use crate::artifacts::disk;
+use crate::ids::JobId;
 use crate::ledger::{Claim, ClaimRequest};
 
 use super::attempt;
 use super::drain::{Stop, asked};
 use super::machinery::{Machinery, now};
+use super::places::{Place, Places};
 use super::update::Update;
 
 /// How long the agent sleeps at most when there is nothing to do. What other processes write to the ledger wakes it
@@ -22,8 +24,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// Runs tasks until asked to stop. Returns once nothing it started is running any more.
 pub async fn run(m: Arc<Machinery>, mut stop: watch::Receiver<Stop>) {
     let mut running: JoinSet<()> = JoinSet::new();
-    let mut pools: HashMap<Id, String> = HashMap::new();
-    let mut used: BTreeMap<String, u32> = BTreeMap::new();
+    let places = Arc::new(Places::default());
     let mut disk_was_low = false;
     loop {
         let draining = *stop.borrow() >= Stop::Drain;
@@ -32,28 +33,17 @@ pub async fn run(m: Arc<Machinery>, mut stop: watch::Receiver<Stop>) {
         }
         reap(&m).await;
         if !draining && has_room(&m, &mut disk_was_low) {
-            while let Some(claim) = next_claim(&m, &used).await {
-                let pool = claim.task.pool.clone();
-                *used.entry(pool.clone()).or_default() += 1;
+            while let Some((claim, place)) = next_claim(&m, &places).await {
                 let (m, stop) = (Arc::clone(&m), stop.clone());
-                let started = running.spawn(async move { attempt::carry_out(&m, claim, stop).await });
-                pools.insert(started.id(), pool);
+                running.spawn(async move { attempt::carry_out(&m, claim, place, stop).await });
             }
         }
         let sleep = sleep_for(&m).await;
         tokio::select! {
-            ended = running.join_next_with_id(), if !running.is_empty() => {
-                let id = match ended {
-                    Some(Ok((id, ()))) => Some(id),
-                    Some(Err(e)) => {
-                        // A defect of ours; its lease will expire and the task be taken up again.
-                        tracing::error!("an attempt ended without a report: {e}");
-                        Some(e.id())
-                    }
-                    None => None,
-                };
-                if let Some(pool) = id.and_then(|id| pools.remove(&id)) {
-                    release(&mut used, &pool);
+            ended = running.join_next(), if !running.is_empty() => {
+                if let Some(Err(e)) = ended {
+                    // A defect of ours; its lease will expire and the task be taken up again.
+                    tracing::error!("an attempt ended without a report: {e}");
                 }
             }
             () = m.wake.notified() => {}
@@ -63,27 +53,32 @@ pub async fn run(m: Arc<Machinery>, mut stop: watch::Receiver<Stop>) {
     }
 }
 
-fn release(used: &mut BTreeMap<String, u32>, pool: &str) {
-    if let Some(n) = used.get_mut(pool) {
-        *n = n.saturating_sub(1);
-    }
-}
-
-/// Claims one task for which there is a free slot.
-async fn next_claim(m: &Machinery, used: &BTreeMap<String, u32>) -> Option<Claim> {
-    let mut pools: BTreeMap<String, u32> = m.settings.pools.0.clone();
+/// Claims one task for which there is a place, or one of a job that is about to leave its place.
+async fn next_claim(m: &Machinery, places: &Arc<Places>) -> Option<(Claim, Place)> {
+    let mut pools = m.settings.pools.0.clone();
     for name in ["cpu", "gpu", "net"] {
         pools.entry(name.into()).or_insert_with(|| m.settings.pools.size(name));
     }
-    for (pool, free) in &mut pools {
-        *free = free.saturating_sub(used.get(pool).copied().unwrap_or(0));
+    let free = places.free(pools);
+    if !free.is_empty()
+        && let Some(claim) = claim(m, free, None).await
+    {
+        let place = places.take(&claim.task.pool, claim.lease.job, None, &m.wake);
+        return Some((claim, place));
     }
-    pools.retain(|_, free| *free > 0);
-    if pools.is_empty() {
-        return None;
+    for ending in places.ending() {
+        let pools = BTreeMap::from([(ending.pool.clone(), 1)]);
+        if let Some(claim) = claim(m, pools, Some(ending.job)).await {
+            let place = places.take(&ending.pool, ending.job, Some(&ending), &m.wake);
+            return Some((claim, place));
+        }
     }
+    None
+}
+
+async fn claim(m: &Machinery, pools: BTreeMap<String, u32>, in_place_of: Option<JobId>) -> Option<Claim> {
     let lease_ms = i64::try_from(m.settings.lease.as_millis()).unwrap_or(i64::MAX);
-    let request = ClaimRequest { agent: m.agent.clone(), pools, lease_ms };
+    let request = ClaimRequest { agent: m.agent.clone(), pools, lease_ms, in_place_of };
     match m.ledger(move |l| l.claim(&request, now())).await {
         Ok(claim) => claim,
         Err(e) => {

@@ -51,10 +51,10 @@ impl HostOptions {
     }
 
     /// For one job: a plugin that has nothing more to do in it will hardly be asked again, and the encoders that follow can
-    /// use the memory.
+    /// use the memory at once.
     #[must_use]
     pub fn for_one_job() -> Self {
-        Self { idle_after_last: Duration::from_secs(3), ..Self::default() }
+        Self { idle_after_last: Duration::ZERO, ..Self::default() }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The registry itself: every plugin file there is, with its state.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use spotloom_plugin_api::Description;
+use tokio::sync::Semaphore;
 
 use super::cache::{Answer, Cache};
 use super::describe::{ask, file_name};
@@ -196,27 +198,17 @@ impl Registry {
     async fn ask_again(&self, path: &Path, hosts: &HostPool) -> Result<Locked, Diagnostic> {
         let sha256 = hash(path.to_path_buf()).await?;
         self.cache.forget(&sha256);
-        match self.answer(path, &sha256, hosts).await {
+        match answer(&self.cache, path, &sha256, hosts).await {
             Answer::Described(d) => Ok(Locked { id: d.id, version: d.version, sha256 }),
             Answer::Quarantined(why) => Err(*why),
         }
     }
 
-    async fn answer(&self, path: &Path, sha256: &Sha256, hosts: &HostPool) -> Answer {
-        if let Some(answer) = self.cache.get(sha256) {
-            return answer;
-        }
-        let file = PluginFile { id: file_name(path), path: path.to_path_buf(), sha256: sha256.clone() };
-        let (answer, lasting) = ask(&file, hosts).await;
-        if lasting {
-            self.cache.put(sha256, &answer);
-        }
-        answer
-    }
-
     async fn scan(&mut self, hosts: &HostPool) {
         let mut entries: Vec<Entry> = Vec::new();
         let mut problems = Vec::new();
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let places = Arc::new(Semaphore::new(cores));
         for dir in &self.dirs {
             let (files, lock) = match (libraries(&dir.path).await, LockFile::read(&dir.lock)) {
                 (Ok(files), Ok(lock)) => (files, lock),
@@ -226,10 +218,16 @@ impl Registry {
                 }
             };
             // All at once: every command waits for this.
-            let hashes: Vec<_> = files.iter().map(|path| tokio::spawn(hash(path.clone()))).collect();
-            for (path, sha256) in files.iter().zip(hashes) {
-                let sha256 = sha256.await.unwrap_or_else(|e| Err(defect(&e)));
-                let mut state = self.state(path, sha256, lock.plugins.get(&file_name(path)), hosts).await;
+            let states: Vec<_> = files
+                .iter()
+                .map(|path| {
+                    let (path, locked) = (path.clone(), lock.plugins.get(&file_name(path)).cloned());
+                    let (cache, hosts, places) = (self.cache.clone(), hosts.clone(), Arc::clone(&places));
+                    tokio::spawn(async move { state(&cache, path, locked, &hosts, &places).await })
+                })
+                .collect();
+            for (path, state) in files.iter().zip(states) {
+                let mut state = state.await.unwrap_or_else(|e| State::Refused(Box::new(defect(&e))));
                 if let State::Trusted(plugin) = &state
                     && let Some(first) = first_with(&entries, &plugin.id)
                 {
@@ -242,35 +240,43 @@ impl Registry {
         }
         (self.entries, self.problems) = (entries, problems);
     }
+}
 
-    async fn state(
-        &self,
-        path: &Path,
-        sha256: Result<Sha256, Diagnostic>,
-        locked: Option<&Locked>,
-        hosts: &HostPool,
-    ) -> State {
-        let sha256 = match sha256 {
-            Ok(sha256) => sha256,
-            Err(why) => return State::Refused(Box::new(why)),
-        };
-        match locked {
-            None => State::Untrusted(Untrusted::NotInLock { sha256 }),
-            Some(locked) if locked.sha256 != sha256 => {
-                State::Untrusted(Untrusted::Changed { expected: locked.sha256.clone(), found: sha256 })
-            }
-            Some(_) => match self.answer(path, &sha256, hosts).await {
-                Answer::Described(description) => State::Trusted(Box::new(TrustedPlugin {
-                    id: description.id.clone(),
-                    version: description.version.clone(),
-                    path: path.to_path_buf(),
-                    sha256,
-                    description: *description,
-                })),
-                Answer::Quarantined(why) => State::Quarantined(why),
-            },
-        }
+/// What may be done with a file. Plugins that were never seen before are asked in as many hosts at once as there are `places`.
+async fn state(cache: &Cache, path: PathBuf, locked: Option<Locked>, hosts: &HostPool, places: &Semaphore) -> State {
+    let sha256 = match hash(path.clone()).await {
+        Ok(sha256) => sha256,
+        Err(why) => return State::Refused(Box::new(why)),
+    };
+    let Some(locked) = locked else { return State::Untrusted(Untrusted::NotInLock { sha256 }) };
+    if locked.sha256 != sha256 {
+        return State::Untrusted(Untrusted::Changed { expected: locked.sha256, found: sha256 });
     }
+    // Nobody closes it.
+    let _place = places.acquire().await;
+    match answer(cache, &path, &sha256, hosts).await {
+        Answer::Described(description) => State::Trusted(Box::new(TrustedPlugin {
+            id: description.id.clone(),
+            version: description.version.clone(),
+            path,
+            sha256,
+            description: *description,
+        })),
+        Answer::Quarantined(why) => State::Quarantined(why),
+    }
+}
+
+/// What a plugin says of itself, from the cache where it was asked before.
+async fn answer(cache: &Cache, path: &Path, sha256: &Sha256, hosts: &HostPool) -> Answer {
+    if let Some(answer) = cache.get(sha256) {
+        return answer;
+    }
+    let file = PluginFile { id: file_name(path), path: path.to_path_buf(), sha256: sha256.clone() };
+    let (answer, lasting) = ask(&file, hosts).await;
+    if lasting {
+        cache.put(sha256, &answer);
+    }
+    answer
 }
 
 fn first_with(entries: &[Entry], id: &str) -> Option<PathBuf> {

@@ -1,6 +1,7 @@
 //! From parameters and files to layers: everything that can be checked before the first frame is checked here.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use spotloom_plugin_sdk::api::locale::reads_right_to_left;
@@ -127,13 +128,17 @@ fn draw_all(
     run: &Run,
 ) -> Result<Vec<Layer>, Failure> {
     let total = sources.len() as u64;
-    let queue = Mutex::new(sources.into_iter().enumerate());
+    let mut sources: Vec<_> = sources.into_iter().enumerate().collect();
+    // A blur takes as long as all the rest: begun last, it is what everybody waits for.
+    sources.sort_by_key(|(_, source)| !source.svg.contains(" filter=\""));
+    let queue = Mutex::new(sources.into_iter());
     let next = || queue.lock().ok().and_then(|mut q| q.next());
+    let done = AtomicU64::new(0);
     let work = || -> Result<Vec<(usize, Option<Layer>)>, Failure> {
         let mut drawn = Vec::new();
         while let Some((i, source)) = next() {
             run.check_cancelled()?;
-            run.progress(i as u64, total, "drawing layers");
+            run.progress(done.fetch_add(1, Ordering::Relaxed), total, "drawing layers");
             drawn.push((i, raster::draw(look, source, pictures, width, height)?));
         }
         Ok(drawn)

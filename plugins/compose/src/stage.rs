@@ -116,7 +116,7 @@ impl Stage for Compose {
             let written = scope.spawn(|| composition.write(&file).map_err(|e| io_failure("write", &file, &e)));
             let mut frame = Frame::new(format);
             look_through(Arc::clone(&composition)).paint_alone(poster_frame, &mut frame)?;
-            poster::write(&frame, &poster)?;
+            poster::write(&frame, &poster, run.threads())?;
             written.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })?;
         let rate = f64::from(fps.0) / f64::from(fps.1);

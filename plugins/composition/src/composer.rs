@@ -141,30 +141,42 @@ impl Composer {
                 drawing.draw(band);
             }
         };
-        // Graphics lie where they lie, so bands cost differently: each thread takes the next one that is left. A small
-        // one stays in the processor's cache while layer after layer is drawn into it.
         let count = self.setup.threads.clamp(1, height / 2);
+        let new = drawings.iter().flat_map(Drawing::new_planes).collect::<Vec<_>>();
+        share(count, new.into_iter(), |plane| plane.look_at());
+        // Graphics lie where they lie, so bands cost differently. A small one stays in the processor's cache while layer after
+        // layer is drawn into it.
         let rows = (height / (count * BANDS)).max(LEAST_ROWS).next_multiple_of(2);
         let mut planes = frame.planes_mut();
         let (Some(y), Some(u), Some(v)) = (planes.next(), planes.next(), planes.next()) else { return Ok(()) };
         let chroma = rows / 2 * (width / 2);
         let parts = y.chunks_mut(rows * width).zip(u.chunks_mut(chroma)).zip(v.chunks_mut(chroma)).enumerate();
-        let bands = Mutex::new(parts.map(|(i, ((y, u), v))| {
+        let bands = parts.map(|(i, ((y, u), v))| {
             let top = i * rows;
             Band { width, top, rows: rows.min(height - top), planes: [y, u, v] }
-        }));
-        let next = || bands.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let all = || {
-            while let Some(mut band) = next() {
-                work(&mut band);
-            }
-        };
-        std::thread::scope(|scope| {
-            (1..count).for_each(|_| drop(scope.spawn(all)));
-            all();
         });
+        share(count, bands, |mut band| work(&mut band));
         Ok(())
     }
+}
+
+/// Does all of some work on so many threads, each of which takes the next that is left.
+fn share<T>(threads: usize, parts: impl Iterator<Item = T> + Send, work: impl Fn(T) + Sync) {
+    // Mostly nothing is new.
+    if parts.size_hint().1 == Some(0) {
+        return;
+    }
+    let parts = Mutex::new(parts);
+    let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let all = || {
+        while let Some(part) = next() {
+            work(part);
+        }
+    };
+    std::thread::scope(|scope| {
+        (1..threads).for_each(|_| drop(scope.spawn(all)));
+        all();
+    });
 }
 
 /// Opens, moves on and closes what a part shows.

@@ -73,7 +73,7 @@ impl Picture {
                 scope.spawn(move || {
                     let first = i * band;
                     let last = first + out.len() / (columns * 2);
-                    scale::rows(source, width, x, y, first..last, |row, values| {
+                    scale::rows(source, width, x, y, first..last, |row: usize, values: &[f32]| {
                         let at = (row - first) * columns * 2;
                         for (to, value) in out[at..at + columns * 2].chunks_exact_mut(2).zip(values) {
                             to.copy_from_slice(&((value + 0.5).clamp(64.0, high) as u16).to_le_bytes());

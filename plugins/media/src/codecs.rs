@@ -208,8 +208,7 @@ fn settings(name: &str, wanted: &Wanted) -> Vec<(&'static str, String)> {
                 ("preset", "medium".into()),
                 ("profile", profile.into()),
                 ("bf", if profile == "baseline" { "0" } else { "2" }.into()),
-                // One frame between lookahead and encoder in place of three: the same bytes with 13 MB less at 1080p.
-                ("x264-params", "cpu-independent=1:open-gop=0:sync-lookahead=1".into()),
+                ("x264-params", "cpu-independent=1:open-gop=0".into()),
             ]);
             set.extend(wanted.level.map(|l| ("level", l.to_owned())));
         }

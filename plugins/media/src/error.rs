@@ -51,6 +51,9 @@ pub enum Error {
     /// An encoder or muxer failed.
     #[error("{} can't be written: {doing} failed: {source}", path.display())]
     Write { path: PathBuf, doing: &'static str, source: ffmpeg_next::Error },
+    /// Whoever was making the sound has given up.
+    #[error("{} can't be written: its sound was not made", path.display())]
+    NoSound { path: PathBuf },
     /// A hardware encoder that was asked for by name is not to be had.
     #[error("{what} can't encode here: {why}")]
     NoEncoder { what: String, why: &'static str },
@@ -93,7 +96,7 @@ impl Error {
             Self::Unsupported { .. } => "unsupported-format",
             Self::Missing { .. } => "missing-codec",
             Self::NoEncoder { .. } => "no-encoder",
-            Self::WrongFrame { .. } | Self::Filter { .. } => "media-defect",
+            Self::WrongFrame { .. } | Self::Filter { .. } | Self::NoSound { .. } => "media-defect",
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use ffmpeg_next::{Rational, encoder, frame};
 
-use crate::audio::{AudioClip, RATE};
+use crate::audio::RATE;
 use crate::av;
 use crate::codecs::{self, Codec, Container, EncoderChoice, RateControl, Wanted};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use crate::filters;
 use crate::frame::{Frame, FrameFormat};
 use crate::graph::{Pulled, Source, VideoGraph};
 use crate::mux::Muxer;
-use crate::soundtrack::{AudioCodec, Soundtrack};
+use crate::soundtrack::{AudioCodec, Sound, Soundtrack};
 use crate::writer::{self, Written};
 
 /// How a master is encoded.
@@ -71,18 +71,21 @@ pub struct MasterWriter {
     format: FrameFormat,
     fps: (u32, u32),
     frames: i64,
+    /// Whether the picture's encoder has given anything back.
+    begun: bool,
     sound: Option<Soundtrack>,
     /// To the one matrix that WebP knows.
     bt601: Option<VideoGraph>,
 }
 
 impl MasterWriter {
-    /// Creates the file. `sound` is cut, or continued with silence, to the length of the picture.
+    /// Creates the file. `sound` is cut, or continued with silence, to the length of the picture; one that is still coming is
+    /// waited for when the first picture has been encoded.
     ///
     /// # Errors
     /// When the file can't be created or an encoder does not take the options; [`Error::NoEncoder`] when a hardware
     /// encoder was asked for that is not there.
-    pub fn create(path: impl AsRef<Path>, options: &MasterOptions, sound: AudioClip) -> Result<Self> {
+    pub fn create(path: impl AsRef<Path>, options: &MasterOptions, sound: impl Into<Sound>) -> Result<Self> {
         let path = path.as_ref();
         av::init();
         let format = format(options);
@@ -109,7 +112,7 @@ impl MasterWriter {
         let (video, encoder) = codecs::open(path, &wanted)?;
         let mut muxer = Muxer::create(path, options.container.muxer())?;
         let stream = muxer.add(&video, Some(rate))?;
-        let sound = options.audio.map(|codec| Soundtrack::create(path, &mut muxer, codec, sound)).transpose()?;
+        let sound = options.audio.map(|codec| Soundtrack::create(path, &mut muxer, codec, sound.into())).transpose()?;
         if let Some(timecode) = &options.timecode {
             muxer.tag(&[("timecode", timecode)]);
         }
@@ -122,7 +125,7 @@ impl MasterWriter {
             Container::Mxf => &[],
         })?;
         let bt601 = (options.codec == Codec::WebP).then(|| to_bt601(format, options.fps)).transpose()?;
-        Ok(Self { muxer, video, stream, encoder, format, fps: options.fps, frames: 0, sound, bt601 })
+        Ok(Self { muxer, video, stream, encoder, format, fps: options.fps, frames: 0, begun: false, sound, bt601 })
     }
 
     /// What every frame must be.
@@ -159,7 +162,12 @@ impl MasterWriter {
             }
         }
         self.video.send_frame(&av).map_err(Error::write(self.muxer.path(), "encoding"))?;
-        self.muxer.drain(&mut self.video, self.stream, 1)?;
+        self.begun |= self.muxer.drain(&mut self.video, self.stream, 1)? > 0;
+        if self.begun { self.keep_up() } else { Ok(()) }
+    }
+
+    /// Writes the sound up to the last picture.
+    fn keep_up(&mut self) -> Result<()> {
         let (n, d) = (u64::from(self.fps.0), u64::from(self.fps.1));
         let until = (self.frames.unsigned_abs() * u64::from(RATE) * d / n) as usize;
         self.sound.as_mut().map_or(Ok(()), |sound| sound.write(until, &mut self.muxer))
@@ -172,6 +180,7 @@ impl MasterWriter {
     pub fn finish(mut self) -> Result<Written> {
         self.video.send_eof().map_err(Error::write(self.muxer.path(), "encoding"))?;
         self.muxer.drain(&mut self.video, self.stream, 1)?;
+        self.keep_up()?;
         if let Some(sound) = &mut self.sound {
             sound.finish(&mut self.muxer)?;
         }

@@ -62,15 +62,17 @@ impl Muxer {
         Ok(())
     }
 
-    /// Writes all packets an encoder has ready. A packet without a duration gets `duration`, in the encoder's time base.
-    pub(crate) fn drain(&mut self, encoder: &mut encoder::Encoder, stream: usize, duration: i64) -> Result<()> {
+    /// Writes all packets an encoder has ready, and says how many. A packet without a duration gets `duration`, in the encoder's
+    /// time base.
+    pub(crate) fn drain(&mut self, encoder: &mut encoder::Encoder, stream: usize, duration: i64) -> Result<usize> {
         let from = encoder.time_base();
         let to = self.time_bases.get(stream).copied().unwrap_or(from);
+        let mut written = 0;
         loop {
             let mut packet = Packet::empty();
             match encoder.receive_packet(&mut packet) {
                 Ok(()) => {}
-                Err(AvError::Other { errno: EAGAIN } | AvError::Eof) => return Ok(()),
+                Err(AvError::Other { errno: EAGAIN } | AvError::Eof) => return Ok(written),
                 Err(source) => return Err(Error::Write { path: self.path.clone(), doing: "encoding", source }),
             }
             packet.set_stream(stream);
@@ -79,6 +81,7 @@ impl Muxer {
             }
             packet.rescale_ts(from, to);
             packet.write_interleaved(&mut self.output).map_err(Error::write(&self.path, "writing"))?;
+            written += 1;
         }
     }
 

@@ -12,12 +12,14 @@ pub trait Sample: Copy {
 }
 
 impl Sample for u8 {
+    #[inline(always)]
     fn level(self) -> u16 {
         u16::from(self) << 6
     }
 }
 
 impl Sample for u16 {
+    #[inline(always)]
     fn level(self) -> u16 {
         self
     }
@@ -85,48 +87,65 @@ fn catmull_rom(x: f64) -> f64 {
     }
 }
 
-/// Scales the rows `rows` of the result. Each goes to `finish` with its number, still in floating point, in 14 bit.
-pub fn rows<T: Sample>(
-    source: &[T],
-    width: usize,
-    x: &Axis,
-    y: &Axis,
-    rows: Range<usize>,
-    finish: impl FnMut(usize, &[f32]),
-) {
+/// What becomes of scaled rows. Where it matters how fast that is, [`Finish::row`] is `#[inline(always)]`: then it is compiled for
+/// the processor at hand like the scaling around it, which the body of a closure is not.
+pub trait Finish {
+    /// A row with its number, still in floating point, in 14 bit.
+    fn row(&mut self, number: usize, values: &[f32]);
+}
+
+impl<F: FnMut(usize, &[f32])> Finish for F {
+    #[inline(always)]
+    fn row(&mut self, number: usize, values: &[f32]) {
+        self(number, values);
+    }
+}
+
+/// Scales the rows `rows` of the result. Each goes to `finish`.
+pub fn rows<T: Sample>(source: &[T], width: usize, x: &Axis, y: &Axis, rows: Range<usize>, mut finish: impl Finish) {
+    let source = Source { samples: source, width };
     // Compiled for several kinds of processor; none of them changes what comes out.
-    dispatch!(Level::new(), simd => rows_with(simd, source, width, x, y, rows, finish));
+    dispatch!(Level::new(), simd => rows_with(simd, &source, x, y, rows, &mut finish));
+}
+
+/// A plane of the source.
+struct Source<'a, T> {
+    samples: &'a [T],
+    width: usize,
+}
+
+impl<T: Sample> Source<'_, T> {
+    /// A row scaled across; `wide` has room for one. No closure: see [`Finish`].
+    #[inline(always)]
+    fn scale_across(&self, row: usize, x: &Axis, wide: &mut [f32], out: &mut [f32]) {
+        let row = &self.samples[row * self.width..(row + 1) * self.width];
+        if let Some(shift) = x.shift {
+            widen(&row[shift..shift + x.starts.len()], out);
+            return;
+        }
+        let first = x.starts.first().map_or(0, |s| *s as usize);
+        let end = x.starts.last().map_or(0, |s| *s as usize + x.taps);
+        widen(&row[first..end], &mut wide[first..end]);
+        scale_row(wide, x, out);
+    }
 }
 
 #[inline(always)]
 fn rows_with<S: Simd, T: Sample>(
     _: S,
-    source: &[T],
-    width: usize,
+    source: &Source<'_, T>,
     x: &Axis,
     y: &Axis,
     rows: Range<usize>,
-    mut finish: impl FnMut(usize, &[f32]),
+    finish: &mut impl Finish,
 ) {
     let results = x.starts.len();
-    let first = x.starts.first().map_or(0, |s| *s as usize);
-    let end = x.starts.last().map_or(0, |s| *s as usize + x.taps);
-    let mut wide = vec![0.0_f32; width];
-    let mut scale_across = |row: usize, out: &mut [f32]| {
-        let row = &source[row * width..(row + 1) * width];
-        match x.shift {
-            Some(shift) => widen(&row[shift..shift + results], out),
-            None => {
-                widen(&row[first..end], &mut wide[first..end]);
-                scale_row(&wide, x, out);
-            }
-        }
-    };
+    let mut wide = vec![0.0_f32; source.width];
     if let Some(shift) = y.shift {
         let mut line = vec![0.0_f32; results];
         for row in rows {
-            scale_across(row + shift, &mut line);
-            finish(row, &line);
+            source.scale_across(row + shift, x, &mut wide, &mut line);
+            finish.row(row, &line);
         }
         return;
     }
@@ -139,27 +158,33 @@ fn rows_with<S: Simd, T: Sample>(
             let (held, across) = &mut ring[r % y.taps];
             if *held != r {
                 *held = r;
-                scale_across(r, across);
+                source.scale_across(r, x, &mut wide, across);
             }
         }
         let weights = &y.weights[row * y.taps..(row + 1) * y.taps];
         let line = |k: usize| ring[(start + k) % y.taps].1.as_slice();
         if let &[wa, wb, wc, wd] = weights {
             let lines = line(0).iter().zip(line(1)).zip(line(2).iter().zip(line(3)));
-            sum.iter_mut().zip(lines).for_each(|(s, ((a, b), (c, d)))| *s = a * wa + b * wb + c * wc + d * wd);
+            for (s, ((a, b), (c, d))) in sum.iter_mut().zip(lines) {
+                *s = a * wa + b * wb + c * wc + d * wd;
+            }
         } else {
             sum.fill(0.0);
             for (k, &w) in weights.iter().enumerate() {
-                sum.iter_mut().zip(line(k)).for_each(|(s, a)| *s += a * w);
+                for (s, a) in sum.iter_mut().zip(line(k)) {
+                    *s += a * w;
+                }
             }
         }
-        finish(row, &sum);
+        finish.row(row, &sum);
     }
 }
 
 #[inline(always)]
 fn widen<T: Sample>(row: &[T], out: &mut [f32]) {
-    out.iter_mut().zip(row).for_each(|(w, s)| *w = f32::from(s.level()));
+    for (w, s) in out.iter_mut().zip(row) {
+        *w = f32::from(s.level());
+    }
 }
 
 #[inline(always)]
@@ -225,7 +250,7 @@ mod tests {
     fn scaled(source: &[u16], first: f64, step: f64, results: usize) -> Vec<f32> {
         let (x, y) = (Axis::new(source.len(), results, first, step), Axis::new(1, 1, 0.0, 1.0));
         let mut out = Vec::new();
-        rows(source, source.len(), &x, &y, 0..1, |_, values| out.extend_from_slice(values));
+        rows(source, source.len(), &x, &y, 0..1, |_: usize, values: &[f32]| out.extend_from_slice(values));
         out
     }
 

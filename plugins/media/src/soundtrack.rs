@@ -3,6 +3,7 @@
 //! Invariant: sound and picture both start at zero, and no packet lasts longer than the picture.
 
 use std::path::Path;
+use std::sync::mpsc::Receiver;
 
 use ffmpeg_next::format::sample::{Sample, Type};
 use ffmpeg_next::{ChannelLayout, Dictionary, Rational, codec, encoder, frame};
@@ -25,6 +26,33 @@ pub enum AudioCodec {
     Pcm24Mono { tracks: u32 },
 }
 
+/// The sound of a file: there, or being made while the first pictures are encoded, whose encoder keeps some dozens of them
+/// before it gives one back.
+#[derive(Debug)]
+pub enum Sound {
+    Here(AudioClip),
+    Coming(Receiver<AudioClip>),
+}
+
+impl From<AudioClip> for Sound {
+    fn from(clip: AudioClip) -> Self {
+        Self::Here(clip)
+    }
+}
+
+impl Sound {
+    /// Waits for it if need be.
+    fn clip(&mut self, path: &Path) -> Result<&AudioClip> {
+        if let Self::Coming(coming) = self {
+            *self = Self::Here(coming.recv().map_err(|_| Error::NoSound { path: path.into() })?);
+        }
+        match self {
+            Self::Here(clip) => Ok(clip),
+            Self::Coming(_) => Err(Error::NoSound { path: path.into() }),
+        }
+    }
+}
+
 /// Samples in one AAC packet.
 const AAC_FRAME: usize = 1024;
 /// Samples in one Opus packet of 20 ms.
@@ -36,14 +64,14 @@ pub(crate) struct Soundtrack {
     codec: AudioCodec,
     /// Encoders, each with the stream it writes.
     streams: Vec<(encoder::Audio, usize)>,
-    clip: AudioClip,
+    sound: Sound,
     /// Samples given to the encoder so far.
     at: usize,
 }
 
 impl Soundtrack {
     /// Opens the encoders and adds their streams.
-    pub(crate) fn create(path: &Path, muxer: &mut Muxer, codec: AudioCodec, clip: AudioClip) -> Result<Self> {
+    pub(crate) fn create(path: &Path, muxer: &mut Muxer, codec: AudioCodec, sound: Sound) -> Result<Self> {
         let tracks = if let AudioCodec::Pcm24Mono { tracks } = codec { tracks.max(2) } else { 1 };
         let mut streams = Vec::new();
         for _ in 0..tracks {
@@ -54,11 +82,13 @@ impl Soundtrack {
         // An AAC encoder is one packet late. Instead of an edit list that hides the first packet, the first 1024
         // samples are left out, so that the late packet stands where they would have been.
         let at = if matches!(codec, AudioCodec::Aac { .. }) { AAC_FRAME } else { 0 };
-        Ok(Self { codec, streams, clip, at })
+        Ok(Self { codec, streams, sound, at })
     }
 
     /// Gives the encoder all whole packets up to `until`, in samples.
     pub(crate) fn write(&mut self, until: usize, muxer: &mut Muxer) -> Result<()> {
+        // A copy is a reference.
+        let clip = self.sound.clip(muxer.path())?.clone();
         loop {
             let size = match self.codec {
                 AudioCodec::Aac { .. } => AAC_FRAME,
@@ -69,7 +99,7 @@ impl Soundtrack {
                 return Ok(());
             }
             for track in 0..self.streams.len() {
-                let av = self.packet(size, track);
+                let av = self.packet(&clip, size, track);
                 let (encoder, stream) = &mut self.streams[track];
                 encoder.send_frame(&av).map_err(Error::write(muxer.path(), "encoding its sound"))?;
                 muxer.drain(encoder, *stream, size as i64)?;
@@ -87,8 +117,8 @@ impl Soundtrack {
     }
 
     /// The next samples as the encoder of a track takes them; silence after the end of the clip.
-    fn packet(&self, size: usize, track: usize) -> frame::Audio {
-        let samples = self.clip.samples().get(self.at..).unwrap_or_default();
+    fn packet(&self, clip: &AudioClip, size: usize, track: usize) -> frame::Audio {
+        let samples = clip.samples().get(self.at..).unwrap_or_default();
         let at = |i: usize| samples.get(i).copied().unwrap_or_default();
         let mut av = frame::Audio::new(sample(self.codec), size, layout(self.codec));
         av.set_rate(RATE);

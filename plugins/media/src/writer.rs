@@ -123,7 +123,8 @@ impl Writer {
         let av = av::to_av(frame, self.frames);
         self.frames += 1;
         self.encoder.send_frame(&av).map_err(Error::write(self.muxer.path(), "encoding"))?;
-        self.muxer.drain(&mut self.encoder, self.stream, 1)
+        self.muxer.drain(&mut self.encoder, self.stream, 1)?;
+        Ok(())
     }
 
     /// Frames written so far.

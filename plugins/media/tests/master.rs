@@ -4,10 +4,12 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use spotloom_media::{
     AudioClip, AudioCodec, Codec, Container, EncoderChoice, Frame, GifWriter, MasterOptions, MasterWriter, Pass,
-    RateControl, audio::RATE, master_format,
+    RateControl, Sound, audio::RATE, master_format,
 };
 use tempfile::TempDir;
 
@@ -186,6 +188,35 @@ fn two_passes_spend_what_there_is() {
         let bytes = noise(&path, &options(Pass::Second(stats)), 60);
         let kbps = bytes as f64 * 8.0 / 2.0 / 1000.0; // silence takes next to nothing
         assert!((255.0..345.0).contains(&kbps), "{codec:?}: {kbps} kb/s");
+    }
+}
+
+/// Sound that is still being made while the first pictures are encoded makes no difference to the file.
+#[test]
+fn sound_may_come_later() {
+    let pcm = MasterOptions { container: Container::Mov, audio: Some(AudioCodec::Pcm24), ..options() };
+    let prores = MasterOptions { codec: Codec::ProRes422Hq, ..pcm.clone() };
+    // The encoder of the first gives nothing back before the end, that of the last gives each picture back at once.
+    for (options, frames) in [(options(), 20), (options(), 90), (pcm, 90), (prores, 90)] {
+        let folder = TempDir::new().unwrap();
+        let [there, later, never] = ["there", "later", "never"].map(|name| folder.path().join(name));
+        master(&there, &options, frames, tone(3.0, -20.0));
+        let (sender, coming) = channel();
+        let made = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            sender.send(tone(3.0, -20.0)).unwrap();
+        });
+        master(&later, &options, frames, Sound::Coming(coming));
+        made.join().unwrap();
+        assert!(std::fs::read(&there).unwrap() == std::fs::read(&later).unwrap(), "{options:?}");
+
+        let (sender, coming) = channel::<AudioClip>();
+        drop(sender);
+        let mut writer = MasterWriter::create(&never, &options, Sound::Coming(coming)).unwrap();
+        let black = Frame::black(master_format(&options));
+        let written = (0..frames).try_for_each(|_| writer.write(&black));
+        let error = written.and_then(|()| writer.finish().map(drop)).unwrap_err();
+        assert!(error.to_string().ends_with("its sound was not made"), "{error}");
     }
 }
 

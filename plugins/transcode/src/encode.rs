@@ -4,22 +4,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use spotloom_media::{AudioClip, Error, FilterChain, Frame, FrameFormat, GifWriter, MasterWriter, Written, filters};
+use spotloom_media::{Error, FilterChain, Frame, FrameFormat, GifWriter, MasterWriter, Pixel, Sound, Written, filters};
 use spotloom_plugin_sdk::Run;
 use spotloom_plugin_sdk::api::Failure;
 
-use crate::plan::Planned;
+use crate::plan::{Mezzanine, Planned};
 use crate::preset::Container;
 use crate::sheet::Sheet;
 use crate::source::{Frames, Source};
 
-/// Frames that wait for a slow encoder. Short: a 4K frame is 12 MB.
-const QUEUE: usize = 2;
+/// What waits for a slow encoder: at least two frames, a dozen of 1080p. An encoder that looks ahead takes some dozens at once and
+/// then none for a while, in which the next can be painted.
+const QUEUE_BYTES: usize = 36 << 20;
 
 /// A master to be encoded, with its sound.
 pub(crate) struct Job<'a> {
     pub planned: &'a Planned,
-    pub sound: AudioClip,
+    pub sound: Sound,
     pub path: PathBuf,
     /// The slate, when there is one; of the master's size, in [`spotloom_media::Pixel::Rgba`].
     pub slate: Option<Frame>,
@@ -39,24 +40,28 @@ enum Step {
 /// Encodes all jobs in one pass over the programme, with a contact sheet where one is wanted.
 pub(crate) fn encode(
     source: &Source,
-    fps: (u32, u32),
+    mezzanine: &Mezzanine,
     total: u64,
     jobs: Vec<Job>,
     mut sheet: Option<&mut Sheet>,
     run: &Run,
 ) -> Result<Vec<Made>, Failure> {
     let frames = source.frames(run.threads()).map_err(failure)?;
+    let fps = mezzanine.fps;
+    let frame = FrameFormat::new(mezzanine.width, mezzanine.height, Pixel::Yuv420p).bytes();
+    let queue = (QUEUE_BYTES / frame.max(1)).clamp(2, 24);
     let count = jobs.len();
     let message = format!("encoding {count} master{}", if count == 1 { "" } else { "s" });
     std::thread::scope(|scope| {
         let (queues, workers): (Vec<_>, Vec<_>) = jobs
             .into_iter()
             .map(|job| {
-                let (sender, receiver) = sync_channel(QUEUE);
+                let (sender, receiver) = sync_channel(queue);
                 (sender, scope.spawn(move || work(job, fps, &receiver)))
             })
             .unzip();
         let fed = feed(frames, queues, total, &message, sheet.as_deref_mut(), run);
+        source.seen();
         if let (Ok(()), Some(sheet)) = (&fed, sheet) {
             sheet.pack();
         }
@@ -164,7 +169,7 @@ enum Sink {
 }
 
 impl Sink {
-    fn create(path: &Path, planned: &Planned, sound: AudioClip) -> Result<Self, Error> {
+    fn create(path: &Path, planned: &Planned, sound: Sound) -> Result<Self, Error> {
         let options = &planned.options;
         if planned.preset.container == Container::Gif {
             return GifWriter::create(path, (options.width, options.height), options.fps).map(Self::Gif);

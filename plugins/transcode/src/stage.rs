@@ -1,10 +1,11 @@
 //! The stage `transcode`.
 
 use std::path::PathBuf;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use spotloom_composition::picture::reel::Reels;
-use spotloom_media::{AudioClip, Pass, RateControl, Written, takes_two_passes};
+use spotloom_media::{AudioClip, Pass, RateControl, Sound, Written, takes_two_passes};
 use spotloom_plugin_sdk::api::{Artifact, Level};
 use spotloom_plugin_sdk::prelude::*;
 
@@ -88,16 +89,31 @@ impl Transcode {
         }
 
         let frames = (mezzanine.seconds * plan::value(mezzanine.fps)).round() as u64;
-        run.progress(0, frames, "preparing the sound");
-        let sounds = tracks::sounds(&mut self.tracks, &planned, mezzanine.seconds, params, run)?;
-
         let mut work = Work { source, mezzanine, frames, params, sheet: None, run };
-        let mut made = work.make(&planned, &sounds)?;
+        let tracks = &mut self.tracks;
+        // An encoder looks at some dozens of pictures before it needs any sound, so that is made meanwhile.
+        let (receivers, coming): (Vec<_>, Vec<_>) = planned.iter().map(|_| channel()).unzip();
+        let (made, sounds) = std::thread::scope(|scope| {
+            let mixed = scope.spawn(|| {
+                give_way();
+                tracks::sounds(tracks, &planned, mezzanine.seconds, receivers, params, run)
+            });
+            let made = work.make(&planned, coming.into_iter().map(Sound::Coming));
+            (made, mixed.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        // Without its sound no master is finished, so where both failed the sound's failure is why.
+        let (sounds, mut made) = (sounds?, made?);
         work.again(&planned, &sounds, &mut made, "below the platform's least rate: padded up to it", below_floor)?;
         work.shrink(&planned, &sounds, &mut made)?;
         let sheet = work.sheet.take().and_then(|s| s.png());
         facts::hand_on(&planned, &made, &sounds, mezzanine.seconds, sheet, run)
     }
+}
+
+/// Lets the threads of the picture go first: until sound is needed they keep all cores busy, and then wait for one of their own.
+fn give_way() {
+    // One that can't is only earlier.
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10);
 }
 
 /// The programme and what goes with it.
@@ -113,19 +129,19 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// One pass over the programme for all of these.
-    fn make(&mut self, planned: &[Planned], sounds: &[AudioClip]) -> Result<Vec<Made>, Failure> {
+    fn make(&mut self, planned: &[Planned], sounds: impl IntoIterator<Item = Sound>) -> Result<Vec<Made>, Failure> {
         let mut jobs = Vec::with_capacity(planned.len());
         for (planned, sound) in planned.iter().zip(sounds) {
             let slate = (planned.around.slate > 0)
                 .then(|| slate::draw(planned, self.params, self.mezzanine.seconds))
                 .transpose()?;
             let path = self.run.scratch().join(&planned.file);
-            jobs.push(Job { planned, sound: sound.clone(), path, slate });
+            jobs.push(Job { planned, sound, path, slate });
         }
         let first = self.sheet.is_none();
         let sheet = first.then(|| Sheet::new(self.frames, self.mezzanine.width, self.mezzanine.height));
         let sheet = sheet.map(|sheet| self.sheet.insert(sheet));
-        encode::encode(&self.source, self.mezzanine.fps, self.frames, jobs, sheet, self.run)
+        encode::encode(&self.source, &self.mezzanine, self.frames, jobs, sheet, self.run)
     }
 
     /// Makes those anew that `mended` has something for.
@@ -148,8 +164,7 @@ impl Work<'_> {
         }
         let names: Vec<&str> = redo.iter().map(|p| p.name.as_str()).collect();
         self.run.log(Level::Info, format!("{}: {why}", names.join(", ")));
-        let sounds: Vec<AudioClip> = places.iter().map(|i| sounds[*i].clone()).collect();
-        let redone = self.make(&redo, &sounds)?;
+        let redone = self.make(&redo, places.iter().map(|i| sounds[*i].clone().into()))?;
         places.into_iter().zip(redone).for_each(|(i, m)| made[i] = m);
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The track of every master. Presets that ask for the same share the work.
 
+use std::sync::mpsc::Sender;
+
 use spotloom_media::{AudioClip, audio::RATE};
 use spotloom_plugin_sdk::prelude::*;
 
@@ -23,11 +25,13 @@ pub(crate) struct Tracks {
     known: Vec<(Wanted, AudioClip)>,
 }
 
-/// One track per master, as long as the master, its leader included.
+/// One track per master, as long as the master, its leader included. Each goes to its `receiver` as soon as it is there, and is
+/// measured while the pictures are encoded: what is told of the masters needs that.
 pub(crate) fn sounds(
     tracks: &mut Tracks,
     planned: &[Planned],
     seconds: f64,
+    receivers: Vec<Sender<AudioClip>>,
     params: &Params,
     run: &Run,
 ) -> Result<Vec<AudioClip>, Failure> {
@@ -41,10 +45,15 @@ pub(crate) fn sounds(
     }
     let Tracks { program, known, .. } = tracks;
     let mut sounds = Vec::with_capacity(planned.len());
-    for p in planned {
+    let mut hand_out = |clip: AudioClip, receiver: Sender<AudioClip>| {
+        // An encoder that has failed takes none; its error is read where it is joined.
+        let _ = receiver.send(clip.clone());
+        sounds.push(clip);
+    };
+    for (p, receiver) in planned.iter().zip(receivers) {
         run.check_cancelled()?;
         let Some(audio) = &p.preset.audio else {
-            sounds.push(AudioClip::default());
+            hand_out(AudioClip::default(), receiver);
             continue;
         };
         let target = Target {
@@ -64,7 +73,10 @@ pub(crate) fn sounds(
                 clip
             }
         };
-        sounds.push(sound::surrounded(&clip, frame(p.around.leader()), frame(p.around.tail)));
+        hand_out(sound::surrounded(&clip, frame(p.around.leader()), frame(p.around.tail)), receiver);
+    }
+    for (_, sound) in planned.iter().zip(&sounds).filter(|(p, _)| p.preset.audio.is_some()) {
+        sound.loudness().map_err(failure)?;
     }
     Ok(sounds)
 }

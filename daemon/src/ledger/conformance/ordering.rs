@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use spotloom_plugin_api::Failure;
 
 use super::super::error::LedgerError;
-use super::super::types::{AttemptEnd, AttemptOutcome, Finished, Heartbeat, Lease, Progress, ResolvedInput};
+use super::super::types::{
+    AttemptEnd, AttemptOutcome, ClaimRequest, Finished, Heartbeat, Lease, Progress, ResolvedInput,
+};
 use super::sample::{Bench, Case, GOES_ON, LEASE_MS, failed, file, planned, succeeded};
 use crate::ids::Epoch;
 use crate::job::LossReason;
@@ -15,6 +17,7 @@ pub(super) const CASES: &[Case] = &[
     ("a claim brings all that is needed", a_claim_brings_all_that_is_needed),
     ("pools limit what is handed out", pools_limit_what_is_handed_out),
     ("priority, then fairness, then age", priority_then_fairness_then_age),
+    ("a place that is being left is its job's next task's, if it is its turn", a_place_that_is_being_left),
     ("a delayed task waits", a_delayed_task_waits),
     ("a heartbeat keeps a lease", a_heartbeat_keeps_a_lease),
     ("a lease that ran out is fenced", a_lease_that_ran_out_is_fenced),
@@ -69,6 +72,31 @@ fn priority_then_fairness_then_age(bench: &Bench) {
         bench.equal((claim.lease.job, claim.lease.task.as_str()), (job, task), "next");
     }
     bench.equal(bench.claim(), None, "an eighth");
+}
+
+fn a_place_that_is_being_left(bench: &Bench) {
+    let tasks = |keys: &[&str]| keys.iter().map(|key| planned(key, &[])).collect();
+    let old = bench.submit(&bench.new_job("old", tasks(&["a", "b", "c"]))).job;
+    let young = bench.submit(&bench.new_job("young", tasks(&["a", "b"]))).job;
+    let instead = |job| {
+        let request = ClaimRequest { in_place_of: Some(job), ..bench.request(&["cpu"]) };
+        let claim = bench.must(bench.ledger.claim(&request, bench.now()));
+        claim.map(|c| (c.lease.job, c.lease.task.to_string()))
+    };
+    bench.claim_task("a");
+    // With its task ended the older job would be next, as it was before.
+    bench.equal(instead(old), Some((old, "b".to_owned())), "after a task of the older job");
+    bench.equal(instead(young), None, "after none of the younger job");
+    // With two tasks that run, one of which is ending, it is the younger job's turn.
+    bench.equal(instead(old), None, "after one of two tasks of the older job");
+    let mut urgent = bench.new_job("urgent", tasks(&["a", "b"]));
+    urgent.priority = 5;
+    let urgent = bench.submit(&urgent).job;
+    let claim = bench.has(bench.claim(), "the urgent task");
+    bench.equal(claim.lease.job, urgent, "next");
+    bench.equal(instead(old), None, "while something more urgent waits");
+    bench.equal(instead(urgent), Some((urgent, "b".to_owned())), "after an urgent task");
+    bench.equal(instead(urgent), None, "after the last task of a job");
 }
 
 fn a_delayed_task_waits(bench: &Bench) {

@@ -127,7 +127,7 @@ impl<'a> Bench<'a> {
 
     pub(super) fn request(&self, pools: &[&str]) -> ClaimRequest {
         let pools = pools.iter().map(|p| ((*p).into(), 1)).collect();
-        ClaimRequest { agent: self.agent("boot-1"), pools, lease_ms: LEASE_MS }
+        ClaimRequest { agent: self.agent("boot-1"), pools, in_place_of: None, lease_ms: LEASE_MS }
     }
 
     /// Whatever is next in any pool.

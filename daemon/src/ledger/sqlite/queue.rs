@@ -23,13 +23,23 @@ use crate::pipeline::plan::{InputRef, PlannedTask, SEED_OFFSET, Trigger};
 pub(super) const FIRST_OF_POOL: &str = "SELECT priority, share, job, ordinal, key FROM tasks
      WHERE state = 'ready' AND due = 1 AND pool = ?1 ORDER BY priority DESC, share, job, ordinal LIMIT 1";
 
+/// The same of one job, counted as if one of its tasks had ended, and of all others.
+const FIRST_OF_JOB: &str = "SELECT priority, share - 1, job, ordinal, key FROM tasks
+     WHERE state = 'ready' AND due = 1 AND pool = ?1 AND job = ?2 ORDER BY priority DESC, share, job, ordinal LIMIT 1";
+const FIRST_OF_OTHERS: &str = "SELECT priority, share, job, ordinal, key FROM tasks
+     WHERE state = 'ready' AND due = 1 AND pool = ?1 AND job <> ?2 ORDER BY priority DESC, share, job, ordinal LIMIT 1";
+
 pub(super) fn claim(write: &mut Write, request: &ClaimRequest, now: Timestamp) -> Result<Option<Claim>> {
     // Once due, always due: a clock set back delays nothing that was ready.
     write
         .tx
         .prepare_cached("UPDATE tasks SET due = 1 WHERE state = 'ready' AND due = 0 AND not_before <= ?1")?
         .execute([now.0])?;
-    let Some((job, key)) = first_in_queue(write, request)? else { return Ok(None) };
+    let first = match request.in_place_of {
+        Some(job) => next_of(write, request, job)?,
+        None => first_in_queue(write, request)?,
+    };
+    let Some((job, key)) = first else { return Ok(None) };
     let mut job = write.load(job)?;
     let lease_until = now.plus_ms(request.lease_ms);
     let command = Command::Claim { task: key.clone(), agent: request.agent.name.clone(), lease_until };
@@ -71,17 +81,17 @@ fn to_come(planned: &PlannedTask, job: &Job) -> BTreeMap<String, u32> {
     ports
 }
 
-/// Whether nothing more is known to come for its plugin in the job.
+/// Whether nothing more is known to come for its plugin in the job. What runs already has a host.
 fn is_last(planned: &PlannedTask, job: &Job) -> bool {
-    let open = |key: &TaskKey| {
-        let state = job.state.tasks.get(key).map(|t| &t.state);
-        matches!(state, Some(TaskState::Waiting | TaskState::Ready { .. } | TaskState::Running { .. }))
-    };
+    let state = |key: &TaskKey| job.state.tasks.get(key).map(|t| &t.state);
+    let to_start = |key: &TaskKey| matches!(state(key), Some(TaskState::Waiting | TaskState::Ready { .. }));
+    let running = |key: &TaskKey| matches!(state(key), Some(TaskState::Running { .. }));
     // One that judges may have it, or another one of the plugin, made again.
     let of_plugin = |key: &TaskKey| job.plan.task(key).is_some_and(|task| task.uses.id == planned.uses.id);
     let more = |t: &PlannedTask| {
         let judges = t.reseed.as_ref().is_some_and(|reseed| of_plugin(&reseed.task));
-        open(&t.key) && t.key != planned.key && (t.uses.id == planned.uses.id || judges)
+        let comes = to_start(&t.key) && t.uses.id == planned.uses.id;
+        t.key != planned.key && (comes || judges && (to_start(&t.key) || running(&t.key)))
     };
     !job.plan.tasks.iter().any(more)
 }
@@ -103,18 +113,31 @@ fn first_in_queue(write: &Write, request: &ClaimRequest) -> Result<Option<(JobId
     let mut first_of_pool = write.tx.prepare_cached(FIRST_OF_POOL)?;
     let mut best: Option<(Rank, TaskKey)> = None;
     for (pool, _) in request.pools.iter().filter(|(_, free)| **free > 0) {
-        let first = first_of_pool
-            .query_row([pool], |row| {
-                let rank = (Reverse(row.get(0)?), row.get(1)?, row.get(2)?, row.get(3)?);
-                Ok((rank, TaskKey(row.get(4)?)))
-            })
-            .optional()?;
+        let first = first_of_pool.query_row([pool], ranked).optional()?;
         best = match (best, first) {
             (Some(a), Some(b)) => Some(if b.0 < a.0 { b } else { a }),
             (a, b) => a.or(b),
         };
     }
     Ok(best.map(|((_, _, job, _), key)| (JobId(job), key)))
+}
+
+fn ranked(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Rank, TaskKey)> {
+    Ok(((Reverse(row.get(0)?), row.get(1)?, row.get(2)?, row.get(3)?), TaskKey(row.get(4)?)))
+}
+
+/// What a job would get for the slot that one of its tasks leaves, if that had ended already: nothing where somebody else's turn
+/// would come.
+fn next_of(write: &Write, request: &ClaimRequest, job: JobId) -> Result<Option<(JobId, TaskKey)>> {
+    for (pool, _) in request.pools.iter().filter(|(_, free)| **free > 0) {
+        let first = |sql| write.tx.prepare_cached(sql)?.query_row(params![pool, job.0], ranked).optional();
+        match (first(FIRST_OF_JOB)?, first(FIRST_OF_OTHERS)?) {
+            (Some(own), Some(other)) if other.0 < own.0 => {}
+            (Some((_, key)), _) => return Ok(Some((job, key))),
+            (None, _) => {}
+        }
+    }
+    Ok(None)
 }
 
 fn open_attempt(

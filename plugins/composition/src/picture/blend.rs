@@ -79,6 +79,14 @@ impl<'a> Drawing<'a> {
         Self { sprite, placement, axes }
     }
 
+    /// The planes that were never drawn so before. What is to be drawn of them is found by the first that needs it, for whom
+    /// others who draw them at the same time wait; looking at them before, one here and one there, nobody waits.
+    pub fn new_planes(&self) -> impl Iterator<Item = NewPlane<'a>> {
+        let rests = self.placement.at_rest();
+        let planes = self.sprite.planes.iter().filter(move |plane| plane.is_new(rests));
+        planes.map(move |plane| NewPlane { plane, rests })
+    }
+
     /// Draws what of it lies in a band.
     pub fn draw(&self, band: &mut Band<'_>) {
         dispatch!(Level::new(), simd => self.draw_with(simd, band));
@@ -101,6 +109,23 @@ impl<'a> Drawing<'a> {
                 let offset = (placement.offset.0 / step as f32, placement.offset.1 / step as f32);
                 shifted(&mut target, plane, corner, offset, window, placement.opacity);
             }
+        }
+    }
+}
+
+/// A plane that was never drawn before, where it rests or where its samples are mixed.
+pub struct NewPlane<'a> {
+    plane: &'a Plane,
+    rests: bool,
+}
+
+impl NewPlane<'_> {
+    /// Finds what is to be drawn of it.
+    pub fn look_at(&self) {
+        if self.rests {
+            self.plane.still();
+        } else {
+            self.plane.moving();
         }
     }
 }

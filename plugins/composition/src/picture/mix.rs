@@ -1,6 +1,7 @@
 //! Paints the footage under the graphics: one scene, or two in a transition, with grain.
 
-use spotloom_media::scale::{self, Axis, Crop, Sample};
+use fearless_simd::{Level, Simd, dispatch};
+use spotloom_media::scale::{self, Axis, Crop, Finish, Sample};
 
 use crate::picture::blend::Band;
 use crate::picture::footage::{Picture, Samples};
@@ -143,12 +144,18 @@ fn copy(shot: &Shot<'_>, samples: &[u8], band: &mut Band<'_>, grain: &Grain, i: 
     let (Some(left), Some(top), true) = (x.shift(), y.shift(), grain.amount == 0.0) else { return false };
     let step = if i == 0 { 1 } else { 2 };
     let (width, first) = (band.width / step, band.top / step + top);
-    let (low, high) = limits(i);
     let rows = samples.chunks_exact(shot.picture.size(i).0).skip(first);
     for (out, row) in band.planes[i].chunks_exact_mut(width).zip(rows) {
-        out.iter_mut().zip(&row[left..left + width]).for_each(|(d, &s)| *d = s.clamp(low, high));
+        dispatch!(Level::new(), simd => copy_row(simd, &row[left..left + width], out, limits(i)));
     }
     true
+}
+
+#[inline(always)]
+fn copy_row<S: Simd>(_: S, row: &[u8], out: &mut [u8], (low, high): (u8, u8)) {
+    for (d, &s) in out.iter_mut().zip(row) {
+        *d = s.clamp(low, high);
+    }
 }
 
 fn paint_plane<T: Sample>(
@@ -162,15 +169,33 @@ fn paint_plane<T: Sample>(
     let step = if i == 0 { 1 } else { 2 };
     let (width, first) = (band.width / step, band.top / step);
     let (x, y) = &shot.axes[i.min(1)];
-    let height = grain.height(i);
-    let (low, high) = limits(i);
-    let (low, high) = (f32::from(low), f32::from(high));
     let rows = first..(band.top + band.rows) / step;
-    scale::rows(samples, shot.picture.size(i).0, x, y, rows, |row, values| {
-        let start = (row - first) * width;
-        let noise = grain.row(frame, i, row, width);
-        for ((d, &v), &n) in out[start..start + width].iter_mut().zip(values).zip(noise) {
-            *d = (v * (1.0 / 64.0) + n * height + 0.5).clamp(low, high) as u8;
+    scale::rows(samples, shot.picture.size(i).0, x, y, rows, Dither { out, width, first, grain, frame, plane: i });
+}
+
+/// From 14 to 8 bit, with grain.
+struct Dither<'a> {
+    out: &'a mut [u8],
+    width: usize,
+    /// The number of the first row of `out`.
+    first: usize,
+    grain: &'a Grain,
+    frame: u64,
+    plane: usize,
+}
+
+impl Finish for Dither<'_> {
+    #[inline(always)]
+    fn row(&mut self, number: usize, values: &[f32]) {
+        let start = (number - self.first) * self.width;
+        let noise = self.grain.row(self.frame, self.plane, number, self.width);
+        let height = self.grain.height(self.plane);
+        let (low, high) = limits(self.plane);
+        let (low, high) = (i32::from(low), i32::from(high));
+        for ((d, &v), &n) in self.out[start..start + self.width].iter_mut().zip(values).zip(noise) {
+            // Far from what an `i32` does not hold: 14 bit and some grain.
+            let level = (v * (1.0 / 64.0) + n * height + 0.5).max(0.0) as i32;
+            *d = level.clamp(low, high) as u8;
         }
-    });
+    }
 }

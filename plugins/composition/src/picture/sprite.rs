@@ -124,6 +124,11 @@ impl Plane {
         self.moving.get_or_init(|| Runs::moving(&self.samples, &self.alpha, self.width))
     }
 
+    /// Whether it was never drawn so before.
+    pub(super) fn is_new(&self, rests: bool) -> bool {
+        if rests { &self.still } else { &self.moving }.get().is_none()
+    }
+
     /// A whole row.
     #[must_use]
     pub fn row(&self, y: usize) -> Ink<'_> {

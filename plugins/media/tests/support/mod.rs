@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use spotloom_media::{
-    AudioClip, AudioCodec, Frame, MasterOptions, MasterWriter, Pixel, RateControl, audio::RATE, master_format,
+    AudioClip, AudioCodec, Frame, MasterOptions, MasterWriter, Pixel, RateControl, Sound, audio::RATE, master_format,
 };
 use tempfile::TempDir;
 
@@ -29,7 +29,7 @@ pub fn tone(seconds: f64, db: f64) -> AudioClip {
 }
 
 /// White from frame 15 on, with a click of sound at the same moment.
-pub fn master(path: &Path, options: &MasterOptions, frames: u64, sound: AudioClip) {
+pub fn master(path: &Path, options: &MasterOptions, frames: u64, sound: impl Into<Sound>) {
     let format = master_format(options);
     let mut writer = MasterWriter::create(path, options, sound).unwrap();
     for index in 0..frames {

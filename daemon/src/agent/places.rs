@@ -1,0 +1,119 @@
+//! Who has which place in the pools.
+//!
+//! Invariant: no pool ever has more plugins at work than places. A task whose plugin is done has its files hashed and written
+//! through to the disk yet, which takes no core worth a place: the next task of its job may have it meanwhile.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::ids::JobId;
+
+/// The places that are taken.
+#[derive(Default)]
+pub(super) struct Places(Mutex<Taken>);
+
+#[derive(Default)]
+struct Taken {
+    next: u64,
+    by: BTreeMap<u64, Holder>,
+}
+
+struct Holder {
+    pool: String,
+    job: JobId,
+    /// Its plugin is done.
+    storing: bool,
+}
+
+/// A place that is about to be free, and the job whose task has it yet.
+pub(super) struct Ending {
+    id: u64,
+    pub(super) pool: String,
+    pub(super) job: JobId,
+}
+
+/// A place in a pool, free again when dropped.
+pub(super) struct Place {
+    id: u64,
+    places: Arc<Places>,
+    wake: Arc<Notify>,
+}
+
+impl Places {
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is left of pools of these sizes; those that are full are left out.
+    pub(super) fn free(&self, mut sizes: BTreeMap<String, u32>) -> BTreeMap<String, u32> {
+        for holder in self.taken().by.values() {
+            if let Some(size) = sizes.get_mut(&holder.pool) {
+                *size = size.saturating_sub(1);
+            }
+        }
+        sizes.retain(|_, free| *free > 0);
+        sizes
+    }
+
+    /// The places whose tasks are only being stored.
+    pub(super) fn ending(&self) -> Vec<Ending> {
+        let taken = self.taken();
+        let storing = taken.by.iter().filter(|(_, holder)| holder.storing);
+        storing.map(|(id, holder)| Ending { id: *id, pool: holder.pool.clone(), job: holder.job }).collect()
+    }
+
+    /// Takes a free place, or one that is ending. `wake` is told when it can be taken over.
+    pub(super) fn take(self: &Arc<Self>, pool: &str, job: JobId, from: Option<&Ending>, wake: &Arc<Notify>) -> Place {
+        let mut taken = self.taken();
+        if let Some(ending) = from {
+            taken.by.remove(&ending.id);
+        }
+        let id = taken.next;
+        taken.next += 1;
+        taken.by.insert(id, Holder { pool: pool.into(), job, storing: false });
+        Place { id, places: Arc::clone(self), wake: Arc::clone(wake) }
+    }
+}
+
+impl Place {
+    /// Its plugin is done.
+    pub(super) fn storing(&self) {
+        if let Some(holder) = self.places.taken().by.get_mut(&self.id) {
+            holder.storing = true;
+            self.wake.notify_one();
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.taken().by.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_free_when_it_is_dropped_and_can_be_taken_over_before() {
+        let (places, wake) = (Arc::new(Places::default()), Arc::new(Notify::new()));
+        let free = || places.free(BTreeMap::from([("cpu".into(), 1), ("net".into(), 2)]));
+        let left = |pools: &[(&str, u32)]| pools.iter().map(|(name, n)| ((*name).into(), *n)).collect();
+        let first = places.take("cpu", JobId(1), None, &wake);
+        let net = places.take("net", JobId(1), None, &wake);
+        assert_eq!((free(), places.ending().len()), (left(&[("net", 1)]), 0));
+        first.storing();
+        let ending = places.ending();
+        assert_eq!((ending.len(), ending[0].pool.as_str(), ending[0].job), (1, "cpu", JobId(1)));
+        let second = places.take("cpu", JobId(1), Some(&ending[0]), &wake);
+        // The first one's end frees nothing any more.
+        drop(first);
+        assert_eq!((free(), places.ending().len()), (left(&[("net", 1)]), 0));
+        drop(second);
+        drop(net);
+        assert_eq!(free(), left(&[("cpu", 1), ("net", 2)]));
+    }
+}
