@@ -1,7 +1,8 @@
 //! Who has which place in the pools.
 //!
 //! Invariant: no pool ever has more plugins at work than places. A task whose plugin is done has its files hashed and written
-//! through to the disk yet, which takes no core worth a place: the next task of its job may have it meanwhile.
+//! through to the disk yet, which takes no core worth a place: the next task of its job may have it meanwhile. Not more than one in a pool
+//! leaves so: where storing takes longer than working, work waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,8 +24,16 @@ struct Taken {
 struct Holder {
     pool: String,
     job: JobId,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Working,
     /// Its plugin is done.
-    storing: bool,
+    Storing,
+    /// The same, and its place is another one's.
+    Left,
 }
 
 /// A place that is about to be free, and the job whose task has it yet.
@@ -48,7 +57,7 @@ impl Places {
 
     /// What is left of pools of these sizes; those that are full are left out.
     pub(super) fn free(&self, mut sizes: BTreeMap<String, u32>) -> BTreeMap<String, u32> {
-        for holder in self.taken().by.values() {
+        for holder in self.taken().by.values().filter(|holder| holder.stage != Stage::Left) {
             if let Some(size) = sizes.get_mut(&holder.pool) {
                 *size = size.saturating_sub(1);
             }
@@ -57,22 +66,23 @@ impl Places {
         sizes
     }
 
-    /// The places whose tasks are only being stored.
+    /// The places whose tasks are only being stored and that may be taken over.
     pub(super) fn ending(&self) -> Vec<Ending> {
         let taken = self.taken();
-        let storing = taken.by.iter().filter(|(_, holder)| holder.storing);
+        let left = |pool: &str| taken.by.values().any(|other| other.stage == Stage::Left && other.pool == pool);
+        let storing = taken.by.iter().filter(|(_, holder)| holder.stage == Stage::Storing && !left(&holder.pool));
         storing.map(|(id, holder)| Ending { id: *id, pool: holder.pool.clone(), job: holder.job }).collect()
     }
 
     /// Takes a free place, or one that is ending. `wake` is told when it can be taken over.
     pub(super) fn take(self: &Arc<Self>, pool: &str, job: JobId, from: Option<&Ending>, wake: &Arc<Notify>) -> Place {
         let mut taken = self.taken();
-        if let Some(ending) = from {
-            taken.by.remove(&ending.id);
+        if let Some(holder) = from.and_then(|ending| taken.by.get_mut(&ending.id)) {
+            holder.stage = Stage::Left;
         }
         let id = taken.next;
         taken.next += 1;
-        taken.by.insert(id, Holder { pool: pool.into(), job, storing: false });
+        taken.by.insert(id, Holder { pool: pool.into(), job, stage: Stage::Working });
         Place { id, places: Arc::clone(self), wake: Arc::clone(wake) }
     }
 }
@@ -81,7 +91,7 @@ impl Place {
     /// Its plugin is done.
     pub(super) fn storing(&self) {
         if let Some(holder) = self.places.taken().by.get_mut(&self.id) {
-            holder.storing = true;
+            holder.stage = Stage::Storing;
             self.wake.notify_one();
         }
     }
@@ -109,9 +119,11 @@ mod tests {
         let ending = places.ending();
         assert_eq!((ending.len(), ending[0].pool.as_str(), ending[0].job), (1, "cpu", JobId(1)));
         let second = places.take("cpu", JobId(1), Some(&ending[0]), &wake);
+        second.storing();
+        assert_eq!((free(), places.ending().len()), (left(&[("net", 1)]), 0), "one is enough");
         // The first one's end frees nothing any more.
         drop(first);
-        assert_eq!((free(), places.ending().len()), (left(&[("net", 1)]), 0));
+        assert_eq!((free(), places.ending().len()), (left(&[("net", 1)]), 1));
         drop(second);
         drop(net);
         assert_eq!(free(), left(&[("cpu", 1), ("net", 2)]));
