@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::ids::JobId;
+use crate::ledger::Lease;
 
 /// The places that are taken.
 #[derive(Default)]
@@ -23,7 +23,7 @@ struct Taken {
 
 struct Holder {
     pool: String,
-    job: JobId,
+    lease: Lease,
     stage: Stage,
 }
 
@@ -36,11 +36,11 @@ enum Stage {
     Left,
 }
 
-/// A place that is about to be free, and the job whose task has it yet.
+/// A place that is about to be free, and the task that has it yet.
 pub(super) struct Ending {
     id: u64,
     pub(super) pool: String,
-    pub(super) job: JobId,
+    pub(super) lease: Lease,
 }
 
 /// A place in a pool, free again when dropped.
@@ -71,18 +71,24 @@ impl Places {
         let taken = self.taken();
         let left = |pool: &str| taken.by.values().any(|other| other.stage == Stage::Left && other.pool == pool);
         let storing = taken.by.iter().filter(|(_, holder)| holder.stage == Stage::Storing && !left(&holder.pool));
-        storing.map(|(id, holder)| Ending { id: *id, pool: holder.pool.clone(), job: holder.job }).collect()
+        storing.map(|(id, holder)| Ending { id: *id, pool: holder.pool.clone(), lease: holder.lease.clone() }).collect()
     }
 
     /// Takes a free place, or one that is ending. `wake` is told when it can be taken over.
-    pub(super) fn take(self: &Arc<Self>, pool: &str, job: JobId, from: Option<&Ending>, wake: &Arc<Notify>) -> Place {
+    pub(super) fn take(
+        self: &Arc<Self>,
+        pool: &str,
+        lease: &Lease,
+        from: Option<&Ending>,
+        wake: &Arc<Notify>,
+    ) -> Place {
         let mut taken = self.taken();
         if let Some(holder) = from.and_then(|ending| taken.by.get_mut(&ending.id)) {
             holder.stage = Stage::Left;
         }
         let id = taken.next;
         taken.next += 1;
-        taken.by.insert(id, Holder { pool: pool.into(), job, stage: Stage::Working });
+        taken.by.insert(id, Holder { pool: pool.into(), lease: lease.clone(), stage: Stage::Working });
         Place { id, places: Arc::clone(self), wake: Arc::clone(wake) }
     }
 }
@@ -106,19 +112,21 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::{Epoch, JobId, TaskKey};
 
     #[test]
     fn a_place_is_free_when_it_is_dropped_and_can_be_taken_over_before() {
         let (places, wake) = (Arc::new(Places::default()), Arc::new(Notify::new()));
         let free = || places.free(BTreeMap::from([("cpu".into(), 1), ("net".into(), 2)]));
         let left = |pools: &[(&str, u32)]| pools.iter().map(|(name, n)| ((*name).into(), *n)).collect();
-        let first = places.take("cpu", JobId(1), None, &wake);
-        let net = places.take("net", JobId(1), None, &wake);
+        let lease = |task: &str| Lease { job: JobId(1), task: TaskKey(task.into()), epoch: Epoch(1) };
+        let first = places.take("cpu", &lease("a"), None, &wake);
+        let net = places.take("net", &lease("b"), None, &wake);
         assert_eq!((free(), places.ending().len()), (left(&[("net", 1)]), 0));
         first.storing();
         let ending = places.ending();
-        assert_eq!((ending.len(), ending[0].pool.as_str(), ending[0].job), (1, "cpu", JobId(1)));
-        let second = places.take("cpu", JobId(1), Some(&ending[0]), &wake);
+        assert_eq!((ending.len(), ending[0].pool.as_str(), &ending[0].lease), (1, "cpu", &lease("a")));
+        let second = places.take("cpu", &lease("c"), Some(&ending[0]), &wake);
         second.storing();
         assert_eq!((free(), places.ending().len()), (left(&[("net", 1)]), 0), "one is enough");
         // The first one's end frees nothing any more.

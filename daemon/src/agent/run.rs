@@ -8,8 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::artifacts::disk;
-use crate::ids::JobId;
-use crate::ledger::{Claim, ClaimRequest};
+use crate::ledger::{Claim, ClaimRequest, Lease};
 
 use super::attempt;
 use super::drain::{Stop, asked};
@@ -63,20 +62,20 @@ async fn next_claim(m: &Machinery, places: &Arc<Places>) -> Option<(Claim, Place
     if !free.is_empty()
         && let Some(claim) = claim(m, free, None).await
     {
-        let place = places.take(&claim.task.pool, claim.lease.job, None, &m.wake);
+        let place = places.take(&claim.task.pool, &claim.lease, None, &m.wake);
         return Some((claim, place));
     }
     for ending in places.ending() {
         let pools = BTreeMap::from([(ending.pool.clone(), 1)]);
-        if let Some(claim) = claim(m, pools, Some(ending.job)).await {
-            let place = places.take(&ending.pool, ending.job, Some(&ending), &m.wake);
+        if let Some(claim) = claim(m, pools, Some(ending.lease.clone())).await {
+            let place = places.take(&ending.pool, &claim.lease, Some(&ending), &m.wake);
             return Some((claim, place));
         }
     }
     None
 }
 
-async fn claim(m: &Machinery, pools: BTreeMap<String, u32>, in_place_of: Option<JobId>) -> Option<Claim> {
+async fn claim(m: &Machinery, pools: BTreeMap<String, u32>, in_place_of: Option<Lease>) -> Option<Claim> {
     let lease_ms = i64::try_from(m.settings.lease.as_millis()).unwrap_or(i64::MAX);
     let request = ClaimRequest { agent: m.agent.clone(), pools, lease_ms, in_place_of };
     match m.ledger(move |l| l.claim(&request, now())).await {

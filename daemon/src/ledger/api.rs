@@ -22,7 +22,7 @@ pub trait Ledger: Send + Sync {
 
     /// Hands out one ready task whose pool has a free slot: highest priority first, then the job with the fewest
     /// running tasks, then the oldest job, then plan order. `None` when there is nothing for this agent now. With
-    /// [`ClaimRequest::in_place_of`] only a task of that job, and only if it would be next with one running task fewer.
+    /// [`ClaimRequest::in_place_of`] only a task of that one's job, and only if it would be next with one running task fewer.
     fn claim(&self, request: &ClaimRequest, now: Timestamp) -> Result<Option<Claim>>;
 
     /// Extends a lease by its own length from now, and brings back what the agent should do.

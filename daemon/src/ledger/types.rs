@@ -52,9 +52,9 @@ pub struct ClaimRequest {
     pub agent: Agent,
     /// Free slots by pool; tasks of other pools are not for this agent.
     pub pools: BTreeMap<String, u32>,
-    /// A job one of whose tasks is about to leave its slot: only what that slot would go to if the task had ended already
-    /// is handed out, and only if that is a task of the same job. So nobody waits the longer for it.
-    pub in_place_of: Option<JobId>,
+    /// A task that is about to leave its slot: of what is ready, only that is handed out to which the slot would go if the task had
+    /// ended already, and only if it is of the same job and not the same work, which would be answered from the cache then.
+    pub in_place_of: Option<Lease>,
     /// Milliseconds without a heartbeat after which the task may be given to somebody else.
     pub lease_ms: i64,
 }

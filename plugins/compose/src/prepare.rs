@@ -138,8 +138,8 @@ fn draw_all(
         let mut drawn = Vec::new();
         while let Some((i, source)) = next() {
             run.check_cancelled()?;
-            run.progress(done.fetch_add(1, Ordering::Relaxed), total, "drawing layers");
             drawn.push((i, raster::draw(look, source, pictures, width, height)?));
+            run.progress(done.fetch_add(1, Ordering::Relaxed) + 1, total, "drawing layers");
         }
         Ok(drawn)
     };

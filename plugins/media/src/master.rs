@@ -71,8 +71,10 @@ pub struct MasterWriter {
     format: FrameFormat,
     fps: (u32, u32),
     frames: i64,
-    /// Whether the picture's encoder has given anything back.
+    /// Whether the picture's encoder has given anything back, and so sound is written.
     begun: bool,
+    /// Pictures whose sound is written.
+    heard: i64,
     sound: Option<Soundtrack>,
     /// To the one matrix that WebP knows.
     bt601: Option<VideoGraph>,
@@ -125,7 +127,19 @@ impl MasterWriter {
             Container::Mxf => &[],
         })?;
         let bt601 = (options.codec == Codec::WebP).then(|| to_bt601(format, options.fps)).transpose()?;
-        Ok(Self { muxer, video, stream, encoder, format, fps: options.fps, frames: 0, begun: false, sound, bt601 })
+        Ok(Self {
+            muxer,
+            video,
+            stream,
+            encoder,
+            format,
+            fps: options.fps,
+            frames: 0,
+            begun: false,
+            heard: 0,
+            sound,
+            bt601,
+        })
     }
 
     /// What every frame must be.
@@ -140,7 +154,7 @@ impl MasterWriter {
         self.encoder
     }
 
-    /// Writes the next frame, and the sound up to it.
+    /// Writes the next frame, and the sound up to it once the encoder has given a first picture back.
     ///
     /// # Errors
     /// [`Error::WrongFrame`] when its format is not the file's; otherwise when encoding or writing fails.
@@ -166,11 +180,16 @@ impl MasterWriter {
         if self.begun { self.keep_up() } else { Ok(()) }
     }
 
-    /// Writes the sound up to the last picture.
+    /// Writes the sound up to the last picture, picture by picture: what has no packets of its own gets one for each.
     fn keep_up(&mut self) -> Result<()> {
+        let Some(sound) = &mut self.sound else { return Ok(()) };
         let (n, d) = (u64::from(self.fps.0), u64::from(self.fps.1));
-        let until = (self.frames.unsigned_abs() * u64::from(RATE) * d / n) as usize;
-        self.sound.as_mut().map_or(Ok(()), |sound| sound.write(until, &mut self.muxer))
+        while self.heard < self.frames {
+            self.heard += 1;
+            let until = (self.heard.unsigned_abs() * u64::from(RATE) * d / n) as usize;
+            sound.write(until, &mut self.muxer)?;
+        }
+        Ok(())
     }
 
     /// Completes the file.

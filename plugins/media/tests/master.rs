@@ -209,6 +209,12 @@ fn sound_may_come_later() {
         master(&later, &options, frames, Sound::Coming(coming));
         made.join().unwrap();
         assert!(std::fs::read(&there).unwrap() == std::fs::read(&later).unwrap(), "{options:?}");
+        let packets = ffprobe(&there, "packet=codec_type,duration_time");
+        let longest = packets
+            .lines()
+            .filter(|line| line.contains("audio"))
+            .filter_map(|line| line.rsplit('=').next()?.parse().ok());
+        assert!(longest.fold(0.0, f64::max) < 1.0 / 29.0, "one packet of sound for each picture\n{packets}");
 
         let (sender, coming) = channel::<AudioClip>();
         drop(sender);

@@ -37,11 +37,12 @@ enum Step {
     End,
 }
 
-/// Encodes all jobs in one pass over the programme, with a contact sheet where one is wanted.
+/// Encodes all jobs in one pass over the programme of `total` frames, with a contact sheet where one is wanted. `once`: no other pass
+/// is to be expected.
 pub(crate) fn encode(
     source: &Source,
     mezzanine: &Mezzanine,
-    total: u64,
+    (total, once): (u64, bool),
     jobs: Vec<Job>,
     mut sheet: Option<&mut Sheet>,
     run: &Run,
@@ -61,7 +62,9 @@ pub(crate) fn encode(
             })
             .unzip();
         let fed = feed(frames, queues, total, &message, sheet.as_deref_mut(), run);
-        source.seen();
+        if once {
+            source.seen();
+        }
         if let (Ok(()), Some(sheet)) = (&fed, sheet) {
             sheet.pack();
         }

@@ -35,6 +35,19 @@ pub(crate) struct Planned {
     pub retime: bool,
 }
 
+impl Planned {
+    /// Whether it may come out too large for its preset and be made again, or too small.
+    pub(crate) fn may_need_another_pass(&self, seconds: f64) -> bool {
+        let seconds = seconds + self.around.total() as f64 / value(self.options.fps);
+        let too_large = match (&self.options.rate, room(&self.preset, seconds)) {
+            // A ceiling holds over the decoder's buffer, not to the bit.
+            (RateControl::Quality { max_kbps, .. }, Some(room)) => f64::from(*max_kbps) * 1.1 > room,
+            _ => false,
+        };
+        too_large || self.preset.limits.min_kbps.is_some()
+    }
+}
+
 /// Frames before and after the programme.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Around {

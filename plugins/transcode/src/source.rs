@@ -68,7 +68,7 @@ impl Source {
 
     /// After all frames have been handed out once, while encoders have the last of them before them: gives back the disk that kept
     /// frames take, unless the job's next run shows the clips again. A quarter of a second for a gigabyte was seen, in which
-    /// nothing can be synced either. Should a master have to be made again, its clips are decoded again.
+    /// nothing can be synced either.
     pub(crate) fn seen(&self) {
         if let Self::Painted { reels, again: false, .. } = self {
             reels.lock().unwrap_or_else(PoisonError::into_inner).only([]);

@@ -1,6 +1,7 @@
 //! The stage `transcode`.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -89,16 +90,20 @@ impl Transcode {
         }
 
         let frames = (mezzanine.seconds * plan::value(mezzanine.fps)).round() as u64;
-        let mut work = Work { source, mezzanine, frames, params, sheet: None, run };
+        run.progress(0, frames, "reading the sound");
         let tracks = &mut self.tracks;
-        // An encoder looks at some dozens of pictures before it needs any sound, so that is made meanwhile.
+        let unmixed = tracks::read(tracks, mezzanine.seconds, params, run)?;
+        let again = planned.iter().any(|p| p.may_need_another_pass(mezzanine.seconds));
+        let mut work = Work { source, mezzanine, frames, params, sheet: None, again, run };
+        // An encoder looks at some dozens of pictures before it needs any sound, so that is mixed meanwhile.
         let (receivers, coming): (Vec<_>, Vec<_>) = planned.iter().map(|_| channel()).unzip();
+        let given_up = AtomicBool::new(false);
         let (made, sounds) = std::thread::scope(|scope| {
-            let mixed = scope.spawn(|| {
-                give_way();
-                tracks::sounds(tracks, &planned, mezzanine.seconds, receivers, params, run)
-            });
+            let masters = (&*planned, receivers);
+            let mixed =
+                scope.spawn(|| tracks::sounds(tracks, unmixed, masters, mezzanine.seconds, (params, run), &given_up));
             let made = work.make(&planned, coming.into_iter().map(Sound::Coming));
+            given_up.store(made.is_err(), Ordering::Relaxed);
             (made, mixed.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
         // Without its sound no master is finished, so where both failed the sound's failure is why.
@@ -110,12 +115,6 @@ impl Transcode {
     }
 }
 
-/// Lets the threads of the picture go first: until sound is needed they keep all cores busy, and then wait for one of their own.
-fn give_way() {
-    // One that can't is only earlier.
-    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10);
-}
-
 /// The programme and what goes with it.
 struct Work<'a> {
     source: Source,
@@ -124,6 +123,8 @@ struct Work<'a> {
     params: &'a Params,
     /// Filled by the first pass.
     sheet: Option<Sheet>,
+    /// Whether a master may have to be made again.
+    again: bool,
     run: &'a Run,
 }
 
@@ -141,7 +142,7 @@ impl Work<'_> {
         let first = self.sheet.is_none();
         let sheet = first.then(|| Sheet::new(self.frames, self.mezzanine.width, self.mezzanine.height));
         let sheet = sheet.map(|sheet| self.sheet.insert(sheet));
-        encode::encode(&self.source, &self.mezzanine, self.frames, jobs, sheet, self.run)
+        encode::encode(&self.source, &self.mezzanine, (self.frames, !self.again), jobs, sheet, self.run)
     }
 
     /// Makes those anew that `mended` has something for.

@@ -1,5 +1,6 @@
 //! The track of every master. Presets that ask for the same share the work.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
 use spotloom_media::{AudioClip, audio::RATE};
@@ -25,19 +26,32 @@ pub(crate) struct Tracks {
     known: Vec<(Wanted, AudioClip)>,
 }
 
-/// One track per master, as long as the master, its leader included. Each goes to its `receiver` as soon as it is there, and is
-/// measured while the pictures are encoded: what is told of the masters needs that.
+/// Sounds that were read and not mixed yet.
+pub(crate) struct Unmixed {
+    of: String,
+    sources: Sources,
+}
+
+/// Reads and checks what the programme's sound is made of, before anything is encoded; `None` when it was mixed for the run before.
+pub(crate) fn read(tracks: &Tracks, seconds: f64, params: &Params, run: &Run) -> Result<Option<Unmixed>, Failure> {
+    let of = described(seconds, params, run);
+    if tracks.of == of {
+        return Ok(None);
+    }
+    Ok(Some(Unmixed { of, sources: sources(seconds, params, run)? }))
+}
+
+/// One track per master, as long as the master, its leader included. Each goes to its receiver as soon as it is there, and is
+/// measured while the pictures are encoded: what is told of the masters needs that. Stops half-way when they are `given_up`.
 pub(crate) fn sounds(
     tracks: &mut Tracks,
-    planned: &[Planned],
+    unmixed: Option<Unmixed>,
+    (planned, receivers): (&[Planned], Vec<Sender<AudioClip>>),
     seconds: f64,
-    receivers: Vec<Sender<AudioClip>>,
-    params: &Params,
-    run: &Run,
+    (params, run): (&Params, &Run),
+    given_up: &AtomicBool,
 ) -> Result<Vec<AudioClip>, Failure> {
-    let of = described(seconds, params, run);
-    if tracks.of != of {
-        let sources = sources(seconds, params, run)?;
+    if let Some(Unmixed { of, sources }) = unmixed {
         run.check_cancelled()?;
         let samples = (seconds * f64::from(RATE)).round() as usize;
         let program = sound::program(&sources, samples, params).map_err(failure)?;
@@ -52,6 +66,9 @@ pub(crate) fn sounds(
     };
     for (p, receiver) in planned.iter().zip(receivers) {
         run.check_cancelled()?;
+        if given_up.load(Ordering::Relaxed) {
+            break;
+        }
         let Some(audio) = &p.preset.audio else {
             hand_out(AudioClip::default(), receiver);
             continue;
@@ -76,7 +93,9 @@ pub(crate) fn sounds(
         hand_out(sound::surrounded(&clip, frame(p.around.leader()), frame(p.around.tail)), receiver);
     }
     for (_, sound) in planned.iter().zip(&sounds).filter(|(p, _)| p.preset.audio.is_some()) {
-        sound.loudness().map_err(failure)?;
+        if !given_up.load(Ordering::Relaxed) {
+            sound.loudness().map_err(failure)?;
+        }
     }
     Ok(sounds)
 }

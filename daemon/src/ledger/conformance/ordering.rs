@@ -6,10 +6,10 @@ use spotloom_plugin_api::Failure;
 
 use super::super::error::LedgerError;
 use super::super::types::{
-    AttemptEnd, AttemptOutcome, ClaimRequest, Finished, Heartbeat, Lease, Progress, ResolvedInput,
+    AttemptEnd, AttemptOutcome, Claim, ClaimRequest, Finished, Heartbeat, Lease, Progress, ResolvedInput,
 };
 use super::sample::{Bench, Case, GOES_ON, LEASE_MS, failed, file, planned, succeeded};
-use crate::ids::Epoch;
+use crate::ids::{Epoch, JobId};
 use crate::job::LossReason;
 use crate::pipeline::plan::PlannedTask;
 
@@ -75,28 +75,42 @@ fn priority_then_fairness_then_age(bench: &Bench) {
 }
 
 fn a_place_that_is_being_left(bench: &Bench) {
-    let tasks = |keys: &[&str]| keys.iter().map(|key| planned(key, &[])).collect();
-    let old = bench.submit(&bench.new_job("old", tasks(&["a", "b", "c"]))).job;
-    let young = bench.submit(&bench.new_job("young", tasks(&["a", "b"]))).job;
-    let instead = |job| {
-        let request = ClaimRequest { in_place_of: Some(job), ..bench.request(&["cpu"]) };
-        let claim = bench.must(bench.ledger.claim(&request, bench.now()));
-        claim.map(|c| (c.lease.job, c.lease.task.to_string()))
+    // Each works on something else.
+    let task = |key: &str, of: &str| {
+        let mut task = planned(key, &[]);
+        task.params.insert("of".into(), of.into());
+        task
     };
-    bench.claim_task("a");
+    let old = vec![task("a", "1"), task("b", "2"), task("c", "3")];
+    let old = bench.submit(&bench.new_job("old", old)).job;
+    let young = bench.submit(&bench.new_job("young", vec![task("a", "1")])).job;
+    let instead = |of: &Claim| {
+        let request = ClaimRequest { in_place_of: Some(of.lease.clone()), ..bench.request(&["cpu"]) };
+        bench.must(bench.ledger.claim(&request, bench.now()))
+    };
+    let check = |claim: &Claim, job: JobId, task: &str| {
+        bench.equal((claim.lease.job, claim.lease.task.as_str()), (job, task), "next");
+    };
+    let first = bench.claim_task("a");
     // With its task ended the older job would be next, as it was before.
-    bench.equal(instead(old), Some((old, "b".to_owned())), "after a task of the older job");
-    bench.equal(instead(young), None, "after none of the younger job");
+    let second = bench.has(instead(&first), "after a task of the older job");
+    check(&second, old, "b");
     // With two tasks that run, one of which is ending, it is the younger job's turn.
-    bench.equal(instead(old), None, "after one of two tasks of the older job");
-    let mut urgent = bench.new_job("urgent", tasks(&["a", "b"]));
+    bench.equal(instead(&first), None, "after one of two tasks of the older job");
+    bench.finish(&first, &succeeded("a"));
+    bench.equal(instead(&first), None, "after a task that has ended, whose place is anybody's");
+    let mut urgent = bench.new_job("urgent", vec![task("a", "1"), task("b", "2"), task("c", "2")]);
     urgent.priority = 5;
     let urgent = bench.submit(&urgent).job;
-    let claim = bench.has(bench.claim(), "the urgent task");
-    bench.equal(claim.lease.job, urgent, "next");
-    bench.equal(instead(old), None, "while something more urgent waits");
-    bench.equal(instead(urgent), Some((urgent, "b".to_owned())), "after an urgent task");
-    bench.equal(instead(urgent), None, "after the last task of a job");
+    bench.equal(instead(&second), None, "while something more urgent waits");
+    let first = bench.has(bench.claim(), "an urgent task");
+    check(&first, urgent, "a");
+    let second = bench.has(instead(&first), "after an urgent task");
+    check(&second, urgent, "b");
+    bench.finish(&first, &succeeded("a"));
+    bench.equal(instead(&second), None, "the same work once more, which the cache will answer");
+    check(&bench.has(bench.claim(), "the last urgent task"), urgent, "c");
+    check(&bench.has(bench.claim(), "the younger job"), young, "a");
 }
 
 fn a_delayed_task_waits(bench: &Bench) {

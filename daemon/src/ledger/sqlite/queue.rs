@@ -35,8 +35,8 @@ pub(super) fn claim(write: &mut Write, request: &ClaimRequest, now: Timestamp) -
         .tx
         .prepare_cached("UPDATE tasks SET due = 1 WHERE state = 'ready' AND due = 0 AND not_before <= ?1")?
         .execute([now.0])?;
-    let first = match request.in_place_of {
-        Some(job) => next_of(write, request, job)?,
+    let first = match &request.in_place_of {
+        Some(ending) => next_of(write, request, ending)?,
         None => first_in_queue(write, request)?,
     };
     let Some((job, key)) = first else { return Ok(None) };
@@ -81,7 +81,7 @@ fn to_come(planned: &PlannedTask, job: &Job) -> BTreeMap<String, u32> {
     ports
 }
 
-/// Whether nothing more is known to come for its plugin in the job. What runs already has a host.
+/// Whether nothing that waits in the job is for its plugin. Of several that run at once the last to begin is told so.
 fn is_last(planned: &PlannedTask, job: &Job) -> bool {
     let state = |key: &TaskKey| job.state.tasks.get(key).map(|t| &t.state);
     let to_start = |key: &TaskKey| matches!(state(key), Some(TaskState::Waiting | TaskState::Ready { .. }));
@@ -126,14 +126,23 @@ fn ranked(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Rank, TaskKey)> {
     Ok(((Reverse(row.get(0)?), row.get(1)?, row.get(2)?, row.get(3)?), TaskKey(row.get(4)?)))
 }
 
-/// What a job would get for the slot that one of its tasks leaves, if that had ended already: nothing where somebody else's turn
-/// would come.
-fn next_of(write: &Write, request: &ClaimRequest, job: JobId) -> Result<Option<(JobId, TaskKey)>> {
+/// What its job would get for the slot that a task leaves, if that had ended already: nothing where somebody else's turn would come.
+fn next_of(write: &Write, request: &ClaimRequest, ending: &Lease) -> Result<Option<(JobId, TaskKey)>> {
+    let (job, task, epoch) = columns(ending);
+    let mut held = write.tx.prepare_cached("SELECT 1 FROM leases WHERE job = ?1 AND task = ?2 AND epoch = ?3")?;
+    // It has ended: its slot is anybody's, and the job's running tasks are counted without it.
+    if !held.exists(params![job, task, epoch])? {
+        return Ok(None);
+    }
     for (pool, _) in request.pools.iter().filter(|(_, free)| **free > 0) {
-        let first = |sql| write.tx.prepare_cached(sql)?.query_row(params![pool, job.0], ranked).optional();
+        let first = |sql| write.tx.prepare_cached(sql)?.query_row(params![pool, job], ranked).optional();
         match (first(FIRST_OF_JOB)?, first(FIRST_OF_OTHERS)?) {
             (Some(own), Some(other)) if other.0 < own.0 => {}
-            (Some((_, key)), _) => return Ok(Some((job, key))),
+            (Some((_, key)), _) => {
+                let plan = write.load(ending.job)?.plan;
+                let work = |key: &TaskKey| plan.task(key).map(|t| (&t.uses.id, &t.params, &t.inputs));
+                return Ok((work(&key) != work(&ending.task)).then_some((ending.job, key)));
+            }
             (None, _) => {}
         }
     }
