@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value, json};
-use spotloom_composition::picture::footage::clip_seconds;
+use spotloom_composition::picture::footage::Clip;
 use spotloom_composition::{ClipMark, Composer, Composition};
 use spotloom_media::{Frame, FrameFormat, Mezzanine, Pixel, Subject, WriteOptions};
 use spotloom_plugin_sdk::api::Output;
@@ -17,7 +17,7 @@ use crate::params::{Params, Reframe};
 use crate::poster;
 use crate::prepare::{Design, preflight, prepare};
 use crate::sheet;
-use crate::timeline::{Timeline, in_range, lay_out};
+use crate::timeline::{PartKind, Timeline, in_range, lay_out};
 use spotloom_composition::picture::samples::Samples;
 
 /// The media type of what [`Composition::write`] writes.
@@ -67,7 +67,8 @@ impl Stage for Compose {
         }
         check(&params)?;
         run.progress(0, 0, "laying out");
-        let lengths = clips.iter().map(|c| clip_seconds(c)).collect::<Result<Vec<_>, _>>()?;
+        let mut opened = clips.iter().map(|c| Clip::open(c)).collect::<Result<Vec<_>, _>>()?;
+        let lengths: Vec<f64> = opened.iter().map(Clip::seconds).collect();
         let timeline = lay_out(&params, &lengths)?;
         let poster_frame = poster_frame(&timeline, params.poster_at)?;
         let Design { mut layers, ink, paper, rtl } = prepare(&params, &timeline, run)?;
@@ -97,14 +98,19 @@ impl Stage for Compose {
             Composer::new(composition, clips.clone(), run.threads()).with_samples(Arc::clone(&self.samples))
         };
         let mut footage = look_through(Arc::new(composition.clone()));
-        legible::ensure(&mut layers, &timeline, (width, height), [ink, paper], |number| {
+        let mut key = |part: usize, t: f64| {
+            let PartKind::Scene(clip) = timeline.parts.get(part)?.kind else { return None };
+            let (start, end) = timeline.footage(part);
+            Some(start + opened.get_mut(clip)?.key_before(t - start, end - start)?)
+        };
+        legible::ensure(&mut layers, &timeline, (width, height), [ink, paper], &mut key, |number| {
             run.check_cancelled()?;
             run.progress(number, frames, "looking at what is under the texts");
             let mut frame = Frame::new(format);
             footage.paint_alone(number, &mut frame)?;
             Ok(frame)
         })?;
-        drop(footage);
+        drop((footage, opened));
         let layout = run.scratch().join("layout.json");
         let document = layout::document(&timeline, (params.width, params.height), &params.locale, &layers).to_string();
         std::fs::write(&layout, document).map_err(|e| io_failure("write", &layout, &e))?;

@@ -1,5 +1,6 @@
 //! A video file (or a picture) as a sequence of frames in one format.
 
+mod key;
 mod nal;
 mod skip;
 mod time;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use ffmpeg_next::{Error as AvError, Packet, Rational, decoder, error::EAGAIN, format::context::Input, frame, media};
 
-use self::time::{Place, tick};
+use self::time::Place;
 use crate::av;
 use crate::demux;
 use crate::error::{Error, Result};
@@ -139,7 +140,7 @@ impl Reader {
         let mut input = input;
         let mut start = None;
         if options.from > SEEK_FROM && SEEKABLE.iter().any(|name| info.container.contains(name)) {
-            let first = input.streams().nth(index).map_or(0, |s| s.start_time().max(0)) as f64 * tick(time_base);
+            let first = key::first(&input, index);
             let to = ((first + options.from - LEAD) * 1e6) as i64;
             if input.seek(to, ..to).is_ok() {
                 start = Some(first);

@@ -175,6 +175,27 @@ fn what_is_read_after_frames_were_passed_over_is_what_it_would_have_been() {
 }
 
 #[test]
+fn an_index_says_where_decoding_can_begin() {
+    let folder = TempDir::new().unwrap();
+    let source = "testsrc2=size=128x72:rate=25:duration=4,format=yuv420p";
+    for (name, indexed) in [("groups.mp4", true), ("groups.mkv", true), ("groups.ts", false)] {
+        let path = folder.path().join(name);
+        let mut made = std::process::Command::new("ffmpeg");
+        let made = made.args(["-v", "error", "-f", "lavfi", "-i", source]).args(TAGS);
+        let made = made.args("-c:v libx264 -bf 2 -g 20 -keyint_min 20 -sc_threshold 0".split(' ')).arg(&path);
+        assert!(made.status().unwrap().success());
+        let mut reader = Reader::open(&path, ReadOptions::new(Pixel::Yuv420p)).unwrap();
+        // Every 0.8 s, whatever was asked before.
+        for (seconds, expected) in [(3.9, 3.2), (1.0, 0.8), (0.8, 0.8), (0.1, 0.0), (0.0, 0.0), (2.3, 1.6)] {
+            let found = reader.key_before(seconds);
+            let right = if indexed { found.is_some_and(|at| (at - expected).abs() < 0.002) } else { found.is_none() };
+            assert!(right, "{name}, {seconds}: {found:?}");
+        }
+        assert!(reader.next().is_none(), "{name}: it has been moved");
+    }
+}
+
+#[test]
 fn nothing_is_decoded_that_lies_before_a_picture_that_needs_no_other() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("groups.mp4");

@@ -30,8 +30,17 @@ pub(super) struct Check {
     pub tone: Option<Tone>,
 }
 
+/// About when before an instant, in a part of the timeline, footage shows a picture that decoding can begin with.
+pub type Key<'a> = dyn FnMut(usize, f64) -> Option<f64> + 'a;
+
 /// Everything that is read, by the group it is in. `ink` and `paper` are what dark and light logos count as.
-pub(super) fn checks(layers: &[Layer], timeline: &Timeline, height: usize, [ink, paper]: [Rgb; 2]) -> Vec<Check> {
+pub(super) fn checks(
+    layers: &[Layer],
+    timeline: &Timeline,
+    height: usize,
+    [ink, paper]: [Rgb; 2],
+    key: &mut Key<'_>,
+) -> Vec<Check> {
     let mut all = Vec::new();
     let mut from = 0;
     while from < layers.len() {
@@ -47,7 +56,8 @@ pub(super) fn checks(layers: &[Layer], timeline: &Timeline, height: usize, [ink,
                     None => texts.push(mark.clone()),
                 }
             }
-            all.extend(check(layers, timeline, height, range.clone(), last, texts, false));
+            let frames = frames(timeline, last, key);
+            all.extend(check(layers, frames, height, range.clone(), last, texts, false));
         }
         let logos = layers[range.clone()].iter().find(|l| l.pictures.iter().any(|p| p.key.starts_with("brand:logo-")));
         if let Some(layer) = logos {
@@ -60,7 +70,8 @@ pub(super) fn checks(layers: &[Layer], timeline: &Timeline, height: usize, [ink,
                 let size = (p.area[3] - p.area[1]) * 0.5;
                 Some(TextMark { name: p.key.clone(), colour, opacity: 1.0, boxes: vec![p.area], size })
             });
-            all.extend(check(layers, timeline, height, range, layer, marks.collect(), true));
+            let frames = frames(timeline, layer, key);
+            all.extend(check(layers, frames, height, range, layer, marks.collect(), true));
         }
     }
     all
@@ -68,7 +79,7 @@ pub(super) fn checks(layers: &[Layer], timeline: &Timeline, height: usize, [ink,
 
 fn check(
     layers: &[Layer],
-    timeline: &Timeline,
+    frames: Vec<(usize, u64)>,
     height: usize,
     range: Range<usize>,
     last: &Layer,
@@ -90,7 +101,7 @@ fn check(
         layer.drawn.shade.is_some() && beneath(layer, &tone) && together && touches(layer.drawn.resting)
     });
     let need = if is_logo { LOGO_CONTRAST } else { CONTRAST };
-    let (shades, frames) = (shades.collect(), frames(timeline, last));
+    let shades = shades.collect();
     Some(Check { layers: range, need, is_logo, frames, rows: (top, bottom), shades, texts, tone })
 }
 
@@ -99,7 +110,7 @@ pub(super) fn beneath(layer: &Layer, tone: &Option<Tone>) -> bool {
     layer.tone.is_none() || layer.tone == *tone
 }
 
-fn frames(timeline: &Timeline, last: &Layer) -> Vec<(usize, u64)> {
+fn frames(timeline: &Timeline, last: &Layer, key: &mut Key<'_>) -> Vec<(usize, u64)> {
     let length = |a: &Option<Animation>| a.map_or(0.0, |a| a.seconds);
     let motion = &last.drawn.motion;
     let start = motion.start + length(&motion.enter);
@@ -107,13 +118,8 @@ fn frames(timeline: &Timeline, last: &Layer) -> Vec<(usize, u64)> {
     // What is never all there, for want of time, is looked at half-way.
     let half = f64::midpoint(motion.start, motion.end);
     let (start, end) = if start < end { (start, end) } else { (half, half) };
-    let number = |t: f64| timeline.number(t).min(timeline.frames - 1);
-    let three = |part: usize, start: f64, end: f64| {
-        // Not a frame earlier: until then it is not complete.
-        let first = (number(start) + 1).min(number(end - 0.001));
-        let mut frames = vec![first, number(f64::midpoint(start, end)).max(first), number(end - 0.05).max(first)];
-        frames.dedup();
-        frames.into_iter().map(move |frame| (part, frame))
+    let mut three = |part: usize, start: f64, end: f64| {
+        three(timeline, (start, end), |t| key(part, t)).into_iter().map(move |frame| (part, frame))
     };
     let mut frames = Vec::new();
     for (i, part) in timeline.parts.iter().enumerate() {
@@ -128,4 +134,45 @@ fn frames(timeline: &Timeline, last: &Layer) -> Vec<(usize, u64)> {
         frames.extend(three(part, start, end));
     }
     frames
+}
+
+/// The frames when all of something is there, about half-way, and just before it goes.
+fn three(timeline: &Timeline, (start, end): (f64, f64), key: impl FnOnce(f64) -> Option<f64>) -> Vec<u64> {
+    let number = |t: f64| timeline.number(t).min(timeline.frames - 1);
+    // Not a frame earlier: until then it is not complete.
+    let first = (number(start) + 1).min(number(end - 0.001));
+    let last = number(end - 0.05).max(first);
+    // One near the middle says as much as the one there, and where decoding begins with it, nothing is decoded on the way to it.
+    let middle = f64::midpoint(start, end);
+    let near = key(middle).filter(|t| *t >= f64::midpoint(start, middle));
+    // A picture is first seen in the frame that its time rounds to, or in the next.
+    let half = near.map_or(middle, |t| t + 0.75 * timeline.time(1));
+    let mut frames = vec![first, number(half).clamp(first, last), last];
+    frames.dedup();
+    frames
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_way_is_where_decoding_begins_when_that_is_near() {
+        let timeline = Timeline { fps: (30, 1), frames: 360, seconds: 12.0, parts: Vec::new() };
+        let check = |span: (f64, f64), key: Option<f64>, expected: &[u64]| {
+            assert_eq!(three(&timeline, span, |_| key), expected, "{span:?} {key:?}");
+        };
+        check((0.5, 11.7), None, &[16, 183, 349]);
+        check((0.5, 11.7), Some(146.0 / 30.0), &[16, 146, 349]);
+        // Footage of 25 frames a second.
+        check((0.5, 11.7), Some(121.0 / 25.0), &[16, 145, 349]);
+        // A few later, for pictures in another order.
+        check((0.5, 11.7), Some(185.0 / 30.0), &[16, 185, 349]);
+        // Too far from the middle to stand for it.
+        check((0.5, 11.7), Some(3.2), &[16, 183, 349]);
+        check((0.5, 11.7), Some(0.0), &[16, 183, 349]);
+        // Next to no time.
+        check((1.0, 1.1), Some(1.2), &[31]);
+        check((1.0, 1.2), Some(1.1), &[31, 33, 34]);
+    }
 }

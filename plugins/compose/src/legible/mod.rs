@@ -16,6 +16,7 @@ mod strength;
 use spotloom_media::Frame;
 use spotloom_plugin_sdk::api::Failure;
 
+pub use self::check::Key;
 use self::check::{Check, checks};
 use self::patch::Patch;
 use self::plate::plate;
@@ -53,7 +54,8 @@ struct Found {
 }
 
 /// Looks at every text and logo, sets the shades, and puts plates under texts that need more. `base` gives the footage
-/// of a frame, asked for in rising order; `grounds` are the brand's ink and paper, the colours a plate may have.
+/// of a frame, asked for in rising order, and `key` what of it is decoded soonest; `grounds` are the brand's ink and paper, the
+/// colours a plate may have.
 ///
 /// # Errors
 /// A text that its own ground makes unreadable, or footage that can't be read.
@@ -62,10 +64,11 @@ pub fn ensure(
     timeline: &Timeline,
     (width, height): (usize, usize),
     grounds: [Rgb; 2],
+    key: &mut Key<'_>,
     mut base: impl FnMut(u64) -> Result<Frame, Failure>,
 ) -> Result<(), Failure> {
     let mut open: Vec<(Check, Vec<Found>)> = Vec::new();
-    for check in checks(layers, timeline, height, grounds) {
+    for check in checks(layers, timeline, height, grounds, key) {
         let judged = check.texts.iter().map(|text| (text, over_anything(layers, timeline, &check, text, width)));
         let mut footage = false;
         for (text, ground) in judged {

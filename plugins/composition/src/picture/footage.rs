@@ -174,8 +174,7 @@ impl Footage {
         }
         let (fps, length) = timing(&reader);
         // The last frame is reached at the end rather than one frame later.
-        let stretched = length + 0.5 / fps < seconds;
-        let pace = if stretched { (length * fps - 1.0).max(0.0) / seconds } else { fps };
+        let pace = if is_slowed((fps, length), seconds) { (length * fps - 1.0).max(0.0) / seconds } else { fps };
         let smooth = pace < output_fps * 0.99;
         let reel = reels.and_then(|(reels, sha256)| {
             let format = FrameFormat::new(reader.video().width, reader.video().height, pixel);
@@ -268,10 +267,38 @@ fn timing(reader: &Reader) -> (f64, f64) {
     (fps, length.max(1.0 / fps))
 }
 
-/// The length of a clip in seconds, from its headers.
-///
-/// # Errors
-/// It can't be read or has no video.
-pub fn clip_seconds(path: &Path) -> Result<f64, Error> {
-    Ok(timing(&Reader::open(path, ReadOptions::new(Pixel::Yuv420p10))?).1)
+/// A clip that is looked at before it is played.
+pub struct Clip {
+    reader: Reader,
+    fps: f64,
+    seconds: f64,
+}
+
+impl Clip {
+    /// Reads its headers.
+    ///
+    /// # Errors
+    /// It can't be read or has no video.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let reader = Reader::open(path, ReadOptions::new(Pixel::Yuv420p10))?;
+        let (fps, seconds) = timing(&reader);
+        Ok(Self { reader, fps, seconds })
+    }
+
+    /// Its length, as its headers have it.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// About when before `t`, in seconds since it came into view, a picture is shown that decoding can begin with, when the clip is
+    /// to be seen for `seconds`. `None` where it has no index, or is slowed down.
+    pub fn key_before(&mut self, t: f64, seconds: f64) -> Option<f64> {
+        if is_slowed((self.fps, self.seconds), seconds) { None } else { self.reader.key_before(t) }
+    }
+}
+
+/// Whether a clip has to be slowed down to be seen for `seconds`.
+fn is_slowed((fps, length): (f64, f64), seconds: f64) -> bool {
+    length + 0.5 / fps < seconds
 }

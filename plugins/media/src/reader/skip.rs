@@ -179,7 +179,7 @@ impl Reader {
     }
 
     /// The next packet of the video; `None` at the end of the file.
-    fn next_packet(&mut self) -> Result<Option<Packet>> {
+    pub(super) fn next_packet(&mut self) -> Result<Option<Packet>> {
         if let Some(packet) = self.held.pop_front() {
             return Ok(Some(packet));
         }
