@@ -48,6 +48,38 @@ fn words_that_cannot_be_set_are_told_with_their_place() {
     assert_eq!(jobs.as_array().unwrap().len(), 0, "nothing has begun");
 }
 
+/// What platforms do not take, and a code for two languages: told with the place in the brief, all of it at once.
+#[test]
+fn lengths_and_codes_that_cannot_be_are_told_with_their_place() {
+    let studio = TestStudio::example();
+    let check = |outputs: &str, rest: &str, expected: &[(&str, u64, &str)]| {
+        let text = brief("Taste the sun", "").replace("youtube-15s, instagram-reel", outputs);
+        studio.write("long.yaml", &format!("{text}{rest}"));
+        let done = studio.run(&["plan", studio.path("long.yaml").to_str().unwrap(), "--json"]);
+        let report = done.json();
+        let told = report["errors"].as_array().cloned().unwrap_or_default();
+        assert_eq!(told.len(), expected.len(), "{outputs}: {report:#}");
+        for (told, (code, line, part)) in told.iter().zip(expected) {
+            assert_eq!((told["code"].as_str(), told["place"]["line"].as_u64()), (Some(*code), Some(*line)), "{told:#}");
+            assert!(told["message"].as_str().unwrap().contains(part), "{part}: {told:#}");
+        }
+    };
+    // Three seconds and an end card of three.
+    check("youtube, us-broadcast-prores", "", &[]);
+    let both = [("too-long", 6, "youtube-bumper"), ("wrong-length", 6, "netflix-ads")];
+    check("netflix-ads, youtube, youtube-bumper", "with: {end_card: 4}\n", &[both[1], both[0]]);
+    check(
+        "uk-broadcast-prores",
+        "codes: {clock_number: {en: AGY/ZEST001/010, de: AGY/ZEST002/006}}\n",
+        &[("bad-code", 6, "says 10 s")],
+    );
+    let one = "codes: {ad_id: ZEST1234567H}\n";
+    check("us-broadcast-prores, youtube", one, &[("duplicate-name", 13, "ZEST1234567H.mov")]);
+    let each = "codes: {ad_id: {en: ZEST1234567H, de: ZEST1234568H}}\n";
+    check("us-broadcast-prores, youtube", each, &[]);
+    check("us-broadcast-prores, us-broadcast-avc", each, &[("duplicate-output", 6, "us-broadcast-avc")]);
+}
+
 #[test]
 fn a_brief_with_such_words_is_rejected_when_it_is_dropped() {
     let studio = TestStudio::example();

@@ -1,4 +1,5 @@
-//! What can be told before anything is generated: whether the words can be set, in every language and shape of the plan.
+//! What can be told before anything is generated: whether the words can be set, in every language and shape of the plan, and
+//! whether the platforms take a spot as long as this one, with its codes.
 //!
 //! A stage that takes the parameter `preflight` is asked, for each of its tasks, whether it could do what the plan wants with
 //! the files that are there; what other tasks have yet to make is left out. Only what the stage itself calls a mistake counts: a
@@ -41,32 +42,45 @@ pub(super) async fn judge(
 ) -> Result<Planned, Diagnostics> {
     let planned = planning::plan_node(studio, registry, brief)?;
     let mut mistakes = Diagnostics::new();
+    let mut codes = Codes::default();
     // What may fail without harm is no reason to refuse the brief.
     for task in planned.plan.tasks.iter().filter(|task| !task.continue_on_error) {
         let Some(plugin) = registry.get(&task.uses.id).filter(takes_it) else { continue };
         let mut params = Value::Object(task.params.clone());
         params[PREFLIGHT] = true.into();
-        // A stage stops at the first mistake: without the words that it is about, it tells the next.
+        let mut files = at_hand(task);
+        // A stage stops at the first mistake: without what it is about, it tells the next.
         for _ in 0..MOST_ASKED {
             let Ok(scratch) = tempfile::tempdir() else { break };
             let limits = RunLimits { timeout: PATIENCE, ..RunLimits::default() };
-            let end = ask(hosts, &plugin.file(), at_hand(task), &params, scratch.path(), limits).await;
-            let EndKind::Failed(failure) = end.kind else { break };
-            if failure.retryable {
-                break;
-            }
+            let end = ask(hosts, &plugin.file(), files.clone(), &params, scratch.path(), limits).await;
+            let failure = match end.kind {
+                EndKind::Failed(failure) if !failure.retryable => failure,
+                EndKind::Succeeded { facts, .. } => {
+                    codes.add(task, &facts);
+                    break;
+                }
+                _ => break,
+            };
             let words = about(&failure.message, locale(task), brief);
-            let mistake = told(failure, task, words.unwrap_or_else(|| brief.follow(["brand"]).0));
+            let output = words.is_none().then(|| output(&failure.message, brief)).flatten();
+            let mistake = told(failure, task, words.or(output).unwrap_or_else(|| brief.follow(["brand"]).0));
             // The same words do not fit in several shapes: once is enough.
             if !mistakes.iter().any(|m| m.code == mistake.code && m.place == mistake.place) {
                 mistakes.push(mistake);
             }
-            let left_out = words.and_then(Node::as_text).map_or(0, |words| leave_out(&mut params, words.trim()));
+            let text = |node: Option<&Node>| node.and_then(Node::as_text).map(|text| text.trim().to_owned());
+            let left_out = match (text(words), text(output)) {
+                (Some(words), _) => leave_out(&mut params, &words),
+                (None, Some(output)) => without(&mut files, &output),
+                (None, None) => 0,
+            };
             if left_out == 0 {
                 break;
             }
         }
     }
+    mistakes.extend(codes.mistakes(brief));
     error::sort(&mut mistakes);
     if mistakes.is_empty() { Ok(planned) } else { Err(mistakes) }
 }
@@ -122,6 +136,49 @@ fn about<'a>(message: &str, locale: &str, brief: &'a Node) -> Option<&'a Node> {
     let shared = brief.get("copy").and_then(|copy| copy.get(name));
     let mut texts = own.chain(shared).map(|text| text.follow([locale]).0);
     texts.find(meant).or_else(|| shared.map(|text| text.follow([locale]).0))
+}
+
+/// The output of the brief that a message names.
+fn output<'a>(message: &str, brief: &'a Node) -> Option<&'a Node> {
+    let words: Vec<&str> = message.split(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_')).collect();
+    let outputs = brief.get("outputs").and_then(Node::as_sequence).unwrap_or_default();
+    outputs.iter().find(|node| node.as_text().is_some_and(|name| words.contains(&name.trim())))
+}
+
+/// Leaves out the file of a preset; how often it was there.
+fn without(files: &mut Files, preset: &str) -> usize {
+    let mut count = 0;
+    for list in files.values_mut() {
+        let before = list.len();
+        list.retain(|file| file.name.split('.').next() != Some(preset));
+        count += before - list.len();
+    }
+    count
+}
+
+/// The files that are called by a code, each with the task that makes it: a code names one file.
+#[derive(Default)]
+struct Codes<'a>(Vec<(String, &'a str)>);
+
+impl<'a> Codes<'a> {
+    fn add(&mut self, task: &'a PlannedTask, facts: &Map<String, Value>) {
+        let names = facts.get("codes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        self.0.extend(names.map(|name| (name.to_owned(), task.key.as_str())));
+    }
+
+    fn mistakes(&self, brief: &Node) -> Diagnostics {
+        let mut mistakes = Diagnostics::new();
+        for (i, (name, task)) in self.0.iter().enumerate() {
+            let earlier = self.0[..i].iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+            let Some((_, other)) = earlier else { continue };
+            let message = format!("two masters would be called {name}: {other} and {task}");
+            mistakes.push(Diagnostic::new("duplicate-name", message).at(brief.follow(["codes"]).0.place()).hint(
+                "a code names one file: give each language a code of its own, like `ad_id: {en: …, es: …}`, and each shape \
+                 only one preset that is named by it",
+            ));
+        }
+        mistakes
+    }
 }
 
 /// Puts something short in the place of these words; how often they were there.

@@ -6,6 +6,7 @@ use spotloom_media::inspect::{Header, Passed};
 
 use crate::boxes::Boxes;
 use crate::check::{Check, Name};
+use crate::picture::Around;
 use crate::preset::Preset;
 
 /// What is measured without decoding, and what the file is held against.
@@ -108,8 +109,10 @@ fn video(Facts { header, preset, .. }: &Facts<'_>) -> Check {
     if video.codec == "h264" && !profile.contains("422") {
         d.is("the pixel format", &video.pixel, "yuv420p");
     }
+    // Not every container writes it in lowest terms.
     let (n, m) = video.sample_aspect;
-    d.is("the shape of a pixel", &format!("{n}:{m}"), "1:1");
+    let shape = if n == m { "1:1".to_owned() } else { format!("{n}:{m}") };
+    d.is("the shape of a pixel", &shape, "1:1");
     let fps = f64::from(video.fps.0) / f64::from(video.fps.1.max(1));
     if let Some(most) = preset.max_fps.filter(|most| fps > most + 0.01) {
         d.wrong.push(format!("the frame rate is {fps:.2} and the platform takes at most {most}"));
@@ -198,24 +201,45 @@ pub(crate) fn rates(Facts { header, preset, .. }: &Facts<'_>, passed: &Passed) -
         Check::pass(Name::BitRate, "The bit rate is within the preset's.")
     };
     checks.push(rate.figures(format!("{kbps:.0} kb/s, picture {video_kbps:.0} kb/s"), limit));
-    if let Some(most) = preset.limits.max_megabytes {
-        let size = bytes / 1e6;
-        let check = if size > most {
-            Check::fail(Name::FileSize, format!("The file has {size:.1} MB and the platform takes {most} MB."))
-        } else {
-            Check::pass(Name::FileSize, "The file is small enough.")
-        };
-        checks.push(check.figures(format!("{size:.2} MB"), format!("at most {most} MB")));
-    }
+    checks.extend(size(header.info.bytes, preset));
     checks
 }
 
-/// The length against the brief and the platform, and the sound against the picture.
-pub(crate) fn length(Facts { header, preset, .. }: &Facts<'_>, passed: &Passed, expected: Option<f64>) -> Check {
-    let seconds = passed.video_seconds;
-    let fps = header.info.video.as_ref().map_or(25.0, |v| f64::from(v.fps.0) / f64::from(v.fps.1.max(1))).max(1.0);
+/// The file's size, where the platform has a limit.
+pub(crate) fn size(bytes: u64, preset: &Preset) -> Option<Check> {
+    let most = preset.limits.max_megabytes?;
+    let size = bytes as f64 / 1e6;
+    let check = if size > most {
+        Check::fail(Name::FileSize, format!("The file has {size:.1} MB and the platform takes {most} MB."))
+    } else {
+        Check::pass(Name::FileSize, "The file is small enough.")
+    };
+    Some(check.figures(format!("{size:.2} MB"), format!("at most {most} MB")))
+}
+
+/// How long a file's picture and sound last, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lasting {
+    pub picture: f64,
+    pub sound: Option<f64>,
+    pub fps: f64,
+}
+
+impl Lasting {
+    pub(crate) fn of(header: &Header, passed: &Passed) -> Self {
+        let fps = header.info.video.as_ref().map_or(25.0, |v| f64::from(v.fps.0) / f64::from(v.fps.1.max(1)));
+        Self { picture: passed.video_seconds, sound: header.info.audio.as_ref().map(|_| passed.audio_seconds), fps }
+    }
+}
+
+/// The length against the brief and the platform, and the sound against the picture. What the brief and the platform mean
+/// is the ad, without the slate and the black around it.
+pub(crate) fn length(lasting: &Lasting, preset: Option<&Preset>, expected: Option<f64>, around: Around) -> Check {
+    let Lasting { picture, sound, fps } = *lasting;
+    let around = around.leader + around.tail;
+    let seconds = picture - around;
     // A container rounds, and so does a change of the frame rate.
-    let slack = 1.5 / fps;
+    let slack = 1.5 / fps.max(1.0);
     let limits = preset.map(|p| p.limits.clone()).unwrap_or_default();
     let mut allowed = Vec::new();
     let mut wrong = Vec::new();
@@ -237,14 +261,16 @@ pub(crate) fn length(Facts { header, preset, .. }: &Facts<'_>, passed: &Passed, 
             wrong.push(format!("it lasts {seconds:.2} s and the platform takes none below {least} s"));
         }
     }
-    if header.info.audio.is_some() && (passed.audio_seconds - seconds).abs() > 0.12 {
-        wrong.push(format!("its sound lasts {:.2} s and its picture {seconds:.2} s", passed.audio_seconds));
+    if let Some(sound) = sound.filter(|sound| (sound - picture).abs() > 0.12) {
+        wrong.push(format!("its sound lasts {sound:.2} s and its picture {picture:.2} s"));
     }
     let check = match wrong.as_slice() {
         [] => Check::pass(Name::Length, "It is as long as it has to be."),
         wrong => Check::fail(Name::Length, format!("{}.", capital(&wrong.join("; ")))),
     };
-    check.figures(format!("{seconds:.3} s, sound {:.3} s", passed.audio_seconds), allowed.join(", "))
+    let beside = if around > 0.0 { format!(" and {around:.3} s around it") } else { String::new() };
+    let heard = sound.map(|sound| format!(", sound {sound:.3} s")).unwrap_or_default();
+    check.figures(format!("{seconds:.3} s{beside}{heard}"), allowed.join(", "))
 }
 
 /// Whether all of it decodes.

@@ -21,6 +21,8 @@ pub(crate) struct Part {
     pub from: f64,
     pub until: f64,
     pub transition_seconds: f64,
+    /// Where a scene's clip comes from: `generated`, or the brief's own `footage` or `picture`.
+    pub source: Option<String>,
 }
 
 /// A text of the look.
@@ -52,7 +54,7 @@ impl Layout {
 
     /// Of a shot alone.
     pub(crate) fn one_scene(seconds: f64) -> Self {
-        let part = Part { kind: "scene".into(), from: 0.0, until: seconds, transition_seconds: 0.0 };
+        let part = Part { kind: "scene".into(), from: 0.0, until: seconds, ..Part::default() };
         Self { seconds, parts: vec![part], texts: Vec::new() }
     }
 
@@ -74,6 +76,12 @@ impl Layout {
             scenes.push((part.from + before, part.until - after));
         }
         scenes
+    }
+
+    /// When scenes are seen, transitions included, whose footage or picture the brief itself brings.
+    pub(crate) fn own_scenes(&self) -> Vec<(f64, f64)> {
+        let own = |part: &&Part| matches!(part.source.as_deref(), Some("footage" | "picture"));
+        self.parts.iter().filter(own).map(|part| (part.from, part.until)).collect()
     }
 
     /// When the end card is seen.

@@ -21,6 +21,7 @@ mod shots;
 mod sound;
 mod stage;
 mod text;
+mod webp;
 
 pub use check::{Check, Name, Verdict};
 pub use params::{Params, Severity};

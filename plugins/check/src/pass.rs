@@ -9,14 +9,15 @@ use spotloom_plugin_sdk::prelude::*;
 
 use crate::boxes;
 use crate::check::{Check, Name, Verdict, round};
-use crate::file::{self, Facts};
+use crate::file::{self, Facts, Lasting};
 use crate::layout::Layout;
 use crate::params::Params;
-use crate::picture::{self, Pictures};
+use crate::picture::{self, Around, Pictures};
 use crate::pictures;
 use crate::preset::Preset;
 use crate::sound::{self, Sounds};
 use crate::text::{self, Legibility};
+use crate::webp;
 
 /// Damaged places that are told one by one.
 const MOST_DAMAGE: usize = 20;
@@ -31,13 +32,17 @@ pub(crate) struct Held<'a> {
     pub shot: bool,
 }
 
+/// What is checked of a moving picture for mails and pages, which is small and has few colours: the masters beside it are
+/// made of the same ad and are held against everything.
+const OF_PREVIEWS: [Name; 6] =
+    [Name::Decode, Name::Container, Name::VideoStream, Name::FileSize, Name::Length, Name::Black];
 /// What is checked of a shot alone.
 const OF_SHOTS: [Name; 5] = [Name::Decode, Name::Black, Name::Frozen, Name::Flicker, Name::Drift];
 
 impl Held<'_> {
-    /// Seconds of slate and black before the ad.
-    fn leader(&self) -> f64 {
-        self.preset.map_or(0.0, |p| p.leader.seconds())
+    /// Seconds of slate and black before the ad, and of black after it.
+    pub(crate) fn around(&self) -> Around {
+        self.preset.map_or(Around::default(), |p| Around { leader: p.leader.seconds(), tail: p.tail_black_seconds })
     }
 }
 
@@ -68,12 +73,14 @@ impl From<Error> for Stop {
 /// # Errors
 /// When the run is cancelled or pictures can't be written.
 pub(crate) fn check(
-    path: &Path,
-    name: &str,
+    (path, name, media): (&Path, &str, &str),
     held: &Held<'_>,
     run: &Run,
     tell: &dyn Fn(f64),
 ) -> Result<Checked, Failure> {
+    if media == "image/webp" {
+        return webp::check(path, held);
+    }
     let header = match header(path) {
         Ok(header) => header,
         Err(error) => return Ok(unreadable(&error, held)),
@@ -83,7 +90,8 @@ pub(crate) fn check(
     } else {
         None
     };
-    let leader = held.leader();
+    let around = held.around();
+    let leader = around.leader;
     let seconds = header.info.video.as_ref().and_then(|v| v.seconds).or(header.info.seconds).unwrap_or_default();
     let later = if held.shot { Some(Layout::one_scene(seconds)) } else { held.layout.map(|l| l.behind(leader)) };
     let params = if held.shot { held.params.of_shot(seconds) } else { held.params.clone() };
@@ -98,17 +106,18 @@ pub(crate) fn check(
     let mut checks = vec![file::decode(&header, &passed, &damage)];
     checks.extend(file::checks(&facts));
     checks.extend(file::rates(&facts, &passed));
-    let expected = held.params.seconds.map(|s| s + leader).or(held.layout.map(|l| l.seconds).filter(|s| *s > 0.0));
-    checks.push(file::length(&facts, &passed, expected));
-    let (of_pictures, shots) = pictures.finish(passed.video_seconds, leader, held.params, held.layout);
+    let expected = held.params.seconds.or(held.layout.map(|l| l.seconds - leader)).filter(|s| *s > 0.0);
+    checks.push(file::length(&Lasting::of(&header, &passed), held.preset, expected, around));
+    let (of_pictures, shots) = pictures.finish(passed.video_seconds, around, held.params, held.layout);
     checks.extend(of_pictures);
     checks.extend(shots.finish(held.layout));
-    checks.extend(sounds.finish(passed.audio_seconds, leader, held.params, held.preset));
+    checks.extend(sounds.finish(passed.audio_seconds, around, held.params, held.preset));
     if let Some(layout) = held.layout {
         checks.extend(held.preset.and_then(|p| text::safe_zone(layout, p.safe_zone)));
         checks.extend(legibility.finish(layout, held.params));
     }
-    let wanted = |c: &Check| !held.shot || OF_SHOTS.contains(&c.name);
+    let preview = held.preset.is_some_and(Preset::is_preview);
+    let wanted = |c: &Check| (!held.shot || OF_SHOTS.contains(&c.name)) && (!preview || OF_PREVIEWS.contains(&c.name));
     let mut checks: Vec<Check> =
         checks.into_iter().filter(wanted).filter_map(|c| held.params.judge(c, held.shot)).collect();
 
@@ -156,7 +165,7 @@ fn pass(path: &Path, header: &Header, held: &Held<'_>, run: &Run, tell: &dyn Fn(
         stills: times,
         threads: run.threads(),
     };
-    let (mut pictures, mut sounds) = (Pictures::new(size, held.leader()), Sounds::default());
+    let (mut pictures, mut sounds) = (Pictures::new(size, held.around().leader), Sounds::default());
     let mut legibility = Legibility::new();
     let (mut damage, mut thumbs, mut frames) = (Vec::new(), Vec::new(), 0_u64);
     let passed = inspect::<Stop>(path, &options, &mut |seen| {

@@ -3,7 +3,7 @@
 use spotloom_media::Frame;
 use spotloom_media::inspect::Marks;
 
-use crate::check::{Check, Name};
+use crate::check::{Check, Name, Verdict};
 use crate::flash::{FlashMeter, Light};
 use crate::layout::Layout;
 use crate::params::Params;
@@ -39,10 +39,18 @@ pub(crate) struct Stretch {
     pub until: f64,
 }
 
+/// Seconds before and after the ad itself, which are not judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Around {
+    pub leader: f64,
+    pub tail: f64,
+}
+
 impl Stretch {
-    /// What of it is behind a leader.
-    pub(crate) fn behind(self, leader: f64) -> Option<Self> {
-        (self.until > leader + 1e-3).then_some(Self { from: self.from.max(leader), until: self.until })
+    /// What of it lies between two times.
+    pub(crate) fn within(self, from: f64, until: f64) -> Option<Self> {
+        let part = Self { from: self.from.max(from), until: self.until.min(until) };
+        (part.until > part.from + 1e-3).then_some(part)
     }
 
     pub(crate) fn seconds(self) -> f64 {
@@ -135,11 +143,11 @@ impl Pictures {
         self.lights.extend(sums.iter().map(|s| Light::from_linear(s.map(|v| v / per_cell))));
     }
 
-    /// The checks, once all has been seen. A leader (slate and black before the ad) is passed over.
+    /// The checks, once all has been seen. What is around the ad is passed over.
     pub(crate) fn finish(
         mut self,
         end: f64,
-        leader: f64,
+        around: Around,
         params: &Params,
         layout: Option<&Layout>,
     ) -> (Vec<Check>, Shots) {
@@ -150,13 +158,12 @@ impl Pictures {
             self.frozen.push(Stretch { from, until: end });
         }
         for list in [&mut self.black, &mut self.frozen] {
-            *list = list.iter().filter_map(|s| s.behind(leader)).collect();
+            *list = list.iter().filter_map(|s| s.within(around.leader, end - around.tail)).collect();
         }
-        let card = layout.and_then(Layout::end_card);
         let checks = vec![
             longest(Name::Black, "black", &self.black, params.max_black_seconds),
-            frozen(&self.frozen, card, &self.black, params.max_frozen_seconds),
-            self.bars.finish(end),
+            frozen(&self.frozen, layout, &self.black, params.max_frozen_seconds),
+            self.bars.finish(end - around.tail),
             flashes(self.flash),
         ];
         (checks, self.shots)
@@ -185,20 +192,38 @@ fn longest(name: Name, what: &str, found: &[Stretch], allowed: f64) -> Check {
     .figures(format!("{seconds:.2} s"), limit)
 }
 
-/// An end card may stand still; so may what is black, which has a check of its own.
-fn frozen(found: &[Stretch], card: Option<(f64, f64)>, black: &[Stretch], allowed: f64) -> Check {
-    let mut counted = Vec::new();
-    for s in found {
-        let until = match card {
-            Some((from, to)) if s.until > from && s.from < to => s.until.min(from),
-            _ => s.until,
-        };
-        let dark = black.iter().any(|b| b.from <= s.from + 0.1 && b.until >= until - 0.1);
-        if until > s.from && !dark {
-            counted.push(Stretch { from: s.from, until });
-        }
+/// An end card may stand still; so may what is black, which has a check of its own. What the brief itself brings, a picture
+/// that the camera rests on or footage from a tripod, is told and stops nothing.
+fn frozen(found: &[Stretch], layout: Option<&Layout>, black: &[Stretch], allowed: f64) -> Check {
+    let dark = |s: &Stretch| black.iter().any(|b| b.from <= s.from + 0.1 && b.until >= s.until - 0.1);
+    let card = layout.and_then(Layout::end_card);
+    let own = layout.map(Layout::own_scenes).unwrap_or_default();
+    let judged = outside(found, card.as_slice());
+    let bright = |list: Vec<Stretch>| list.into_iter().filter(|s| !dark(s)).collect::<Vec<_>>();
+    let check = longest(Name::Frozen, "frozen", &bright(outside(&judged, &own)), allowed);
+    if check.verdict != Verdict::Pass {
+        return check;
     }
-    longest(Name::Frozen, "frozen", &counted, allowed)
+    let own = own.iter().flat_map(|(from, until)| judged.iter().filter_map(|s| s.within(*from, *until))).collect();
+    let still = bright(own).into_iter().filter(|s| s.seconds() > allowed + 1e-3);
+    match still.max_by(|a, b| a.seconds().total_cmp(&b.seconds())) {
+        Some(Stretch { from, until }) => {
+            let sentence = format!("The brief's own picture or footage stands still from {from:.2} to {until:.2} s.");
+            let limit = format!("at most {allowed} s");
+            Check::warn(Name::Frozen, sentence).at(from, until).figures(format!("{:.2} s", until - from), limit)
+        }
+        None => check,
+    }
+}
+
+/// What of these stretches lies in none of the times.
+fn outside(found: &[Stretch], times: &[(f64, f64)]) -> Vec<Stretch> {
+    let mut left = found.to_vec();
+    for (from, until) in times {
+        let cut = |s: &Stretch| [s.within(f64::NEG_INFINITY, *from), s.within(*until, f64::INFINITY)];
+        left = left.iter().flat_map(cut).flatten().collect();
+    }
+    left
 }
 
 /// Bars of the same size on opposite sides, left, top, right, bottom as fractions.
@@ -231,7 +256,7 @@ impl Bars {
 
     fn close(&mut self, at: f64) {
         let Some((from, edges)) = self.run.take() else { return };
-        let Some(stretch) = (Stretch { from, until: at }).behind(self.leader) else { return };
+        let Some(stretch) = (Stretch { from, until: at }).within(self.leader, f64::INFINITY) else { return };
         if self.worst.is_none_or(|(w, _)| w.seconds() < stretch.seconds()) {
             self.worst = Some((stretch, edges));
         }

@@ -19,6 +19,8 @@ pub(crate) struct Preset {
     pub limits: Limits,
     pub safe_zone: SafeZone,
     pub leader: Leader,
+    /// Black after the ad.
+    pub tail_black_seconds: f64,
     /// Set by the reader: the preset's name.
     #[serde(skip)]
     pub name: String,
@@ -78,6 +80,11 @@ pub(crate) struct SafeZone {
 }
 
 impl Preset {
+    /// A moving picture without sound, for mails and pages.
+    pub(crate) fn is_preview(&self) -> bool {
+        matches!(self.container.as_deref(), Some("gif" | "webp"))
+    }
+
     /// Reads the file of a preset.
     ///
     /// # Errors

@@ -187,7 +187,7 @@ mod tests {
             let marks = marks.map(|(k, v)| (format!("lavfi.signalstats.{k}"), v.to_owned()));
             shots.see(i as f64 / 30.0, &frame, &marks.into_iter().collect());
         }
-        let parts = vec![Part { kind: "scene".into(), from: 0.0, until: 2.0, transition_seconds: 0.0 }];
+        let parts = vec![Part { kind: "scene".into(), until: 2.0, ..Part::default() }];
         let checks = shots.finish(Some(&Layout { seconds: 2.0, parts, texts: Vec::new() }));
         (checks[0].verdict, checks[1].verdict)
     }

@@ -5,7 +5,7 @@ use spotloom_media::inspect::Marks;
 
 use crate::check::{Check, Name, round};
 use crate::params::Params;
-use crate::picture::Stretch;
+use crate::picture::{Around, Stretch};
 use crate::preset::Preset;
 
 /// The filters the sound goes through. The meter works in steps of 100 ms; without the padding it would miss the last.
@@ -87,18 +87,19 @@ impl Sounds {
         self.curve.iter().fold((-120.0, -120.0), |(m, s), v| (f64::max(m, v.1), f64::max(s, v.2)))
     }
 
-    /// The checks. `end` is when the sound ends; a leader is silent.
-    pub(crate) fn finish(&mut self, end: f64, leader: f64, params: &Params, preset: Option<&Preset>) -> Vec<Check> {
+    /// The checks. `end` is when the sound ends; what is around the ad is silent.
+    pub(crate) fn finish(&mut self, end: f64, around: Around, params: &Params, preset: Option<&Preset>) -> Vec<Check> {
         self.ends = end;
         if let Some(from) = self.silent_since.take() {
             self.silent.push(Stretch { from, until: end });
         }
-        self.silent = self.silent.iter().filter_map(|s| s.behind(leader)).collect();
+        let (leader, until) = (around.leader, end - around.tail);
+        self.silent = self.silent.iter().filter_map(|s| s.within(leader, until)).collect();
         if !self.heard {
             // That there is no stream at all is told where streams are checked.
             return Vec::new();
         }
-        let mut checks = vec![self.silent(end, leader, params), self.clipped()];
+        let mut checks = vec![self.silent(until, leader, params), self.clipped()];
         if let Some(audio) = preset.and_then(|p| p.audio.as_ref()) {
             checks.extend(
                 audio.loudness_lufs.and_then(|target| self.loudness(target, audio.max_short_term_lufs, params)),

@@ -23,7 +23,13 @@ impl Stage for CheckStage {
     fn about() -> About {
         About::new("check", env!("CARGO_PKG_VERSION"), "Checks finished masters before anything is delivered, or shots")
             .cpu(0)
-            .input(input("masters", "The files to check").many().media("video/*").media("image/*"))
+            .input(
+                input("masters", "The files to check")
+                    .many()
+                    .media("video/*")
+                    .media("application/mxf")
+                    .media("image/*"),
+            )
             .input(input("clips", "Generated shots to check instead, each as one scene").many().media("video/*"))
             .input(input("presets", "What they were made for").many().resource(Resource::Preset))
             .input(input("layout", "Where texts stand, as compose says").media("application/json"))
@@ -45,7 +51,7 @@ impl Stage for CheckStage {
         let presets = run.inputs("presets").iter().map(Preset::read).collect::<Result<Vec<_>, _>>()?;
         let layout = run.input("layout").map(|a| Layout::read(&a.path)).transpose()?;
         let files = run.inputs(if shot { "clips" } else { "masters" });
-        let masters: Vec<&Artifact> = files.iter().filter(|a| a.media.starts_with("video/")).collect();
+        let masters: Vec<&Artifact> = files.iter().filter(|a| moves(&a.media)).collect();
         let total = masters.len() as u64 * 1000;
         let (mut documents, mut outputs, mut wrong) = (Vec::new(), Outputs::new(), Vec::new());
         for (i, master) in masters.iter().enumerate() {
@@ -58,7 +64,7 @@ impl Stage for CheckStage {
                 run.progress(done, total, format!("checking {}", master.name));
             };
             tell(0.0);
-            let result = pass::check(&master.path, &master.name, &held, run, &tell)?;
+            let result = pass::check((&master.path, &master.name, &master.media), &held, run, &tell)?;
             for check in result.checks.iter().filter(|c| c.verdict != Verdict::Pass) {
                 run.log(Level::Warn, format!("{}: {}", master.name, check.sentence));
                 if check.verdict == Verdict::Fail {
@@ -102,6 +108,11 @@ impl Stage for CheckStage {
         let stops = !wrong.is_empty() && params.on_fail != OnFail::Report;
         Ok(if stops { outputs.refused(failed(&wrong, shot)) } else { outputs })
     }
+}
+
+/// Whether a file is a master: stills are handed on beside them.
+fn moves(media: &str) -> bool {
+    media.starts_with("video/") || ["application/mxf", "image/gif", "image/webp"].contains(&media)
 }
 
 /// The preset a master was made for: by its own facts, or the only one there is.

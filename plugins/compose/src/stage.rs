@@ -112,7 +112,8 @@ impl Stage for Compose {
         })?;
         drop((footage, opened));
         let layout = run.scratch().join("layout.json");
-        let document = layout::document(&timeline, (params.width, params.height), &params.locale, &layers).to_string();
+        let size = (params.width, params.height);
+        let document = layout::document(&timeline, size, &params.locale, &layers, own).to_string();
         std::fs::write(&layout, document).map_err(|e| io_failure("write", &layout, &e))?;
         composition.layers = layers.into_iter().map(|l| l.drawn).collect();
         let file = run.scratch().join("composition");

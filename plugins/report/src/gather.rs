@@ -89,7 +89,7 @@ fn master(artifact: &Artifact, checks: &[Value], version: u32) -> Value {
     let bytes = std::fs::metadata(&artifact.path).map_or(0, |m| m.len());
     let part = |name: &str| found.and_then(|f| f.get(name)).cloned().unwrap_or(Value::Null);
     json!({
-        "file": delivered(&artifact.name, version),
+        "file": delivered(artifact, version),
         "media": artifact.media,
         "sha256": artifact.sha256,
         "bytes": bytes,
@@ -101,8 +101,16 @@ fn master(artifact: &Artifact, checks: &[Value], version: u32) -> Value {
     })
 }
 
-/// The name a file has where it is delivered: the stage `folder` puts the version before the extension.
-fn delivered(name: &str, version: u32) -> String {
+/// The name a file has where it is delivered: the stage `folder` puts the version before the extension, unless the name is a
+/// code, which stands alone.
+fn delivered(artifact: &Artifact, version: u32) -> String {
+    if artifact.facts.get("fixed-name") == Some(&Value::Bool(true)) {
+        return artifact.name.clone();
+    }
+    versioned(&artifact.name, version)
+}
+
+fn versioned(name: &str, version: u32) -> String {
     let suffix = format!("_v{version}");
     match name.rsplit_once('.') {
         Some((stem, extension)) if !stem.is_empty() && !stem.ends_with(&suffix) => {
@@ -181,10 +189,14 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_delivery() {
-        let check = |name: &str, expected: &str| assert_eq!(delivered(name, 2), expected);
+        let check = |name: &str, expected: &str| assert_eq!(versioned(name, 2), expected);
         check("Zest_16x9_en.mp4", "Zest_16x9_en_v2.mp4");
         check("Zest_v2.mp4", "Zest_v2.mp4");
         check("Zest.captions.srt", "Zest.captions_v2.srt");
         check("Zest", "Zest_v2");
+        let facts = json!({"fixed-name": true}).as_object().cloned().unwrap();
+        let (path, sha256, media) = ("m".into(), String::new(), "video/quicktime".into());
+        let coded = Artifact { path, sha256, media, name: "ZEST1234567H.mov".into(), facts };
+        assert_eq!(delivered(&coded, 2), "ZEST1234567H.mov");
     }
 }

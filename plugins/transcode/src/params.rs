@@ -61,6 +61,14 @@ pub struct Params {
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 3600.0))]
     pub voiceover_start_seconds: f64,
+    /// How long the spot is going to be, for `preflight`; a master is as long as what it is made of.
+    #[serde(default)]
+    #[schemars(range(min = 0.1, max = 7200.0))]
+    pub seconds: Option<f64>,
+    /// Only sees whether the presets take a spot of so many `seconds` with these codes, and makes nothing. Before a job begins
+    /// it is asked this way for every language and shape.
+    #[serde(default)]
+    pub preflight: bool,
 }
 
 fn four() -> u32 {
@@ -119,6 +127,7 @@ impl Params {
             ("beats-per-bar", f64::from(self.beats_per_bar), 1.0, 16.0),
             ("effects-gain-db", self.effects_gain_db, -60.0, 20.0),
             ("duck-db", self.duck_db, 0.0, 40.0),
+            ("seconds", self.seconds.unwrap_or(1.0), 0.1, 7200.0),
         ] {
             if !(low..=high).contains(&value) {
                 return bad(what, &value.to_string(), &format!("{low} to {high}"));

@@ -13,6 +13,10 @@ const REFERENCE_LUFS: f64 = -20.0;
 const MOST_GAIN_DB: f64 = 24.0;
 /// The peak effects are brought to before `effects-gain-db`: as loud as the accents of the music.
 const EFFECT_PEAK_DB: f64 = -9.0;
+/// So far below the limit peaks are held: coming back down to 48 kHz, and AAC after it, raise them again.
+const PEAK_MARGIN_DB: f64 = 0.8;
+/// What the limiter's look-ahead of 2 ms comes to at 192 kHz, in samples.
+const LIMITER_DELAY: usize = 383;
 /// As near to the target as this is near enough, in LU.
 const NEAR: f64 = 0.1;
 
@@ -94,15 +98,17 @@ fn levelled(program: &AudioClip, target: Target) -> Result<AudioClip> {
     let before = program.loudness()?;
     let Some(integrated) = before.integrated_lufs else { return Ok(program.clone()) };
     let mut gain = (target.lufs - integrated).min(MOST_GAIN_DB);
-    if before.true_peak_db + gain <= target.true_peak_db {
+    if before.true_peak_db + gain <= target.true_peak_db - PEAK_MARGIN_DB {
         return program.filter(&format!("volume={gain:.3}dB"));
     }
-    // True peaks stand between samples, so the limiter works at four times the rate, a little below the limit because
-    // coming back down to 48 kHz, and AAC after it, raise them again.
-    let ceiling = 10_f64.powf((target.true_peak_db - 0.8) / 20.0);
+    // True peaks stand between samples, so the limiter works at four times the rate. What it gives out is later by what it
+    // looks ahead; not every FFmpeg that we run on can take that back itself.
+    let ceiling = 10_f64.powf((target.true_peak_db - PEAK_MARGIN_DB) / 20.0);
     let limit = |gain: f64| -> Result<AudioClip> {
         let limited = program.filter(&format!(
-            "volume={gain:.3}dB,aresample=192000,alimiter=limit={ceiling:.5}:attack=2:release=60:level=disabled"
+            "volume={gain:.3}dB,aresample=192000,apad=pad_len={LIMITER_DELAY},\
+             alimiter=limit={ceiling:.5}:attack=2:release=60:level=disabled,atrim=start_sample={LIMITER_DELAY},\
+             asetpts=N/SR/TB"
         ))?;
         Ok(fitted(limited, program.samples().len()))
     };
@@ -226,6 +232,20 @@ mod tests {
         let silence = AudioClip::silence(48_000);
         let target = Target { lufs: -14.0, true_peak_db: -1.0, max_short_term_lufs: None };
         assert_eq!(normalised(&silence, target).unwrap(), silence);
+    }
+
+    /// What is heard stands where it stood, also where the limiter has to work.
+    #[test]
+    fn the_limiter_moves_nothing_in_time() {
+        let mut samples = tone(2.0, -30.0).samples().to_vec();
+        samples[40_000] = (0.9, 0.9);
+        let target = Target { lufs: -20.0, true_peak_db: -6.0, max_short_term_lufs: None };
+        let found = normalised(&AudioClip::new(samples), target).unwrap();
+        let loudest = |(i, _): &(usize, f32)| *i;
+        let levels = found.samples().iter().map(|s| s.0.abs()).enumerate();
+        let at = levels.max_by(|a, b| a.1.total_cmp(&b.1)).as_ref().map(loudest).unwrap();
+        assert!(at.abs_diff(40_000) <= 2, "the peak is {at}");
+        assert_eq!(found.samples().len(), 96_000);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::encode::{self, Job, Made};
 use crate::facts;
 use crate::params::Params;
 use crate::plan::{self, Mezzanine, Planned};
-use crate::preset::Preset;
+use crate::preset::{self, Preset};
 use crate::sheet::Sheet;
 use crate::slate;
 use crate::source::Source;
@@ -61,6 +61,9 @@ impl Stage for Transcode {
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
+        if params.preflight {
+            return preflight(&params, run);
+        }
         let made = self.masters(&params, run);
         // The disk is given back as soon as nobody needs what is on it, not when this process ends.
         let mut reels = self.reels.lock().unwrap_or_else(PoisonError::into_inner);
@@ -196,6 +199,20 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// Sees whether the presets take a spot of this length with these codes, before there is one. The names that are codes come
+/// back as the fact `codes`: what else is going to be called so is not known here.
+fn preflight(params: &Params, run: &Run) -> Result<Outputs, Failure> {
+    params.check()?;
+    let presets = run.inputs("presets").iter().map(read_preset).collect::<Result<Vec<_>, _>>()?;
+    let (Some(seconds), Some((_, first))) = (params.seconds, presets.first()) else { return Ok(Outputs::new()) };
+    // Shape and rate are those of the presets: the ad is composed for them.
+    let fps = preset::rational(first.fps).unwrap_or((25, 1));
+    let spot = Mezzanine { width: first.width, height: first.height, fps, seconds };
+    let planned = plan::plan(spot, presets, params)?;
+    let codes: Vec<String> = planned.into_iter().filter(|p| p.coded).map(|p| p.file).collect();
+    Ok(Outputs::new().fact("codes", codes))
 }
 
 /// Whether a master is larger than its preset takes.

@@ -84,8 +84,9 @@ pub(crate) fn sounds(
         let clip = match known.iter().find(|(t, _)| *t == (target, ends)) {
             Some((_, clip)) => clip.clone(),
             None => {
-                let quiet = sound::with_silent_ends(program, ends.0, ends.1);
-                let clip = sound::normalised(&quiet, target).map_err(failure)?;
+                let silent = |clip: &AudioClip| sound::with_silent_ends(clip, ends.0, ends.1);
+                // Once more behind the limiter: changing the rate leaves traces of what stands beside the silence.
+                let clip = silent(&sound::normalised(&silent(program), target).map_err(failure)?);
                 known.push(((target, ends), clip.clone()));
                 clip
             }

@@ -20,12 +20,22 @@ struct Text<'a> {
     size: f64,
 }
 
-/// The document of the output `layout`.
+/// The document of the output `layout`. `source` says where a scene's clip comes from, if that is known.
 #[must_use]
-pub fn document(timeline: &Timeline, size: (u32, u32), locale: &str, layers: &[Layer]) -> Value {
+pub fn document<'a>(
+    timeline: &Timeline,
+    size: (u32, u32),
+    locale: &str,
+    layers: &[Layer],
+    source: impl Fn(usize) -> Option<&'a str>,
+) -> Value {
     let parts = timeline.parts.iter().map(|p| {
-        let kind = if matches!(p.kind, PartKind::Scene(_)) { "scene" } else { "end-card" };
-        json!({"kind": kind, "from": p.start, "until": p.end, "transition-seconds": p.transition_seconds})
+        let (kind, source) = match p.kind {
+            PartKind::Scene(number) => ("scene", source(number)),
+            PartKind::EndCard => ("end-card", None),
+        };
+        let (from, until, transition) = (p.start, p.end, p.transition_seconds);
+        json!({"kind": kind, "from": from, "until": until, "transition-seconds": transition, "source": source})
     });
     let texts = texts(size, layers).into_iter().map(|t| {
         json!({
