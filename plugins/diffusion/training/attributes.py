@@ -37,7 +37,7 @@ PALETTES = {'bokeh': [('gold', 'black'), ('gold', 'blue'), ('pink', 'purple'), (
             'studio': [('white', 'none'), ('blue', 'none'), ('teal', 'none')],
             'window': [('white', 'none'), ('gold', 'none'), ('pink', 'none'), ('teal', 'none')]}
 # Low sky, high sky and sun of each time of day.
-SKY = {'sunset': ('orange', 'purple', 'gold'), 'sunrise': ('pink', 'teal', 'gold'),
+SKY = {'sunset': ('orange', 'purple', 'gold'), 'sunrise': ('pink', 'blue', 'gold'),
        'night': ('blue', 'black', 'white'), 'day': ('white', 'blue', 'white')}
 
 

@@ -6,19 +6,22 @@ import numpy as np
 
 from product import cylinder, inside, rounded
 from scenes import sun_and_sky
-from shading import colour, mix, sky_colours, smooth
+from shading import colour, mix, smooth
 
 LAMP = np.array([1., .80, .48], np.float32)
 
 
 def city(r, view, a):
-    """Three rows of towers before the sky, darker and larger towards the viewer; their windows come on in the dark."""
-    low, high, sun = sky_colours(r, a)
+    """Three rows of towers before the sky, darker and larger towards the viewer; their windows come on in the dark and by day
+    show the sky. The sun is behind them, only its glow is seen: what of a disc shows between towers is learnt as specks."""
     X, Y, t = view.X, view.Y - view.dy * .18 * (view.t - .5), view.t
     base = .10 + .12 * view.ay
-    image, _, _ = sun_and_sky(r, view, X - view.dx * .10 * (t - .5), Y, base - .05, low, high, sun, (.10, .24))
-    haze, dark = np.clip(low * .80 + .06, 0, 1), low * .10 + high * .07
-    lit = {'night': .95, 'sunset': .75, 'sunrise': .45, 'day': .12}[a['time']]
+    far = X - view.dx * .10 * (t - .5)
+    image, _, low, high, _ = sun_and_sky(r, view, a, far, Y, base - .05, (.10, .24), disc=None, glow=(2., .45 if a['time'] == 'night' else .80))
+    day = a['time'] == 'day'
+    haze, dark = np.clip(low * .80 + .06, 0, 1), low * (.34 if day else .10) + high * (.12 if day else .07)
+    lit = {'night': .95, 'sunset': .75, 'sunrise': .45, 'day': .62}[a['time']]
+    pane_colour = np.clip(high * .45 + .42, 0, 1) if day else LAMP
     for i in range(3):
         wide, near = (.25, .34, .44)[i], (.25, .62, 1.)[i]
         Xi = X - view.dx * (.16 + .15 * i) * (t - .5)
@@ -46,7 +49,7 @@ def city(r, view, a):
         on = lights[cell, np.clip(column, 0, 7).astype(np.int32), np.clip(row, 0, 15).astype(np.int32)]
         on = on * ((column >= 0) & (column < columns)) * (row >= 0)
         pane = inside(np.abs(across - column) * px - px * .27, .010) * inside(np.abs(down - row - .5) * py - py * .28, .010)
-        image = mix(image, LAMP * glow[cell][..., None], pane * on * (lit * .9) + 0 * t)
+        image = mix(image, pane_colour * glow[cell][..., None], pane * on * (lit * .9) + 0 * t)
     street = smooth(base + .16, view.ay * 1.05, Y)
     return mix(image, dark * .55, np.clip(street, 0, 1) * .8 + 0 * X + 0 * t)
 
@@ -65,11 +68,10 @@ def car_shape(x, y):
 
 def road(r, view, a):
     """A car on an open road before a low sun: its paint in the colour asked for, or a silhouette."""
-    low, high, sun = sky_colours(r, dict(a, color='none'))
     X, Y, t = view.X, view.Y - view.dy * .12 * (view.t - .5), view.t
     ground = .17 + .06 * view.ay
     far = X - view.dx * .14 * (t - .5)
-    image, sx, _ = sun_and_sky(r, view, far, Y, ground - .10, low, high, sun, (.05, .20))
+    image, sx, low, high, sun = sun_and_sky(r, view, dict(a, color='none'), far, Y, ground - .10, (.06, .22), disc=(.16, .22))
     haze, dark = np.clip(low * .62 + .05, 0, 1), low * .11 + high * .05
     p, q = r.uniform(0, 6.28), r.uniform(0, 6.28)
     for i, tone in ((0, .62), (1, .34)):
@@ -116,11 +118,10 @@ def people(r, view, a):
     """Two people, at times with a child, far away on a shore or a hill, dark before a large low sun; they walk where the clip
     moves. They stand at two places in the middle of the frame: people at any place at all are learnt as more or fewer, and
     with their feet off the ground."""
-    low, high, sun = sky_colours(r, a)
     X, Y, t = view.X, view.Y - view.dy * .14 * (view.t - .5), view.t
     ground = .24 + .05 * view.ay
     far = X - view.dx * .16 * (t - .5)
-    image, sx, _ = sun_and_sky(r, view, far, Y, ground, low, high, sun, (.12, .26), reach=.16, disc=(.19, .215), glow=(2.4, .75))
+    image, sx, low, high, sun = sun_and_sky(r, view, a, far, Y, ground, (.14, .24), reach=.16, disc=(.185, .235), glow=(2.4, .75))
     dark = low * .10 + high * .05
     slope, p = r.uniform(-.02, .02), r.uniform(0, 6.28)
     line = ground + slope * X + .018 * np.sin(X * 2.4 + p)

@@ -48,22 +48,28 @@ def gradient(r, view, a):
     return image * (.82 + .18 * sheen[..., None]) + (.06 * sheen ** 4)[..., None]
 
 
-def sun_and_sky(r, view, X, Y, horizon, low, high, sun, height, reach=.5, disc=(.062, .108), glow=(4., .65)):
-    """The sky above a horizon with one sun, at most `reach` from the middle, its edge between two radii and the glow's fall and
-    strength as said; returns the picture and the sun's place."""
-    sx, sy = r.uniform(-reach, reach) * view.ax, horizon - r.uniform(*height)
+def sun_and_sky(r, view, a, X, Y, horizon, heights, reach=.34, disc=(.135, .195), glow=(2.6, .70)):
+    """The sky above a horizon with one sun at one of three places, `reach` from the middle or in it, and of the heights; its edge
+    between two radii (none: no disc; by day there is none), and the glow's fall and strength. Returns the picture, how far right the
+    sun is, and the colours: low sky, high sky, sun.
+
+    Large and soft on purpose: a disc two latent cells wide comes out of the codec with corners, and one at any place at all is learnt as two."""
+    low, high, sun = sky_colours(r, a)
+    sx = r.choice([-1., 0., 1.]) * reach * view.ax + r.uniform(-.03, .03)
+    sy = horizon - r.choice(heights) + r.uniform(-.02, .02)
     sky = mix(high, low, smooth(-view.ay * 1.1, horizon + .02, Y) + 0 * X + 0 * view.t)
     d = np.sqrt((X - sx) ** 2 + (Y - sy) ** 2)
     sky = mix(sky, sun, np.exp(-d * glow[0]) * glow[1])
-    return mix(sky, np.clip(sun * .55 + .45, 0, 1), 1 - smooth(*disc, d)), sx, sy
+    if disc and a['time'] != 'day':
+        sky = mix(sky, np.clip(sun * .55 + .45, 0, 1), 1 - smooth(*disc, d))
+    return sky, sx, low, high, sun
 
 
 def sea(r, view, a):
     """A horizon, one sun and its road on moving water."""
-    low, high, sun = sky_colours(r, a)
     X, Y, t = view.X - view.dx * .35 * (view.t - .5), view.Y - view.dy * .18 * (view.t - .5), view.t
     horizon = r.uniform(-.06, .08)
-    sky, sx, _ = sun_and_sky(r, view, X, Y, horizon, low, high, sun, (.09, .26))
+    sky, sx, low, high, sun = sun_and_sky(r, view, a, X, Y, horizon, (.04, .25))
     depth = np.clip(Y - horizon, .012, 1.2)
     far = .11 / (depth + .09)
     p1, p2 = r.uniform(0, 6), r.uniform(0, 6)
@@ -73,16 +79,15 @@ def sea(r, view, a):
     water = water * (.74 + .32 * swell * (.4 + .6 * cross))[..., None]
     road = np.exp(-((X - sx) / (.09 + depth * .42)) ** 2) * (.3 + .7 * swell) * .75 * np.exp(-depth * .8)
     water = mix(water, sun, np.clip(road, 0, 1))
-    return mix(sky, water, smooth(horizon - .018, horizon + .018, Y) + 0 * X)
+    return mix(sky, water, smooth(horizon - .025, horizon + .025, Y) + 0 * X)
 
 
 def mountain(r, view, a):
     """Four ridges that grow darker towards the viewer, mist between them, one sun."""
-    low, high, sun = sky_colours(r, a)
     X, Y, t = view.X, view.Y - view.dy * .18 * (view.t - .5), view.t
     base = r.uniform(-.04, .06)
     far_x = X - view.dx * .12 * (t - .5)
-    image, _, _ = sun_and_sky(r, view, far_x, Y, base, low, high, sun, (.12, .26))
+    image, _, low, high, _ = sun_and_sky(r, view, a, far_x, Y, base, (.08, .25))
     haze, dark = np.clip(low * .82 + .08, 0, 1), low * .16 + high * .06
     for i in range(4):
         top = base + (.02 + .16 * i) * (.75 + .25 * view.ay / .556) + r.uniform(-.02, .02)

@@ -1,5 +1,8 @@
 //! The slate before a broadcast master: what it is, in words, for the people who handle it.
 
+use std::path::Path;
+
+use resvg::usvg::{Group, Node, Options, Tree};
 use spotloom_media::{Frame, FrameFormat, Pixel};
 use spotloom_plugin_sdk::api::Failure;
 
@@ -7,10 +10,19 @@ use crate::params::Params;
 use crate::plan::{self, Planned};
 
 const LAYOUT: &str = include_str!("slate.svg");
-static FONTS: [&[u8]; 3] = [
+static FONTS: [&[u8]; 6] = [
     include_bytes!("../../../templates/fonts/Manrope-Medium.ttf"),
     include_bytes!("../../../templates/fonts/Manrope-Bold.ttf"),
     include_bytes!("../../../templates/fonts/NotoKufiArabic-Bold.ttf"),
+    include_bytes!("../../../templates/fonts/NotoSansHebrew-Bold.ttf"),
+    include_bytes!("../../../templates/fonts/NotoSansDevanagari-Bold.ttf"),
+    include_bytes!("../../../templates/fonts/NotoSansThai-Bold.ttf"),
+];
+/// Chinese, Japanese and Korean are too large to come along: where Debian and Fedora have them.
+const MACHINE_FONTS: [&str; 3] = [
+    "/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc",
+    "/usr/share/fonts/noto-cjk/NotoSansCJK-Bold.ttc",
+    "/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Bold.ttc",
 ];
 /// What is written in one line at most; longer values are cut with an ellipsis.
 const LONGEST: usize = 46;
@@ -18,13 +30,12 @@ const LONGEST: usize = 46;
 const MOST_LINES: usize = 11;
 
 /// Draws the slate of a master whose programme lasts `seconds`.
+///
+/// # Errors
+/// `missing-glyph` where no font has a letter of it.
 pub(crate) fn draw(planned: &Planned, params: &Params, seconds: f64) -> Result<Frame, Failure> {
-    let defect =
-        |why: String| Failure::new("slate-defect", format!("the slate of {} can't be drawn: {why}", planned.name));
-    let mut options = resvg::usvg::Options { font_family: "Manrope".into(), ..Default::default() };
-    FONTS.iter().for_each(|font| options.fontdb_mut().load_font_data(font.to_vec()));
-    let svg = LAYOUT.replace("{lines}", &lines(&entries(planned, params, seconds)));
-    let tree = resvg::usvg::Tree::from_str(&svg, &options).map_err(|e| defect(e.to_string()))?;
+    let defect = |why: String| defect(planned, &why);
+    let tree = set(planned, params, seconds)?;
     let (width, height) = (planned.options.width, planned.options.height);
     let mut canvas = resvg::tiny_skia::Pixmap::new(width, height).ok_or_else(|| defect("its size".into()))?;
     // The slate is laid out for 16:9; other shapes get it as wide as they are.
@@ -34,6 +45,43 @@ pub(crate) fn draw(planned: &Planned, params: &Params, seconds: f64) -> Result<F
     resvg::render(&tree, resvg::tiny_skia::Transform::from_row(scale, 0.0, 0.0, scale, x, y), &mut canvas.as_mut());
     let format = FrameFormat::new(width, height, Pixel::Rgba);
     Frame::from_planes(format, vec![canvas.take()]).map_err(|e| defect(e.to_string()))
+}
+
+fn defect(planned: &Planned, why: &str) -> Failure {
+    Failure::new("slate-defect", format!("the slate of {} can't be drawn: {why}", planned.name))
+}
+
+/// Sets the texts; every letter has a font.
+pub(crate) fn set(planned: &Planned, params: &Params, seconds: f64) -> Result<Tree, Failure> {
+    let svg = LAYOUT.replace("{lines}", &lines(&entries(planned, params, seconds)));
+    let mut options = Options { font_family: "Manrope".into(), ..Options::default() };
+    FONTS.iter().for_each(|font| options.fontdb_mut().load_font_data(font.to_vec()));
+    let mut tree = Tree::from_str(&svg, &options).map_err(|e| defect(planned, &e.to_string()))?;
+    if missing(tree.root()).is_some() {
+        for path in MACHINE_FONTS.iter().map(Path::new).filter(|path| path.is_file()) {
+            // One that can't be read is one that isn't there.
+            let _ = options.fontdb_mut().load_font_file(path);
+        }
+        tree = Tree::from_str(&svg, &options).map_err(|e| defect(planned, &e.to_string()))?;
+    }
+    let Some(letters) = missing(tree.root()) else { return Ok(tree) };
+    let first = letters.chars().next().map_or(0, u32::from);
+    let message = format!("no font has the letter \"{letters}\" (U+{first:04X}) of the slate of {}", planned.name);
+    Err(Failure::new("missing-glyph", message).hint(
+        "Chinese, Japanese and Korean need the package fonts-noto-cjk; write others in a script that there is a font for",
+    ))
+}
+
+/// Letters that no font has.
+fn missing(group: &Group) -> Option<String> {
+    group.children().iter().find_map(|node| match node {
+        Node::Group(group) => missing(group),
+        Node::Text(text) => {
+            let glyphs = text.layouted().iter().flat_map(|span| &span.positioned_glyphs);
+            glyphs.into_iter().find(|glyph| glyph.id.0 == 0).map(|glyph| glyph.text.clone())
+        }
+        _ => None,
+    })
 }
 
 /// Names and values, in the order they are read.

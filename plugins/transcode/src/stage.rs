@@ -211,6 +211,9 @@ fn preflight(params: &Params, run: &Run) -> Result<Outputs, Failure> {
     let fps = preset::rational(first.fps).unwrap_or((25, 1));
     let spot = Mezzanine { width: first.width, height: first.height, fps, seconds };
     let planned = plan::plan(spot, presets, params)?;
+    for with_slate in planned.iter().filter(|p| p.around.slate > 0) {
+        slate::set(with_slate, params, seconds)?;
+    }
     let codes: Vec<String> = planned.into_iter().filter(|p| p.coded).map(|p| p.file).collect();
     Ok(Outputs::new().fact("codes", codes))
 }

@@ -138,6 +138,23 @@ fn broadcast_masters_say_what_they_are() {
     check("ad-id", "0EST1234567", "bad-params", "not beginning with 0");
     check("clock-number", "ZEST/1", "bad-params", "AAA/BBCC001/030");
     check("clock-number", "AGY/ZEST001/030", "bad-code", "says 30 s");
+    // Slates are read: every letter has a font, or it is told before anything is made.
+    let slate = |title: &str| {
+        let mut with = params();
+        with["slate"] = json!({"Title": title});
+        with["seconds"] = json!(5);
+        with["preflight"] = json!(true);
+        harness(&mezzanine, &[bench.preset("us-broadcast-prores")], with).run()
+    };
+    for title in ["Zitrus für alle", "ذُق الشمس", "טעם של שמש", "धूप का स्वाद", "รสแสงแดด"]
+    {
+        let done = slate(title);
+        assert_eq!(done.facts().get("codes"), Some(&json!([])), "{title}");
+    }
+    let failed = slate("Sonne \u{10ffd7}");
+    let failure = failed.failure();
+    assert_eq!(failure.code, "missing-glyph");
+    assert!(failure.message.contains("U+10FFD7") && failure.message.contains("us-broadcast-prores"), "{failure}");
 }
 
 /// What is too large at the preset's quality is made again, in two passes, and fits.

@@ -197,6 +197,8 @@ mod tests {
         check("Fresh ORANGES, oranges", "fresh orange grapefruit orange grapefruit", &["oranges"]);
         check("an orange fruit", "an orange grapefruit", &["orange fruit"]);
         check("an orange-fruit", "an orange grapefruit", &["orange fruit"]);
+        check("An orange on a table", "orange grapefruit on a table", &["an orange on"]);
+        check("an orange can on a table", "an orange can on a table", &[]);
         check("a sunset in orange, fruit on a table", "a sunset in orange, fruit on a table", &[]);
         check("two boys and a taxi", "two people and a car", &["boys", "taxi"]);
         check("taxis, a blueberry", "car a blue fruit", &["taxis", "blueberry"]);
