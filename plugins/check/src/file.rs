@@ -117,9 +117,21 @@ fn video(Facts { header, preset, .. }: &Facts<'_>) -> Check {
     if let Some(most) = preset.max_fps.filter(|most| fps > most + 0.01) {
         d.wrong.push(format!("the frame rate is {fps:.2} and the platform takes at most {most}"));
     }
+    let rates = join(&preset.rates, " or ");
+    if !preset.rates.is_empty() && preset.rates.iter().all(|rate| (fps - rate).abs() > 0.006) {
+        d.wrong.push(format!("the frame rate is {fps:.2} where {rates} is expected"));
+    }
     d.found.push(format!("{fps:.3} fps"));
-    d.expected.push(preset.max_fps.map_or_else(|| "any rate".into(), |most| format!("at most {most} fps")));
+    d.expected.push(match preset.max_fps {
+        _ if !preset.rates.is_empty() => format!("{rates} fps"),
+        Some(most) => format!("at most {most} fps"),
+        None => "any rate".into(),
+    });
     d.check(Name::VideoStream, "The picture is coded as the platform takes it.")
+}
+
+fn join(figures: &[f64], between: &str) -> String {
+    figures.iter().map(f64::to_string).collect::<Vec<_>>().join(between)
 }
 
 /// FFmpeg's names of the codecs that presets name.
@@ -247,6 +259,19 @@ pub(crate) fn length(lasting: &Lasting, preset: Option<&Preset>, expected: Optio
         allowed.push(format!("{expected:.2} s"));
         if (seconds - expected).abs() > slack {
             wrong.push(format!("it lasts {seconds:.2} s where the brief asks for {expected:.2} s"));
+        }
+    }
+    if !limits.lengths.is_empty() {
+        let lengths = join(&limits.lengths, ", ");
+        if limits.lengths.iter().all(|l| (seconds - l).abs() > slack) {
+            wrong.push(format!("it lasts {seconds:.2} s and the platform takes exactly {lengths} s"));
+        }
+        allowed.push(format!("exactly {lengths} s"));
+    }
+    if limits.whole_seconds {
+        allowed.push("whole seconds".into());
+        if (seconds - seconds.round()).abs() > slack {
+            wrong.push(format!("it lasts {seconds:.2} s and the platform takes whole seconds"));
         }
     }
     if let Some(most) = limits.max_seconds {

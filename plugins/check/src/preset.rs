@@ -14,6 +14,8 @@ pub(crate) struct Preset {
     pub width: u32,
     pub height: u32,
     pub max_fps: Option<f64>,
+    /// The rates it takes, where it takes no other.
+    pub rates: Vec<f64>,
     pub video: Video,
     pub audio: Option<Audio>,
     pub limits: Limits,
@@ -51,6 +53,9 @@ pub(crate) struct Audio {
 pub(crate) struct Limits {
     pub min_seconds: Option<f64>,
     pub max_seconds: Option<f64>,
+    /// The lengths it takes, where it takes no other.
+    pub lengths: Vec<f64>,
+    pub whole_seconds: bool,
     pub max_megabytes: Option<f64>,
     pub min_kbps: Option<f64>,
 }

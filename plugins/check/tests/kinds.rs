@@ -110,6 +110,40 @@ fn what_stands_around_the_ad_is_not_judged() {
     check(leader, &["length"]);
 }
 
+/// What a platform takes and nothing else: rates, lengths, whole seconds.
+#[test]
+fn rates_and_lengths_are_those_of_the_preset() {
+    let folder = TempDir::new().unwrap();
+    let made = Made::default();
+    let (master, layout) = (make(folder.path(), &made), layout(folder.path(), &made));
+    let short = master.with_file_name("short.mp4");
+    ffmpeg(&[
+        "-i",
+        master.to_str().unwrap(),
+        "-c",
+        "copy",
+        "-t",
+        "4.5",
+        "-movflags",
+        "+faststart",
+        short.to_str().unwrap(),
+    ]);
+    let check = |master: &Path, was: &str, is: &str, expected: &[&str]| {
+        let preset = PRESET.replace(was, is);
+        let done = run_for(&preset, master, &layout, json!({"on-fail": "warn"}));
+        let asked = ["length", "video-stream"];
+        let found: Vec<String> = found(&done).into_iter().filter(|name| asked.contains(&name.as_str())).collect();
+        assert_eq!(found, expected, "{is}: {:#?}", checks(&done));
+    };
+    check(&master, "max-fps: 30", "max-fps: 30\nrates: [29.97, 30]", &[]);
+    check(&master, "max-fps: 30", "rates: [25, 29.97]", &["video-stream"]);
+    check(&master, "min-seconds: 3", "lengths: [5, 10], whole-seconds: true", &[]);
+    check(&master, "min-seconds: 3", "lengths: [6, 15]", &["length"]);
+    std::fs::write(&layout, r#"{"seconds": 4.5}"#).unwrap();
+    check(&short, "min-seconds: 3", "min-seconds: 3", &[]);
+    check(&short, "min-seconds: 3", "whole-seconds: true", &["length"]);
+}
+
 /// A scene from a still picture or a tripod is not a defect; one that a model made is.
 #[test]
 fn what_the_brief_brings_may_stand_still() {

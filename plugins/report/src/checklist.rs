@@ -88,6 +88,8 @@ mod tests {
         };
         check("TikTok", true, None, "AI-generated", true);
         check("TikTok", false, None, "AI-generated", false);
+        check("Broadcast", false, None, "clock number", true);
+        check("Netflix", true, None, "made with AI", true);
         check("YouTube", true, None, "altered or synthetic", true);
         check("Somewhere else", true, None, "made with AI", true);
         check("TikTok", true, Some("checklist: [Ask Anna first]"), "Ask Anna first", true);
