@@ -88,7 +88,7 @@ pub struct Params {
     /// What does the arithmetic: `cpu`, an accelerator by name, or `auto`. Left out, the environment's
     /// SPOTLOOM_PROVIDER, else the processor. A provider that is named and can't be had is an error.
     pub provider: Option<Provider>,
-    /// Where the clip will be shown, by ISO 3166 codes or `EU`: a model whose licence forbids one of them is refused.
+    /// Where the clip will be shown, by ISO 3166 codes, `EU` or `WORLD`: a model whose licence forbids one of them is refused.
     #[serde(default)]
     pub territory: Vec<String>,
     /// Reads and loads the model, holds every part of it against its contract, and makes no clip: the fact `contract` is
