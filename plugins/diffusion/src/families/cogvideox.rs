@@ -199,9 +199,9 @@ impl CogVideoX {
         Ok(())
     }
 
-    fn parts(&mut self) -> impl Iterator<Item = &mut Part> {
-        let Self { text_encoder, transformer, decoder_first, decoder_next, .. } = self;
-        [&mut text_encoder.part, transformer, decoder_next].into_iter().chain(decoder_first)
+    fn split(&mut self) -> (&mut Loader, Vec<&mut Part>) {
+        let Self { loader, text_encoder, transformer, decoder_first, decoder_next } = self;
+        (loader, [&mut text_encoder.part, transformer, decoder_next].into_iter().chain(decoder_first).collect())
     }
 }
 
@@ -282,19 +282,21 @@ impl Family for CogVideoX {
         let noise = clip::noise(&self.loader, shot, &shape)?;
         let frames = clip::frames(&self.loader, shot)?;
 
-        self.parts().for_each(Part::reset);
-        let prompts = clip::prompts(&self.loader.model.contract, shot);
+        let prompts = clip::prompts(self.contract(), shot);
+        let known = self.text_encoder.needs(&self.loader, &prompts).is_none();
+        let (loader, parts) = self.split();
+        // The text encoder is the first; nothing is asked of it when the prompts were encoded before.
+        loader.inspect(&parts[usize::from(known)..])?;
+        parts.into_iter().for_each(Part::reset);
         let text = self.encode_text(&prompts)?;
         let work = Some(Work { shot: shot.clone(), text, noise, frames });
         Ok(Box::new(CogShot { work, decoding: Decoding::default(), model: self }))
     }
 
     fn try_out(&mut self) -> Result<(), Error> {
-        let Self { loader, text_encoder, transformer, decoder_next, decoder_first, .. } = self;
-        [&mut text_encoder.part, transformer, decoder_next]
-            .into_iter()
-            .chain(decoder_first)
-            .try_for_each(|part| part.try_out(loader))
+        let (loader, parts) = self.split();
+        loader.inspect(&parts)?;
+        parts.into_iter().try_for_each(|part| part.try_out(loader))
     }
 
     fn clips(&self, _frames: usize) -> usize {

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use spotloom_onnx::folder::{Refused, confined, sha256};
+use spotloom_onnx::folder::{Refused, confined, known_sha256};
 use spotloom_onnx::{Derived, Error, external};
 
 /// The file that says which pipeline a folder is for.
@@ -159,7 +159,7 @@ impl Folder<'_> {
                     format!("`{file}` inside the folder: it lies outside, and links out of it are not followed")
                 }
             })?;
-            let hash = sha256(&path).map_err(|e| format!("`{file}` can't be read: {e}"))?;
+            let hash = known_sha256(&path).map_err(|e| format!("`{file}` can't be read: {e}"))?;
             Ok::<_, String>((path, json!({"file": file, "sha256": hash})))
         };
         let (path, mut entry) = hashed(file)?;
