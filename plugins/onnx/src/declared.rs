@@ -251,8 +251,10 @@ mod tests {
         let node = field(1, &field(4, b"MultiHeadAttention"));
         let check = |bytes: &[u8], found: bool| assert_eq!(has_operator(bytes, &names), Ok(found));
         check(&field(7, &node), true);
-        // In a function, in a branch, and as a mere name.
-        check(&field(25, &field(7, &field(4, b"MultiHeadAttention"))), true);
+        // In a function (field 25, whose number takes two bytes), in a branch, and as a mere name.
+        let function = field(7, &field(4, b"MultiHeadAttention"));
+        let length = u8::try_from(function.len()).expect("short");
+        check(&[&[0xca, 0x01, length], &function[..]].concat(), true);
         check(&field(7, &field(1, &field(5, &field(6, &node)))), true);
         check(&field(7, &field(1, &[field(3, b"MultiHeadAttention"), field(4, b"MatMul")].concat())), false);
         assert!(has_operator(&field(7, &node)[..9], &names).is_err());

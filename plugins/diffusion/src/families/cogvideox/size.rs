@@ -23,7 +23,7 @@ pub(super) fn first_chunk(latents: usize) -> usize {
 /// Values of the widest tensor when a clip of so many frames is decoded, chunk by chunk.
 ///
 /// # Errors
-/// `tensor-too-large`, with the nearest size that is none.
+/// `tensor-too-large`, with a smaller size of nearly the same shape that is not.
 pub(super) fn widest(latent: &Latent, frames: usize, [width, height]: [usize; 2]) -> Result<u64, ModelError> {
     let first = first_chunk(latent.frames(frames));
     // The frames of an odd latent frame go one by themselves and then the rest, those of an even number all the same.
@@ -41,8 +41,8 @@ pub(super) fn widest(latent: &Latent, frames: usize, [width, height]: [usize; 2]
         let fits = smaller.into_iter().find(|size| elements(*size).is_ok());
         error.instead(fits.map(|[width, height]| {
             format!(
-                "it is decoded in chunks, however long it is, so only a smaller picture helps: {width}x{height} is the largest of \
-                 this shape; put it under `video` in model.yaml"
+                "it is decoded in chunks, however long it is, so only a smaller picture helps, such as {width}x{height}; put its \
+                 size under `video` in model.yaml"
             )
         }))
     })
@@ -75,10 +75,10 @@ mod tests {
         // The sizes that 2B and 5B were trained for: three latent frames are nine, with two before them.
         check(1, 49, [720, 480], Ok(256 * 11 * 482 * 722));
         // Those of 1.5 do not fit, whatever the number of frames.
-        check(2, 81, [1360, 768], Err("of 2953291264 values"));
-        check(2, 81, [1360, 768], Err("1152x656 is the largest of this shape"));
-        check(2, 77, [1360, 768], Err("of 2684810240 values"));
-        check(2, 81, [768, 1360], Err("656x1152 is"));
+        check(2, 81, [1360, 768], Err("of 2953251840 values"));
+        check(2, 81, [1360, 768], Err("such as 1152x656"));
+        check(2, 77, [1360, 768], Err("of 2684774400 values"));
+        check(2, 81, [768, 1360], Err("such as 640x1136"));
         // A picture alone does.
         check(2, 1, [1360, 768], Ok(256 * 3 * 770 * 1362));
         // The edge.
