@@ -93,7 +93,8 @@ impl Territories {
             Self::Except(list) => list.iter().any(|listed| within(place, listed) || within(listed, place)),
             Self::Only(list) => {
                 let inside = |place: &str| list.iter().any(|listed| within(place, listed));
-                !inside(place) && !(place.eq_ignore_ascii_case(EU) && UNION.iter().all(|member| inside(member)))
+                let is_union = place.eq_ignore_ascii_case(EU);
+                !(inside(place) || is_union && UNION.iter().all(|member| inside(member)))
             }
         };
         wanted.iter().map(String::as_str).filter(|place| forbidden(place)).collect()

@@ -221,7 +221,8 @@ mod tests {
 
     #[test]
     fn ports_are_read_as_they_are_declared() {
-        let check = |graph: &[Vec<u8>], expected: &[(&str, Option<TensorElementType>, Option<&[Option<usize>]>)]| {
+        type Expected<'a> = (&'a str, Option<TensorElementType>, Option<&'a [Option<usize>]>);
+        let check = |graph: &[Vec<u8>], expected: &[Expected<'_>]| {
             let ports = Ports::read(&field(7, &graph.concat())).expect("a model");
             let expected: Vec<Declared> = expected
                 .iter()
