@@ -59,7 +59,9 @@ pub struct Params {
     #[serde(default)]
     pub preview: bool,
     /// Length of the result in seconds, clips that are joined or gone on from included, instead of the shot's.
-    #[schemars(range(min = 0.5, max = 120))]
+    #[schemars(range(min = 0.5, max = 120), extend("x-one-clip" = {
+        "families": ["wan", "ltx", "cogvideox"], "shot": "shot", "fps": "fps", "rate": "motion-fps", "unless": ["clip", "clip-after"],
+    }))]
     pub seconds: Option<f64>,
     /// Seed of the noise, instead of the shot's. The same seed gives the same clip.
     pub seed: Option<u64>,
@@ -88,7 +90,7 @@ pub struct Params {
     /// What does the arithmetic: `cpu`, an accelerator by name, or `auto`. Left out, the environment's
     /// SPOTLOOM_PROVIDER, else the processor. A provider that is named and can't be had is an error.
     pub provider: Option<Provider>,
-    /// Where the clip will be shown, by ISO 3166 codes or `EU`: a model whose licence forbids one of them is refused.
+    /// Where the clip will be shown, by ISO 3166 codes, `EU` or `WORLD`: a model whose licence forbids one of them is refused.
     #[serde(default)]
     pub territory: Vec<String>,
     /// Reads and loads the model, holds every part of it against its contract, and makes no clip: the fact `contract` is

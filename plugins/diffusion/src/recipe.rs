@@ -8,8 +8,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use spotloom_media::Written;
-use spotloom_onnx::Engine;
 use spotloom_onnx::folder::sha256;
+use spotloom_onnx::{Engine, Provider};
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::contract::{Mode, Model};
@@ -58,6 +58,8 @@ pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
     let ports = ["image", "last-image", "clip", "clip-after"];
     let inputs: BTreeMap<_, _> =
         ports.iter().map(|port| (*port, given(port))).filter(|(_, files)| !files.is_empty()).collect();
+    // `auto` may be another provider elsewhere.
+    let ran_on = (engine.provider == Provider::Auto).then(|| engine.gets().to_string());
     Ok(json!({
         "spotloom-recipe": VERSION,
         "stage": {"id": "diffusion", "version": env!("CARGO_PKG_VERSION")},
@@ -96,7 +98,12 @@ pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
         },
         "inputs": inputs,
         "model": {"name": contract.name, "folder": folder, "sha256": model.sha256, "components": model.files()},
-        "runtime": {"onnxruntime": engine.runtime.version, "provider": engine.provider.to_string(), "threads": engine.threads},
+        "runtime": {
+            "onnxruntime": engine.runtime.version,
+            "provider": engine.provider.to_string(),
+            "ran-on": ran_on,
+            "threads": engine.threads,
+        },
         "skipped": made.skipped,
         "clip": {"sha256": made_hash, "frames": made.written.frames, "seconds": made.written.seconds},
     }))

@@ -10,8 +10,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use spotloom_onnx::folder::sha256 as hash;
+use spotloom_plugin_sdk::api::End;
 use spotloom_plugin_sdk::harness::Done;
-use support::parity;
+use support::parity::{self, Fixture};
 use tempfile::TempDir;
 
 /// A line of model.yaml for a component.
@@ -24,14 +25,20 @@ fn with_data(folder: &Path, graph: &str, data: &str) -> String {
     format!("{{{}, data: [{{{}}}]}}", entry(folder, graph), entry(folder, data))
 }
 
-/// A copy of the tiny model; with `external`, its transformer's weights are in a file of their own.
-fn copied(external: bool) -> TempDir {
+/// A copy of fixtures, the later ones over the earlier.
+fn copy_of(fixtures: &[&str]) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
-    for source in ["wan-t2v", if external { "external" } else { "wan-t2v" }] {
+    for source in fixtures {
         for file in fs::read_dir(parity::folder(source)).expect("a fixture").flatten() {
             fs::copy(file.path(), folder.path().join(file.file_name())).expect("a copy");
         }
     }
+    folder
+}
+
+/// A copy of the tiny model; with `external`, its transformer's weights are in a file of their own.
+fn copied(external: bool) -> TempDir {
+    let folder = copy_of(if external { &["wan-t2v", "external"] } else { &["wan-t2v"] });
     if external {
         let says = with_data(folder.path(), "transformer.onnx", "weights.data");
         component(folder.path(), "transformer", &says);
@@ -191,6 +198,64 @@ fn each_bad_model_is_told_apart() {
         replace(&m.join("model.yaml"), "family: wan", "attention-heads: 1024\nfamily: wan");
     });
     insta::assert_snapshot!("bad_models", report);
+}
+
+/// Changes one bit of a file, in its middle.
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).expect("the file");
+    let half = bytes.len() / 2;
+    bytes[half] ^= 1;
+    fs::write(path, bytes).expect("the file");
+}
+
+/// Whatever is broken, and whenever it would be used, is found before the first step: a run that has taken one is cancelled.
+#[test]
+fn every_broken_component_is_found_before_the_first_step() {
+    let check = |fixtures: &[&str], params: &Value, role: &str, breaking: &dyn Fn(&Path), code: &str| {
+        let (model, folder) = (copy_of(fixtures), TempDir::new().expect("a temporary folder"));
+        breaking(model.path());
+        // Of an encoder that has encoded the prompt before nothing is asked.
+        let mut all = json!({"steps": 2, "embedding-cache": false});
+        all.as_object_mut().expect("an object").extend(params.as_object().expect("an object").clone());
+        let done = support::shot(model.path(), folder.path(), "a golden perfume bottle", &all).cancel_after(1).run();
+        let found = match &done.end {
+            End::Cancelled => "a step",
+            _ => &done.failure().code,
+        };
+        assert_eq!(found, code, "{role} of {fixtures:?}");
+    };
+    let none = json!({});
+    for fixture in ["wan-t2v", "wan-a14b", "wan-ti2v", "ltx", "cogvideox-2b"] {
+        let contract = Fixture::open(fixture).model.contract;
+        for (role, component) in &contract.components {
+            check(&[fixture], &none, role, &|m| flip(&m.join(&component.file)), "model-hash-mismatch");
+            if role != "tokenizer" {
+                let other = |m: &Path| {
+                    let other = if role == "text-encoder" { "transformer.onnx" } else { "text_encoder.onnx" };
+                    fs::copy(m.join(other), m.join(&component.file)).expect("a copy");
+                    self::component(m, role, &format!("{{{}}}", entry(m, &component.file)));
+                };
+                check(&[fixture], &none, role, &other, "model-port-mismatch");
+            }
+        }
+        check(&[fixture], &none, "none", &|_| (), "a step");
+    }
+    // Weights in a file of their own, of a component that is used last.
+    let later = |m: &Path, data: &str| {
+        fs::copy(m.join("transformer.onnx"), m.join("later.onnx")).expect("a copy");
+        component(m, "transformer-f32", &with_data(m, "later.onnx", "weights.data"));
+        component(m, "transformer", &with_data(m, "transformer.onnx", "weights.data"));
+        replace(&m.join("model.yaml"), "file: weights.data", data);
+    };
+    let external = ["wan-t2v", "external"];
+    check(&external, &none, "all", &|m| later(m, "file: ./weights.data"), "a step");
+    check(&external, &none, "all", &|m| later(m, "file: other.data"), "model-file-missing");
+    // Quantised weights count where they are asked for.
+    let quantised = ["wan-t2v", "wan-t2v-other"];
+    let broken = |m: &Path| flip(&m.join("transformer_int8.onnx"));
+    let int8 = json!({"weights": "int8", "motion-fps": 12});
+    check(&quantised, &int8, "transformer-int8", &broken, "model-hash-mismatch");
+    check(&quantised, &json!({"motion-fps": 12}), "transformer-int8", &broken, "a step");
 }
 
 #[test]

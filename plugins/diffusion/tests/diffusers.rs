@@ -98,7 +98,6 @@ fn same_contract(fixture: &str, folder: &TempDir) {
     found.licence = made.licence.clone();
     found.video = made.video.clone();
     found.sampling.steps = made.sampling.steps;
-    found.attention_heads = made.attention_heads;
     for (role, component) in &mut found.components {
         let expected = &made.components[role];
         assert_eq!(component.sha256, expected.sha256, "{role}");
@@ -114,6 +113,27 @@ fn wan_is_told_by_its_configurations() {
     for fixture in ["wan-t2v", "wan-i2v", "wan-a14b"] {
         same_contract(fixture, &wan(fixture));
     }
+}
+
+#[test]
+fn heads_count_where_a_graph_writes_their_scores_out() {
+    let check = |written_out: &[&str], expected: Option<usize>| {
+        let folder = wan("wan-a14b");
+        for file in written_out {
+            let path = folder.path().join(file);
+            let mut bytes = fs::read(&path).expect("a graph");
+            let name = b"MultiHeadAttention";
+            let places: Vec<usize> =
+                (0..bytes.len() - name.len()).filter(|at| bytes[*at..].starts_with(name)).collect();
+            places.iter().for_each(|at| bytes[*at] = b'm');
+            fs::write(&path, bytes).expect("a graph");
+        }
+        let contract = Model::open(folder.path()).expect("a contract").contract;
+        assert_eq!(contract.attention_heads, expected, "{written_out:?}");
+    };
+    check(&[], None);
+    check(&["transformer/model.onnx", "transformer_2/model.onnx"], Some(2));
+    check(&["transformer_2/model.onnx"], Some(2));
 }
 
 #[test]

@@ -59,3 +59,19 @@ fn a_recipe_names_the_model_its_files_and_what_ran_it() {
     assert!(defaults.iter().all(|name| !recipe["params"][name].is_null()), "{recipe:#}");
     assert_eq!(recipe["runtime"]["onnxruntime"], done.facts()["onnxruntime"]);
 }
+
+#[test]
+fn a_recipe_of_any_provider_says_which_it_was() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let check = |provider: &str, ran_on: &[Value]| {
+        let params = json!({"steps": 1, "provider": provider});
+        let recipe = recipe(&support::shot(&support::model(), folder.path(), "sea", &params).run());
+        assert_eq!(
+            (&recipe["params"]["provider"], &recipe["runtime"]["provider"]),
+            (&json!(provider), &json!(provider))
+        );
+        assert!(ran_on.contains(&recipe["runtime"]["ran-on"]), "{provider}: {:#}", recipe["runtime"]);
+    };
+    check("auto", &[json!("cpu"), json!("cuda")]);
+    check("cpu", &[Value::Null]);
+}

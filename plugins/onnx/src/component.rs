@@ -76,18 +76,37 @@ impl Licence {
     }
 }
 
+/// The member states of the European Union, by their ISO 3166 codes.
+const UNION: [&str; 27] = [
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
+    "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+];
+const EU: &str = "EU";
+const WORLD: &str = "WORLD";
+
 impl Territories {
-    /// Those of `wanted` where the model may not be used. The Union's members are not unfolded: a brief that names
-    /// `DE` and a licence that excepts `EU` do not meet, so briefs name what the licence names.
+    /// Those of `wanted` where the model may not be used: a place that has a part in an exception, or that is not wholly in
+    /// what is allowed. The Union is its member states; the world is every place, and no list of places is the world.
     #[must_use]
     pub fn forbidden<'a>(&self, wanted: &'a [String]) -> Vec<&'a str> {
-        let listed = |list: &[String], name: &str| list.iter().any(|l| l.eq_ignore_ascii_case(name));
-        let forbidden = |name: &str| match self {
-            Self::Except(list) => listed(list, name),
-            Self::Only(list) => !listed(list, name),
+        let forbidden = |place: &str| match self {
+            Self::Except(list) => list.iter().any(|listed| within(place, listed) || within(listed, place)),
+            Self::Only(list) => {
+                let inside = |place: &str| list.iter().any(|listed| within(place, listed));
+                let is_union = place.eq_ignore_ascii_case(EU);
+                !(inside(place) || is_union && UNION.iter().all(|member| inside(member)))
+            }
         };
-        wanted.iter().map(String::as_str).filter(|name| forbidden(name)).collect()
+        wanted.iter().map(String::as_str).filter(|place| forbidden(place)).collect()
     }
+}
+
+/// Whether a place lies in another one, or is it.
+fn within(place: &str, other: &str) -> bool {
+    let is_member = || UNION.iter().any(|member| member.eq_ignore_ascii_case(place));
+    place.eq_ignore_ascii_case(other)
+        || other.eq_ignore_ascii_case(WORLD)
+        || other.eq_ignore_ascii_case(EU) && is_member()
 }
 
 /// What is wrong with the hashes of components; empty when nothing is.
@@ -114,10 +133,29 @@ mod tests {
 
     #[test]
     fn territories_name_what_they_forbid() {
-        let list = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
-        let except = Territories::Except(list(&["EU", "GB"]));
-        assert_eq!(except.forbidden(&list(&["US", "gb", "EU"])), ["gb", "EU"]);
-        assert!(except.forbidden(&list(&["US"])).is_empty());
-        assert_eq!(Territories::Only(list(&["US"])).forbidden(&list(&["US", "CH"])), ["CH"]);
+        let list = |names: &str| names.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let check = |territories: &Territories, wanted: &str, forbidden: &str| {
+            assert_eq!(territories.forbidden(&list(wanted)), list(forbidden), "{wanted} of {territories:?}");
+        };
+        let except = |names: &str| Territories::Except(list(names));
+        let only = |names: &str| Territories::Only(list(names));
+        check(&except("EU GB"), "US gb EU", "gb EU");
+        check(&except("EU GB"), "US CH", "");
+        check(&except("EU GB"), "", "");
+        // The Union and its members, both ways.
+        check(&except("EU"), "DE fr GR HR CH NO GB IS", "DE fr GR HR");
+        check(&except("DE"), "EU DE FR", "EU DE");
+        check(&only("EU"), "DE EU CH GB", "CH GB");
+        check(&only("DE FR"), "EU DE fr IT", "EU IT");
+        check(&only(&UNION.join(" ")), "EU DE WORLD", "WORLD");
+        check(&only(&UNION[1..].join(" ")), "EU", "EU");
+        // The world has a part in every exception, and lies in no list of places.
+        check(&except("EU"), "WORLD world US", "WORLD world");
+        check(&except("CN"), "WORLD", "WORLD");
+        check(&except(""), "WORLD EU US", "");
+        check(&except("WORLD"), "WORLD EU US", "WORLD EU US");
+        check(&only("EU US"), "WORLD", "WORLD");
+        check(&only("WORLD"), "WORLD EU DE US", "");
+        check(&only(""), "WORLD EU US", "WORLD EU US");
     }
 }

@@ -39,8 +39,16 @@ pub enum Error {
     Port { model: String, file: String, direction: &'static str, port: String, reason: String },
     #[error("{what} needs about {needed}, and {available} are free ({limit})")]
     NotEnoughMemory { what: String, needed: String, available: String, limit: String },
-    #[error("{what} would be a tensor of {elements} values; more than 2147483647 are not computed reliably")]
-    TensorTooLarge { what: String, elements: u64 },
+    #[error(
+        "{what} would be a tensor of {elements} values; more than 2147483647 are not computed reliably{}",
+        .instead.as_ref().map(|instead| format!(" ({instead})")).unwrap_or_default()
+    )]
+    TensorTooLarge {
+        what: String,
+        elements: u64,
+        /// What would be computed.
+        instead: Option<String>,
+    },
     #[error("the component `{component}` of {model} failed while it ran: {reason}")]
     Inference { model: String, component: String, reason: String },
     #[error("{model} produced a value that is not a number in {place}")]
@@ -52,6 +60,15 @@ fn list(paths: &[PathBuf]) -> String {
 }
 
 impl Error {
+    /// The same with what would be computed, where it is a tensor that is too large.
+    #[must_use]
+    pub fn instead(mut self, other: Option<String>) -> Self {
+        if let Self::TensorTooLarge { instead, .. } = &mut self {
+            *instead = other;
+        }
+        self
+    }
+
     /// Stable, for machines.
     #[must_use]
     pub fn code(&self) -> &'static str {

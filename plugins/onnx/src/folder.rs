@@ -6,17 +6,18 @@
 //! ONNX Runtime, and a change of the file in between is noticed by its identity, size and time.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Component as PathPart, Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use crate::component::Component;
+use crate::component::{Component, DataFile};
 use crate::error::Error;
 use crate::external;
+pub use crate::hashes::sha256;
+use crate::hashes::{Stamp, hex, known};
 
 /// The largest `model.yaml` that is read, in bytes.
 const MAX_CONTRACT: u64 = 256 * 1024;
@@ -86,26 +87,11 @@ impl GraphFile {
     }
 }
 
-/// What tells a file from another or a changed one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    pub(crate) fn of(meta: &Metadata) -> Self {
-        Self {
-            device: meta.dev(),
-            inode: meta.ino(),
-            size: meta.size(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-            changed: (meta.ctime(), meta.ctime_nsec()),
-        }
-    }
+/// A file of weights that a graph names and the contract lists.
+pub(crate) struct Listed<'a> {
+    pub(crate) role: String,
+    pub(crate) entry: &'a DataFile,
+    pub(crate) path: PathBuf,
 }
 
 /// A file of a model, as a recipe names it.
@@ -197,30 +183,53 @@ impl<C: Described> Model<C> {
     /// # Errors
     /// Those of [`Self::read`], `model-unreadable`, `model-file-unlisted`.
     pub fn read_graph(&self, role: &str) -> Result<GraphFile, Error> {
+        let (bytes, listed) = self.listed(role)?;
+        let data =
+            listed.into_iter().map(|data| Ok((data.path.clone(), self.hash(&data)?))).collect::<Result<_, _>>()?;
         let entry = self.component(role)?;
-        let bytes = self.read(role)?;
-        let locations = external::locations(&bytes).map_err(|reason| Error::Unreadable {
-            model: self.contract.name().into(),
-            file: entry.file.clone(),
-            reason,
-        })?;
         let beside = Path::new(&entry.file).parent().unwrap_or(Path::new(""));
-        let mut data = Vec::new();
-        for location in &locations {
-            let file = beside.join(location);
-            let path = self.confined(role, &file.display().to_string())?;
-            let listed = entry.data.iter().find(|d| same_path(Path::new(&d.file), &file));
-            let listed = listed.ok_or_else(|| Error::FileUnlisted {
-                model: self.contract.name().into(),
-                component: role.into(),
-                file: location.clone(),
-            })?;
-            let (hash, stamp) = hash_file(&path).map_err(|_| self.missing(role, &listed.file))?;
-            self.same_hash(&listed.file, &listed.sha256, hash)?;
-            data.push((path, stamp));
-        }
         let folder = self.folder.canonicalize().map_err(|_| self.missing(role, &entry.file))?.join(beside);
         Ok(GraphFile { bytes, folder, data })
+    }
+
+    /// A component's graph, whose hash has been taken, and the files of weights that it names, whose hashes have not.
+    pub(crate) fn listed(&self, role: &str) -> Result<(Vec<u8>, Vec<Listed<'_>>), Error> {
+        let entry = self.component(role)?;
+        let bytes = self.read(role)?;
+        let locations = external::locations(&bytes).map_err(|reason| self.unreadable(&entry.file, reason))?;
+        let beside = Path::new(&entry.file).parent().unwrap_or(Path::new(""));
+        let mut data = Vec::new();
+        for location in locations {
+            let file = beside.join(&location);
+            let path = self.confined(role, &file.display().to_string())?;
+            let entry = entry.data.iter().find(|d| same_path(Path::new(&d.file), &file));
+            let entry = entry.ok_or_else(|| Error::FileUnlisted {
+                model: self.contract.name().into(),
+                component: role.into(),
+                file: location,
+            })?;
+            data.push(Listed { role: role.into(), entry, path });
+        }
+        Ok((bytes, data))
+    }
+
+    /// Takes the hash of a file of weights, which is the one that the contract names.
+    pub(crate) fn hash(&self, data: &Listed<'_>) -> Result<Stamp, Error> {
+        let (hash, stamp) = known(&data.path).map_err(|_| self.missing(&data.role, &data.entry.file))?;
+        self.same_hash(&data.entry.file, &data.entry.sha256, hash)?;
+        Ok(stamp)
+    }
+
+    /// What a component's own file is, without reading it.
+    pub(crate) fn stamp(&self, role: &str) -> Result<(PathBuf, Stamp), Error> {
+        let entry = self.component(role)?;
+        let path = self.confined(role, &entry.file)?;
+        let stamp = Stamp::of(&fs::metadata(&path).map_err(|_| self.missing(role, &entry.file))?);
+        Ok((path, stamp))
+    }
+
+    pub(crate) fn unreadable(&self, file: &str, reason: String) -> Error {
+        Error::Unreadable { model: self.contract.name().into(), file: file.into(), reason }
     }
 
     /// Bytes that a component's files have on disk, without reading them.
@@ -292,12 +301,12 @@ pub fn confined(folder: &Path, file: &str) -> Result<PathBuf, Refused> {
     if path.is_file() { Ok(path) } else { Err(Refused::Missing) }
 }
 
-/// The SHA-256 of a file in lower-case hex, read piece by piece.
+/// The SHA-256 of a file of a model in lower-case hex: one that this process has hashed before and that has not changed since is not read again.
 ///
 /// # Errors
 /// When it can't be read.
-pub fn sha256(path: &Path) -> std::io::Result<String> {
-    hash_file(path).map(|(hash, _)| hash)
+pub fn known_sha256(path: &Path) -> std::io::Result<String> {
+    known(path).map(|(hash, _)| hash)
 }
 
 /// A contract's text, when it is of a size that contracts have.
@@ -318,21 +327,6 @@ fn same_path(a: &Path, b: &Path) -> bool {
     parts(a) == parts(b)
 }
 
-/// A large file's hash, and what the file was.
-fn hash_file(path: &Path) -> std::io::Result<(String, Stamp)> {
-    let mut file = File::open(path)?;
-    let stamp = Stamp::of(&file.metadata()?);
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            return Ok((hex(&hasher.finalize()), stamp));
-        }
-        hasher.update(&buffer[..count]);
-    }
-}
-
 /// What the parser says, without the place (that is said apart), and with the line it means.
 fn reason(said: &str, text: &str, line: u64) -> String {
     let said = said.lines().next().unwrap_or_default();
@@ -342,13 +336,4 @@ fn reason(said: &str, text: &str, line: u64) -> String {
         Some(meant) => format!("{said}, in `{}`", meant.chars().take(120).collect::<String>()),
         None => said.into(),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -13,8 +13,10 @@ use ort::value::{DynValue, Outlet, TensorElementType, ValueType};
 use std::fs;
 
 use crate::binding;
+use crate::declared::Ports;
 use crate::error::Error;
-use crate::folder::{Described, GraphFile, Model, Stamp};
+use crate::folder::{Described, GraphFile, Model};
+use crate::hashes::Stamp;
 use crate::placement::Profiled;
 use crate::port::{self, Port, Presence};
 use crate::provider::Provider;
@@ -140,20 +142,8 @@ impl Graph {
                 return Err(unreadable(format!("{} was changed while it was loaded", path.display())));
             }
         }
-        let wrong = |direction: &'static str, (port, reason): (String, String)| Error::Port {
-            model: name.into(),
-            file: file.clone(),
-            direction,
-            port,
-            reason,
-        };
-        port::check(session.inputs(), inputs).map_err(|e| wrong("input", e))?;
-        port::check(session.outputs(), outputs).map_err(|e| wrong("output", e))?;
-        // An input nobody feeds fails in the middle of a run; an output nobody reads does no harm.
-        if let Some(extra) = session.inputs().iter().find(|o| !inputs.iter().any(|p| p.is(o.name()))) {
-            let known = inputs.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
-            return Err(wrong("input", (extra.name().into(), format!("is not one of this family's: {known}"))));
-        }
+        let declared = Ports::of(&session);
+        port::check(name, file, &declared, inputs, outputs)?;
         let of = |wanted: &dyn Fn(&Port) -> bool| -> Vec<String> {
             let declared = session.outputs().iter().map(Outlet::name);
             declared.filter(|o| outputs.iter().any(|p| wanted(p) && p.is(o))).map(str::to_owned).collect()

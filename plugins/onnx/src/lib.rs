@@ -1,7 +1,8 @@
 //! Model folders and ONNX Runtime, shared by the stages that run networks.
 //!
-//! Theory of operation: `folder` reads a model's `model.yaml`, confines and hashes its files; `external` finds out which
-//! other files an ONNX file would have opened; `runtime` finds ONNX Runtime; `graph` loads one component and holds its
+//! Theory of operation: `folder` reads a model's `model.yaml`, confines and hashes its files (`hashes`); `external` finds out
+//! which other files an ONNX file would have opened, and `declared` which ports it has; `inspect` holds all files of a model against its
+//! contract before the first is loaded; `runtime` finds ONNX Runtime; `graph` loads one component and holds its
 //! ports against what a family expects; `value` converts what they take and give; `binding` leaves what the next run
 //! takes on the device, and `sums` computes with it there; `provider` says what does the arithmetic; `memory` says no before the kernel does; `seed` makes
 //! graphs that draw random numbers repeatable; `noise` is what samplers start from.
@@ -10,10 +11,13 @@
 
 mod binding;
 pub mod component;
+mod declared;
 pub mod error;
 pub mod external;
 pub mod folder;
 pub mod graph;
+mod hashes;
+pub mod inspect;
 pub mod memory;
 pub mod noise;
 mod placement;
@@ -26,9 +30,11 @@ pub mod sums;
 mod value;
 
 pub use component::{Component, DataFile, Dtype, Licence, Territories};
+pub use declared::has_operator;
 pub use error::Error;
 pub use folder::{Derived, Described, GraphFile, Model};
 pub use graph::{Graph, Kept, Results, Tensor};
+pub use inspect::{Inspected, Wanted};
 pub use port::Port;
 pub use provider::{Provider, UnknownProvider};
 pub use runtime::{Engine, Runtime, SessionOptions, runtime};

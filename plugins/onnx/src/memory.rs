@@ -92,7 +92,7 @@ pub fn require(what: &str, needed: u64, available: Option<&Available>) -> Result
 pub fn check_elements(what: &str, shape: &[usize]) -> Result<u64, Error> {
     let elements = shape.iter().fold(1u64, |product, d| product.saturating_mul(*d as u64));
     if elements > MAX_ELEMENTS {
-        return Err(Error::TensorTooLarge { what: what.into(), elements });
+        return Err(Error::TensorTooLarge { what: what.into(), elements, instead: None });
     }
     Ok(elements)
 }

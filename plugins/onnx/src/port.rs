@@ -1,6 +1,9 @@
 //! The ports of a graph: what a family expects, held against what a file declares.
 
-use ort::value::{Outlet, TensorElementType, ValueType};
+use ort::value::TensorElementType;
+
+use crate::declared::{Declared, Ports};
+use crate::error::Error;
 
 /// A port the family expects.
 #[derive(Clone, Debug)]
@@ -107,37 +110,59 @@ impl Port {
     }
 }
 
+/// Holds what a graph declares against what is expected of it.
+///
+/// # Errors
+/// `model-port-mismatch`.
+pub(crate) fn check(model: &str, file: &str, declared: &Ports, inputs: &[Port], outputs: &[Port]) -> Result<(), Error> {
+    let wrong = |direction: &'static str, (port, reason): (String, String)| Error::Port {
+        model: model.into(),
+        file: file.into(),
+        direction,
+        port,
+        reason,
+    };
+    check_all(&declared.inputs, inputs).map_err(|e| wrong("input", e))?;
+    check_all(&declared.outputs, outputs).map_err(|e| wrong("output", e))?;
+    // An input nobody feeds fails in the middle of a run; an output nobody reads does no harm.
+    if let Some(extra) = declared.inputs.iter().find(|d| !inputs.iter().any(|p| p.is(&d.name))) {
+        let known = inputs.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(wrong("input", (extra.name.clone(), format!("is not one of this family's: {known}"))));
+    }
+    Ok(())
+}
+
 /// Whether every expected port is declared with a type and shape that fit; else the port and what is wrong with it.
-pub(crate) fn check(declared: &[Outlet], expected: &[Port]) -> Result<(), (String, String)> {
+fn check_all(declared: &[Declared], expected: &[Port]) -> Result<(), (String, String)> {
     for port in expected {
-        let mut matching = declared.iter().filter(|o| port.is(o.name())).peekable();
+        let mut matching = declared.iter().filter(|d| port.is(&d.name)).peekable();
         if matching.peek().is_none() && port.presence == Presence::Required {
-            let there = declared.iter().map(Outlet::name).collect::<Vec<_>>().join(", ");
+            let there = declared.iter().map(|d| d.name.as_str()).collect::<Vec<_>>().join(", ");
             return Err((port.name.clone(), format!("is missing; the graph declares {there}")));
         }
-        for outlet in matching {
-            check_one(outlet, port).map_err(|reason| (outlet.name().to_owned(), reason))?;
+        for one in matching {
+            check_one(one, port).map_err(|reason| (one.name.clone(), reason))?;
         }
     }
     Ok(())
 }
 
-fn check_one(outlet: &Outlet, port: &Port) -> Result<(), String> {
-    let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
+fn check_one(declared: &Declared, port: &Port) -> Result<(), String> {
+    let Some(tensor) = &declared.tensor else {
         return Err(format!("is no tensor; expected {}", port.wanted()));
     };
     let dimensions_fit = port.any_rank
         || port.presence == Presence::Numbered
-        || shape.len() == port.shape.len()
-            && shape.iter().zip(&port.shape).all(|(have, want)| match want {
-                Some(want) => *have < 0 || usize::try_from(*have) == Ok(*want),
-                None => true,
-            });
-    if dimensions_fit && port.takes(*ty) {
+        || tensor.shape.as_ref().is_none_or(|shape| {
+            shape.len() == port.shape.len()
+                && shape.iter().zip(&port.shape).all(|(have, want)| have.is_none() || want.is_none() || have == want)
+        });
+    if dimensions_fit && tensor.element.is_none_or(|element| port.takes(element)) {
         return Ok(());
     }
-    let have = dimensions(shape.iter().map(|d| usize::try_from(*d).ok()));
-    Err(format!("is {ty} [{have}]; model.yaml and its family ask for {}", port.wanted()))
+    let element = tensor.element.map_or_else(|| "of some type".into(), |element| element.to_string());
+    let have = dimensions(tensor.shape.iter().flatten().copied());
+    Err(format!("is {element} [{have}]; model.yaml and its family ask for {}", port.wanted()))
 }
 
 fn dimensions(shape: impl Iterator<Item = Option<usize>>) -> String {

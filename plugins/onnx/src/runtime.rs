@@ -13,6 +13,7 @@ use ort::logging::LogLevel;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::graph::options;
 use crate::provider::Provider;
 
 /// The environment and where it came from.
@@ -77,6 +78,18 @@ impl Engine {
     /// Those of [`runtime`].
     pub fn cpu(threads: usize) -> Result<Self, Error> {
         Ok(Self { runtime: runtime()?, threads, provider: Provider::Cpu, session: SessionOptions::default() })
+    }
+
+    /// The provider that a session gets here: what `auto` turns out to be, else the one that was asked for.
+    #[must_use]
+    pub fn gets(&self) -> Provider {
+        match self.provider {
+            Provider::Auto if options(self).and_then(|builder| Provider::Cuda.register(builder, false)).is_ok() => {
+                Provider::Cuda
+            }
+            Provider::Auto => Provider::Cpu,
+            named => named,
+        }
     }
 }
 

@@ -16,9 +16,10 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Loads a model folder.
-    pub(crate) fn open(folder: &Path, threads: usize) -> Result<Self, Error> {
+    /// Loads a model folder, for use in these places.
+    pub(crate) fn open(folder: &Path, threads: usize, places: &[String]) -> Result<Self, Error> {
         let model = Model::<Contract>::open(folder)?;
+        model.contract.licence.check(&model.contract.name, places)?;
         let engine = Engine::cpu(threads)?;
         let sides = |a, b| [Some(1), Some(3), a, b];
         let graph = Graph::open(

@@ -18,6 +18,9 @@ pub struct Params {
     /// With a model: pixels of one tile's side, before enlargement. Less needs less memory. Left out: what the model says.
     #[schemars(range(min = 16, max = 4096))]
     pub tile: Option<usize>,
+    /// Where the clip will be shown, by ISO 3166 codes, `EU` or `WORLD`: a model whose licence forbids one of them is refused.
+    #[serde(default)]
+    pub territory: Vec<String>,
     /// Loads the model, holds it against its contract and enlarges nothing.
     #[serde(default)]
     #[schemars(extend("x-models" = {"families": ["upscale"]}))]

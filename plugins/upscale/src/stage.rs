@@ -1,5 +1,7 @@
 //! The stage `upscale`: frames read, enlarged and written one after another.
 
+use std::path::Path;
+
 use spotloom_media::frame::MAX_SIDE;
 use spotloom_media::{
     FilterChain, Frame, FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer, filters,
@@ -31,11 +33,12 @@ impl Stage for Upscale {
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
         params.check()?;
         if params.check_model {
-            Network::open(&run.require("model")?.path, run.threads())?;
+            Network::open(&run.require("model")?.path, run.threads(), &params.territory)?;
             return Ok(Outputs::new());
         }
         let clip = &run.require("clip")?.path;
-        let mut network = run.input("model").map(|m| Network::open(&m.path, run.threads())).transpose()?;
+        let open = |folder: &Path| Network::open(folder, run.threads(), &params.territory);
+        let mut network = run.input("model").map(|m| open(&m.path)).transpose()?;
         let scale = match &network {
             Some(n) => agreed(params.scale, n.model.contract.scale as u32, &n.model.contract.name)?,
             None => params.scale.unwrap_or(2),

@@ -109,6 +109,9 @@ fn what_is_wrong_has_a_name() {
     assert_eq!(code(Some(folder.path()), json!({})), "inference-failed");
     std::fs::write(folder.path().join("upscaler.onnx"), b"no network").unwrap();
     assert_eq!(code(Some(folder.path()), json!({})), "model-hash-mismatch");
+    let kept = text.replace("Apache-2.0}", "Apache-2.0, territories: {except: [EU]}}");
+    std::fs::write(folder.path().join("model.yaml"), kept).unwrap();
+    assert_eq!(code(Some(folder.path()), json!({"territory": ["US", "DE"]})), "licence-territory");
     let text = text.replace("family: upscale", "family: wan");
     std::fs::write(folder.path().join("model.yaml"), text).unwrap();
     assert_eq!(code(Some(folder.path()), json!({})), "model-contract-invalid");

@@ -132,8 +132,8 @@ impl Ambient {
             ),
         };
         ambient.require(video.width, video.height, frames)?;
-        let Self { loader, text_encoder, transformer, decoder, encoder, .. } = &mut ambient;
-        for part in [text_encoder, transformer, decoder, encoder] {
+        let (loader, parts) = ambient.split();
+        for part in parts {
             part.get(loader)?;
         }
         Ok(ambient)
@@ -141,6 +141,11 @@ impl Ambient {
 
     fn contract(&self) -> &Contract {
         &self.loader.model.contract
+    }
+
+    fn split(&mut self) -> (&mut Loader, [&mut Part; 4]) {
+        let Self { loader, text_encoder, transformer, decoder, encoder, .. } = self;
+        (loader, [text_encoder, transformer, decoder, encoder])
     }
 
     /// Refuses a shot of so many latent frames that memory doesn't suffice for, or with a tensor that is too large.
@@ -291,8 +296,10 @@ impl Family for Ambient {
         self.loader.begin(shot)?;
         let (kept, (shot, first)) = (shot.width, self.widened(shot));
         self.require(shot.width, shot.height, self.slots(shot.frames))?;
-        let Self { text_encoder, transformer, decoder, encoder, .. } = &mut *self;
-        [text_encoder, transformer, decoder, encoder].into_iter().for_each(Part::reset);
+        let (loader, parts) = self.split();
+        // Others than those that are loaded already.
+        loader.inspect(&parts)?;
+        parts.into_iter().for_each(Part::reset);
         let negative = match self.contract().prompt.negative {
             Negative::Used => shot.negative_prompt.as_str(),
             Negative::Ignored => {
@@ -323,7 +330,8 @@ impl Family for Ambient {
 
     fn try_out(&mut self) -> Result<(), Error> {
         // Its parts are small: all of them are loaded with the model.
-        Ok(())
+        let (loader, parts) = self.split();
+        loader.inspect(&parts)
     }
 
     fn calls(&self) -> Calls {

@@ -8,12 +8,13 @@
 //! The decoder normalises over the frames of a chunk, so that the chunks must be the reference's: three latent frames
 //! first when their number is odd, then two and two. Memory does not grow with the clip.
 
+mod size;
 mod there;
 
 use std::collections::VecDeque;
 
 use ndarray::{Array2, ArrayD, Axis, Slice};
-use spotloom_onnx::{Engine, Kept, Port, Tensor, memory};
+use spotloom_onnx::{Engine, Kept, Port, Tensor};
 
 use super::clip::{self, OnLatents};
 use super::guidance::{Prompt, Prompts, guide, repeated};
@@ -27,8 +28,6 @@ use crate::noise;
 use crate::picture::Picture;
 use crate::schedulers::{Draw, Here, Skipped, StepCache};
 
-/// Channels of the decoder's layers at full size.
-const DECODER_WIDTH: usize = 128;
 /// Latent frames of every chunk but the first, which has one more when their number is odd.
 const CHUNK: usize = 2;
 /// Base of the rotary frequencies.
@@ -180,7 +179,7 @@ impl CogVideoX {
         let left = latents.shape()[2] - *decoded;
         let (part, count) = match *decoded {
             0 => {
-                let count = if left == 1 { 1 } else { CHUNK + left % CHUNK };
+                let count = size::first_chunk(left);
                 (&mut self.decoder_first[count - 1], count)
             }
             _ => (&mut self.decoder_next, CHUNK),
@@ -199,9 +198,9 @@ impl CogVideoX {
         Ok(())
     }
 
-    fn parts(&mut self) -> impl Iterator<Item = &mut Part> {
-        let Self { text_encoder, transformer, decoder_first, decoder_next, .. } = self;
-        [&mut text_encoder.part, transformer, decoder_next].into_iter().chain(decoder_first)
+    fn split(&mut self) -> (&mut Loader, Vec<&mut Part>) {
+        let Self { loader, text_encoder, transformer, decoder_first, decoder_next } = self;
+        (loader, [&mut text_encoder.part, transformer, decoder_next].into_iter().chain(decoder_first).collect())
     }
 }
 
@@ -268,8 +267,8 @@ impl Family for CogVideoX {
             return Err(self.loader.unable("a given picture or clip; it makes clips from text alone"));
         }
         let contract = self.contract();
-        let chunk = [DECODER_WIDTH, (CHUNK + 1) * contract.latent.stride[0], shot.height, shot.width];
-        let layer = memory::check_elements("the decoder's widest layer", &chunk)?;
+        let frames = clip::frames(&self.loader, shot)?;
+        let layer = size::widest(&contract.latent, frames, [shot.width, shot.height])?;
         let [pt, py, px] = contract.latent.patch;
         let tokens = count / pt * (rows / py) * (columns / px) + contract.prompt.tokens;
         let attention = self.loader.attention(tokens)?;
@@ -280,21 +279,22 @@ impl Family for CogVideoX {
         self.loader.require(&text.into_iter().chain(others).chain(first).collect::<Vec<_>>())?;
         let shape = [1, count, contract.latent.channels, rows, columns];
         let noise = clip::noise(&self.loader, shot, &shape)?;
-        let frames = clip::frames(&self.loader, shot)?;
 
-        self.parts().for_each(Part::reset);
-        let prompts = clip::prompts(&self.loader.model.contract, shot);
+        let prompts = clip::prompts(self.contract(), shot);
+        let known = self.text_encoder.needs(&self.loader, &prompts).is_none();
+        let (loader, parts) = self.split();
+        // The text encoder is the first; nothing is asked of it when the prompts were encoded before.
+        loader.inspect(&parts[usize::from(known)..])?;
+        parts.into_iter().for_each(Part::reset);
         let text = self.encode_text(&prompts)?;
         let work = Some(Work { shot: shot.clone(), text, noise, frames });
         Ok(Box::new(CogShot { work, decoding: Decoding::default(), model: self }))
     }
 
     fn try_out(&mut self) -> Result<(), Error> {
-        let Self { loader, text_encoder, transformer, decoder_next, decoder_first, .. } = self;
-        [&mut text_encoder.part, transformer, decoder_next]
-            .into_iter()
-            .chain(decoder_first)
-            .try_for_each(|part| part.try_out(loader))
+        let (loader, parts) = self.split();
+        loader.inspect(&parts)?;
+        parts.into_iter().try_for_each(|part| part.try_out(loader))
     }
 
     fn clips(&self, _frames: usize) -> usize {

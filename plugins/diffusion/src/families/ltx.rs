@@ -233,6 +233,11 @@ impl Ltx {
         }
         Ok(Some(pictures))
     }
+
+    fn split(&mut self) -> (&mut Loader, Vec<&mut Part>) {
+        let Self { loader, text_encoder, transformer, decoder, encoder } = self;
+        (loader, vec![&mut text_encoder.part, transformer, decoder, encoder])
+    }
 }
 
 /// From a grid, [1, channels, frames, rows, columns], to tokens, [1, tokens, channels]; columns count fastest.
@@ -292,10 +297,12 @@ impl Family for Ltx {
             return Err(self.loader.unable(format!("as many frames to begin with as the clip has, {frames}")));
         }
 
-        for part in [&mut self.text_encoder.part, &mut self.transformer, &mut self.decoder, &mut self.encoder] {
-            part.reset();
-        }
-        let prompts = clip::prompts(&self.loader.model.contract, shot);
+        let prompts = clip::prompts(self.contract(), shot);
+        let known = self.text_encoder.needs(&self.loader, &prompts).is_none();
+        let (loader, parts) = self.split();
+        // The text encoder is the first; nothing is asked of it when the prompts were encoded before.
+        loader.inspect(&parts[usize::from(known)..])?;
+        parts.into_iter().for_each(Part::reset);
         let text = self.encode_text(&prompts)?;
         let first = first.map(|pictures| self.encode_pictures(&pictures)).transpose()?;
         Ok(Box::new(LtxShot {
@@ -310,8 +317,9 @@ impl Family for Ltx {
     }
 
     fn try_out(&mut self) -> Result<(), Error> {
-        let Self { loader, text_encoder, transformer, decoder, encoder, .. } = self;
-        [&mut text_encoder.part, transformer, decoder, encoder].into_iter().try_for_each(|part| part.try_out(loader))
+        let (loader, parts) = self.split();
+        loader.inspect(&parts)?;
+        parts.into_iter().try_for_each(|part| part.try_out(loader))
     }
 
     fn clips(&self, _frames: usize) -> usize {

@@ -6,7 +6,9 @@
 //! with the first again: the same seed gives the same clip, whatever was made before it.
 
 use ndarray::ArrayD;
-use spotloom_onnx::{Dtype, Engine, Error as ModelError, Graph, Kept, Port, Provider, Results, Sums, Tensor, memory};
+use spotloom_onnx::{
+    Dtype, Engine, Error as ModelError, Graph, Inspected, Kept, Port, Provider, Results, Sums, Tensor, Wanted, memory,
+};
 
 use super::embeddings;
 use crate::contract::Model;
@@ -33,6 +35,8 @@ pub struct Loader {
     pub warnings: Vec<String>,
     /// What step caching left out of it.
     pub skipped: Option<Skipped>,
+    /// The components whose files were in order.
+    inspected: Inspected,
 }
 
 impl Loader {
@@ -48,6 +52,7 @@ impl Loader {
             levers: Levers::default(),
             warnings: Vec::new(),
             skipped: None,
+            inspected: Inspected::default(),
         };
         let sizes = roles.iter().map(|role| loader.weights(role)).collect::<Result<Vec<_>, _>>()?;
         let (largest, all) = (sizes.iter().max().copied().unwrap_or(0), sizes.iter().sum::<u64>());
@@ -96,6 +101,16 @@ impl Loader {
         }
         let needed = if self.warm { all.saturating_add(most) } else { largest };
         Ok(memory::require(&self.name(), needed, memory::available().as_ref())?)
+    }
+
+    /// Holds every file that the shot under way may take against the contract and the family, before the first of them is
+    /// loaded: what is broken at the end of a shot is told at its beginning.
+    ///
+    /// # Errors
+    /// `model-file-missing`, `model-hash-mismatch`, `model-port-mismatch` and their kin.
+    pub fn inspect(&mut self, parts: &[&mut Part]) -> Result<(), Error> {
+        let wanted = parts.iter().flat_map(|part| part.wanted(self)).collect::<Vec<_>>();
+        Ok(self.inspected.inspect(&self.model, &wanted, self.engine.threads)?)
     }
 
     /// Bytes that a component's weights take in memory: the processor computes with 32 bits, however they are stored.
@@ -233,6 +248,13 @@ impl Part {
         // That the component itself is missing is told when it is opened.
         let there = |role: &String| role == self.role || loader.model.has(role);
         int8.into_iter().chain(others).filter(there).nth(failed)
+    }
+
+    /// The files that may be loaded: all of them, but for one that is and those that the contract has not.
+    fn wanted<'a>(&'a self, loader: &Loader) -> Vec<Wanted<'a>> {
+        let files = (0..).map_while(|failed| self.role(loader, failed));
+        let files = files.filter(|role| loader.model.has(role) && self.loaded.as_ref() != Some(role));
+        files.map(|role| Wanted { role, inputs: &self.inputs, outputs: &self.outputs }).collect()
     }
 
     /// Loads the component, unless it is.

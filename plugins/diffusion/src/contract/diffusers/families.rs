@@ -57,7 +57,7 @@ pub(super) fn contract(folder: &mut Folder<'_>) -> Value {
         "licence": folder.licence(),
     });
     if let (Some(whole), Value::Object(figures)) = (whole.as_object_mut(), figures) {
-        whole.extend(figures);
+        whole.extend(figures.into_iter().filter(|(_, value)| !value.is_null()));
     }
     whole
 }
@@ -156,7 +156,7 @@ fn wan(folder: &mut Folder<'_>) -> Value {
         "prompt": {"tokens": folder.tokens(512), "negative": "used", "mask": "zeroed", "clean": true},
         "sampling": sampling,
         "scheduler-config": scheduler_figures(&schedule),
-        "attention-heads": folder.need::<u64>(&transformer, "num_attention_heads"),
+        "attention-heads": folder.attention_heads(&transformer),
         "components": components,
     })
 }
@@ -195,7 +195,7 @@ fn ltx(folder: &mut Folder<'_>) -> Value {
         "prompt": {"tokens": folder.tokens(128), "negative": "used", "mask": "passed", "clean": false},
         "sampling": sampling,
         "scheduler-config": scheduler_figures(&schedule),
-        "attention-heads": folder.need::<u64>(&transformer, "num_attention_heads"),
+        "attention-heads": folder.attention_heads(&transformer),
         "components": components,
     })
 }
@@ -247,7 +247,7 @@ fn cogvideox(folder: &mut Folder<'_>) -> Value {
         "prompt": {"tokens": folder.tokens(226), "negative": "used", "mask": "none", "clean": false},
         "sampling": {"scheduler": scheduler, "steps": 50, "guidance": 6.0, "dynamic-guidance": dynamic},
         "scheduler-config": scheduler_figures(&schedule),
-        "attention-heads": folder.need::<u64>(&transformer, "num_attention_heads"),
+        "attention-heads": folder.attention_heads(&transformer),
         "components": components,
     });
     if rope {

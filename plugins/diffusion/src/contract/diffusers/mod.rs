@@ -14,13 +14,15 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use spotloom_onnx::folder::{Refused, confined, sha256};
-use spotloom_onnx::{Derived, Error, external};
+use spotloom_onnx::folder::{Refused, confined, known_sha256};
+use spotloom_onnx::{Derived, Error, external, has_operator};
 
 /// The file that says which pipeline a folder is for.
 const INDEX: &str = "model_index.json";
 /// The largest configuration that is read, in bytes.
 const MAX_CONFIG: u64 = 1 << 20;
+/// ONNX Runtime's operator for attention that never writes the scores out.
+const FUSED: &str = "MultiHeadAttention";
 /// The longest prompt that a tokenizer's own limit may set; larger ones mean that it has none.
 const MOST_TOKENS: u64 = 4096;
 
@@ -132,6 +134,18 @@ impl Folder<'_> {
         places(role).iter().any(|file| confined(self.root, file).is_ok())
     }
 
+    /// Heads whose scores the transformers' graphs write out: none where each has the operator that never does.
+    fn attention_heads(&mut self, transformer: &Config) -> Option<u64> {
+        let fused = |role: &&str| {
+            let path = places(role).iter().find_map(|file| confined(self.root, file).ok());
+            path.and_then(|path| std::fs::read(path).ok())
+                .is_some_and(|bytes| has_operator(&bytes, &[FUSED]).unwrap_or(false))
+        };
+        let there = ["transformer", "transformer-low"].into_iter().filter(|role| self.has(role)).collect::<Vec<_>>();
+        let written_out = there.is_empty() || !there.iter().all(fused);
+        written_out.then(|| self.need(transformer, "num_attention_heads"))
+    }
+
     /// Entries of the components, with the hashes of their files as they are now.
     fn components(&mut self, roles: &[&str]) -> Value {
         let mut entries = Map::new();
@@ -159,7 +173,7 @@ impl Folder<'_> {
                     format!("`{file}` inside the folder: it lies outside, and links out of it are not followed")
                 }
             })?;
-            let hash = sha256(&path).map_err(|e| format!("`{file}` can't be read: {e}"))?;
+            let hash = known_sha256(&path).map_err(|e| format!("`{file}` can't be read: {e}"))?;
             Ok::<_, String>((path, json!({"file": file, "sha256": hash})))
         };
         let (path, mut entry) = hashed(file)?;

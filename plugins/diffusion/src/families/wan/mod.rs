@@ -213,10 +213,10 @@ impl Wan {
         times
     }
 
-    fn parts(&mut self) -> impl Iterator<Item = &mut Part> {
-        let Self { text_encoder, image_encoder, encoder, transformer, transformer_low, decoder, .. } = self;
+    fn split(&mut self) -> (&mut Loader, Vec<&mut Part>) {
+        let Self { loader, text_encoder, image_encoder, encoder, transformer, transformer_low, decoder } = self;
         let parts = [&mut text_encoder.part, image_encoder, transformer, transformer_low];
-        parts.into_iter().chain(encoder.parts()).chain(decoder.parts())
+        (loader, parts.into_iter().chain(encoder.parts()).chain(decoder.parts()).collect())
     }
 }
 
@@ -263,8 +263,12 @@ impl Family for Wan {
         if shot.levers.decode == Decode::Auto && decode == Decode::Tiles {
             self.loader.warnings.push(IN_TILES.into());
         }
-        self.parts().for_each(Part::reset);
-        let prompts = clip::prompts(&self.loader.model.contract, shot);
+        let prompts = clip::prompts(self.contract(), shot);
+        let known = self.text_encoder.needs(&self.loader, &prompts).is_none();
+        let (loader, parts) = self.split();
+        // The text encoder is the first; nothing is asked of it when the prompts were encoded before.
+        loader.inspect(&parts[usize::from(known)..])?;
+        parts.into_iter().for_each(Part::reset);
         let text = self.encode_text(&prompts)?;
         let given = self.encode_given(shot, frames)?;
         let work = Some(Work { shot: shot.clone(), text, given, noise, tiles });
@@ -272,9 +276,9 @@ impl Family for Wan {
     }
 
     fn try_out(&mut self) -> Result<(), Error> {
-        let Self { loader, text_encoder, image_encoder, encoder, transformer, transformer_low, decoder, .. } = self;
-        let parts = [&mut text_encoder.part, image_encoder, transformer, transformer_low];
-        parts.into_iter().chain(encoder.parts()).chain(decoder.parts()).try_for_each(|part| part.try_out(loader))
+        let (loader, parts) = self.split();
+        loader.inspect(&parts)?;
+        parts.into_iter().try_for_each(|part| part.try_out(loader))
     }
 
     fn decodes_in_tiles(&self) -> bool {
