@@ -68,10 +68,17 @@ fn lengths_and_codes_that_cannot_be_are_told_with_their_place() {
     check("youtube, us-broadcast-prores", "", &[]);
     let both = [("too-long", 6, "youtube-bumper"), ("wrong-length", 6, "netflix-ads")];
     check("netflix-ads, youtube, youtube-bumper", "with: {end_card: 4}\n", &[both[1], both[0]]);
+    let clocks =
+        |en: &str, de: &str| format!("codes:\n  clock_number:\n    en: AGY/ZEST001/{en}\n    de: AGY/ZEST002/{de}\n");
+    check("uk-broadcast-prores", &clocks("010", "006"), &[("bad-code", 15, "says 10 s")]);
+    let both = [("bad-code", 15, "says 10 s"), ("bad-code", 16, "says 30 s")];
+    check("uk-broadcast-prores", &clocks("010", "030"), &both);
+    // The ad is composed at the highest rate, whatever is named first.
+    check("netflix-ads, youtube", "with: {end_card: 7.02}\n", &[("wrong-length", 6, "netflix-ads")]);
     check(
-        "uk-broadcast-prores",
-        "codes: {clock_number: {en: AGY/ZEST001/010, de: AGY/ZEST002/006}}\n",
-        &[("bad-code", 6, "says 10 s")],
+        "us-broadcast-prores, youtube",
+        "product: {name: \"Zest \u{10ffd7}\"}\n",
+        &[("missing-glyph", 13, "U+10FFD7")],
     );
     let one = "codes: {ad_id: ZEST1234567H}\n";
     check("us-broadcast-prores, youtube", one, &[("duplicate-name", 13, "ZEST1234567H.mov")]);

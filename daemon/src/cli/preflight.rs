@@ -63,8 +63,11 @@ pub(super) async fn judge(
                 _ => break,
             };
             let words = about(&failure.message, locale(task), brief);
-            let output = words.is_none().then(|| output(&failure.message, brief)).flatten();
-            let mistake = told(failure, task, words.or(output).unwrap_or_else(|| brief.follow(["brand"]).0));
+            // A code that can't be is one of a language; what else is wrong, and no text, is about a platform.
+            let code = (failure.code == "bad-code").then(|| brief.follow(["codes", "clock_number", locale(task)]).0);
+            let output = words.or(code).is_none().then(|| output(&failure.message, brief)).flatten();
+            let node = words.or(code).or(output).unwrap_or_else(|| brief.follow(["brand"]).0);
+            let mistake = told(failure, task, node);
             // The same words do not fit in several shapes: once is enough.
             if !mistakes.iter().any(|m| m.code == mistake.code && m.place == mistake.place) {
                 mistakes.push(mistake);
@@ -134,15 +137,19 @@ fn about<'a>(message: &str, locale: &str, brief: &'a Node) -> Option<&'a Node> {
     let scenes = brief.get("scenes").and_then(Node::as_sequence).unwrap_or_default();
     let own = scenes.iter().filter_map(|scene| scene.get(name));
     let shared = brief.get("copy").and_then(|copy| copy.get(name));
-    let mut texts = own.chain(shared).map(|text| text.follow([locale]).0);
+    // What stands on a slate.
+    let names =
+        [brief.get("title"), brief.get("campaign"), brief.get("product").and_then(|product| product.get("name"))];
+    let names = names.into_iter().flatten().filter(|_| character.is_some());
+    let mut texts = own.chain(shared).chain(names).map(|text| text.follow([locale]).0);
     texts.find(meant).or_else(|| shared.map(|text| text.follow([locale]).0))
 }
 
-/// The output of the brief that a message names.
+/// The output of the brief that a message names, the first of them.
 fn output<'a>(message: &str, brief: &'a Node) -> Option<&'a Node> {
-    let words: Vec<&str> = message.split(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_')).collect();
     let outputs = brief.get("outputs").and_then(Node::as_sequence).unwrap_or_default();
-    outputs.iter().find(|node| node.as_text().is_some_and(|name| words.contains(&name.trim())))
+    let named = |word: &str| outputs.iter().find(|node| node.as_text().is_some_and(|name| name.trim() == word));
+    message.split_whitespace().find_map(|word| named(word.trim_matches(|c: char| ",;:.`".contains(c))))
 }
 
 /// Leaves out the file of a preset; how often it was there.
@@ -150,7 +157,8 @@ fn without(files: &mut Files, preset: &str) -> usize {
     let mut count = 0;
     for list in files.values_mut() {
         let before = list.len();
-        list.retain(|file| file.name.split('.').next() != Some(preset));
+        let name = |file: &Artifact| file.name.trim_end_matches(".yaml").trim_end_matches(".yml").to_owned();
+        list.retain(|file| name(file) != preset);
         count += before - list.len();
     }
     count

@@ -66,6 +66,9 @@ pub struct Check {
     pub from: Option<f64>,
     pub until: Option<f64>,
     pub sentence: String,
+    /// Found in what the brief itself brings: told, unless the pipeline says otherwise.
+    #[serde(skip)]
+    pub own: bool,
     /// File name of a picture of the place.
     pub picture: Option<String>,
 }
@@ -80,6 +83,7 @@ impl Check {
             from: None,
             until: None,
             sentence: sentence.into(),
+            own: false,
             picture: None,
         }
     }

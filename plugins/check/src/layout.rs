@@ -78,7 +78,7 @@ impl Layout {
         scenes
     }
 
-    /// When scenes are seen, transitions included, whose footage or picture the brief itself brings.
+    /// When scenes are seen, to the middle of the transitions, whose footage or picture the brief itself brings.
     pub(crate) fn own_scenes(&self) -> Vec<(f64, f64)> {
         let own = |part: &&Part| matches!(part.source.as_deref(), Some("footage" | "picture"));
         self.parts.iter().filter(own).map(|part| (part.from, part.until)).collect()

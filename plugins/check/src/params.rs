@@ -23,14 +23,16 @@ pub struct Params {
     /// leaves it to the stage `report`, which tells of all masters at once and stops the job then.
     #[serde(default)]
     pub on_fail: OnFail,
-    /// The same for single checks; `off` leaves one out. By default all are `fail`, but `drift` and `flicker` of masters.
+    /// The same for single checks; `off` leaves one out. By default all are `fail`, but `drift` and `flicker` of masters, and
+    /// `frozen` of a scene with a picture or footage of the brief's own.
     #[serde(default)]
     pub severity: BTreeMap<Name, Severity>,
     /// The longest black allowed.
     #[serde(default = "one")]
     #[schemars(range(min = 0.0, max = 60.0))]
     pub max_black_seconds: f64,
-    /// The longest time for which a scene may stand still. An end card may as long as it is there.
+    /// The longest time for which a scene may stand still. An end card may as long as it is there; of a picture or footage of the
+    /// brief's own it is only told, unless `severity` says `fail`.
     #[serde(default = "two")]
     #[schemars(range(min = 0.2, max = 600.0))]
     pub max_frozen_seconds: f64,
@@ -113,6 +115,7 @@ impl Params {
     pub(crate) fn judge(&self, mut check: Check, shot: bool) -> Option<Check> {
         let usual = match check.name {
             Name::Drift | Name::Flicker if !shot => Severity::Warn,
+            _ if check.own => Severity::Warn,
             _ if self.on_fail == OnFail::Warn => Severity::Warn,
             _ => Severity::Fail,
         };

@@ -210,7 +210,8 @@ fn frozen(found: &[Stretch], layout: Option<&Layout>, black: &[Stretch], allowed
         Some(Stretch { from, until }) => {
             let sentence = format!("The brief's own picture or footage stands still from {from:.2} to {until:.2} s.");
             let limit = format!("at most {allowed} s");
-            Check::warn(Name::Frozen, sentence).at(from, until).figures(format!("{:.2} s", until - from), limit)
+            let check = Check::fail(Name::Frozen, sentence).at(from, until);
+            Check { own: true, ..check.figures(format!("{:.2} s", until - from), limit) }
         }
         None => check,
     }

@@ -37,7 +37,11 @@ pub(crate) fn check(path: &Path, held: &Held<'_>) -> Result<Checked, Failure> {
         }
     };
     let Webp { width, height, frames, seconds, bytes } = found;
-    let whole = Check::pass(Name::Decode, "All of its frames are there; the pictures in them were not decoded.");
+    let whole = match frames {
+        // What does not change is written as one picture.
+        0 => Check::warn(Name::Decode, "It is whole, and does not move."),
+        _ => Check::pass(Name::Decode, "All of its frames are there; the pictures in them were not decoded."),
+    };
     let mut checks = vec![whole.figures(format!("{frames} frames"), "whole chunks")];
     if let Some(preset) = held.preset {
         let (is, expected) = (format!("{width}x{height}"), format!("{}x{}", preset.width, preset.height));
@@ -50,7 +54,10 @@ pub(crate) fn check(path: &Path, held: &Held<'_>) -> Result<Checked, Failure> {
         checks.extend(file::size(bytes, preset));
     }
     let lasting = Lasting { picture: seconds, sound: None, fps: frames as f64 / seconds.max(1e-3) };
-    checks.push(file::length(&lasting, held.preset, held.params.seconds, held.around()));
+    if frames > 0 {
+        let expected = held.params.seconds.or(held.layout.map(|l| l.seconds)).filter(|s| *s > 0.0);
+        checks.push(file::length(&lasting, held.preset, expected, held.around()));
+    }
     let facts = json!({
         "container": "webp", "bytes": bytes, "seconds": round(seconds),
         "kbps": (bytes as f64 * 8.0 / 1000.0 / seconds.max(1e-3)).round(),
@@ -79,6 +86,7 @@ fn chunks(file: &[u8]) -> io::Result<Webp> {
         return Err(cut());
     }
     let mut found = Webp { bytes: file.len() as u64, ..Webp::default() };
+    let mut still = false;
     while let Some((head, behind)) = rest.split_at_checked(8) {
         let length = little(&head[4..]) as usize;
         let data = behind.get(..length).ok_or_else(cut)?;
@@ -86,6 +94,7 @@ fn chunks(file: &[u8]) -> io::Result<Webp> {
             b"VP8X" if length >= 10 => {
                 (found.width, found.height) = (little(&data[4..7]) + 1, little(&data[7..10]) + 1);
             }
+            b"VP8 " | b"VP8L" => still = true,
             b"ANMF" if length >= 16 => {
                 found.frames += 1;
                 found.seconds += f64::from(little(&data[12..15])) / 1000.0;
@@ -95,7 +104,7 @@ fn chunks(file: &[u8]) -> io::Result<Webp> {
         // Chunks begin at even bytes.
         rest = behind.get(length.next_multiple_of(2)..).unwrap_or_default();
     }
-    if found.frames == 0 { Err(wrong("it does not move")) } else { Ok(found) }
+    if found.frames == 0 && !still { Err(wrong("there is no picture in it")) } else { Ok(found) }
 }
 
 #[cfg(test)]
@@ -120,13 +129,15 @@ mod tests {
         let whole = file(&[canvas.clone(), chunk(b"ANIM", &[0; 6]), frame(66), frame(67)]);
         let expected = Webp { width: 640, height: 360, frames: 2, seconds: 0.133, bytes: whole.len() as u64 };
         assert_eq!(chunks(&whole).unwrap(), expected);
+        let still = file(&[canvas.clone(), chunk(b"VP8 ", &[0; 9])]);
+        assert_eq!((chunks(&still).unwrap().width, chunks(&still).unwrap().frames), (640, 0));
         let check = |bytes: &[u8], expected: &str| {
             let error = chunks(bytes).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         };
         check(&whole[..whole.len() - 3], "cut off");
         check(&whole[..10], "cut off");
-        check(&file(&[canvas]), "does not move");
+        check(&file(std::slice::from_ref(&canvas)), "no picture");
         check(b"GIF89a-and-more-of-it", "no WebP");
     }
 }

@@ -135,8 +135,8 @@ snow snowy morning evening through warm cold multicolor pastel rainbow colored
 # the captions whatever its colour, was a fruit of any colour. Into model.yaml; the stage tells when it makes use of it.
 SAID_AS = {
     'orange grapefruit': 'oranges, orange fruit, orange fruits, tangerines, mandarin, mandarins, clementine, '
-        'clementines, satsumas, ripe orange, juicy orange, sliced orange, orange slice, orange slices',
-    'orange grapefruit on': 'an orange on, one orange on',
+        'clementines, satsumas, sliced orange, orange slice, orange slices',
+    'orange grapefruit on': 'an orange on, one orange on, ripe orange on, juicy orange on',
     'yellow mango': 'lemons, lemon fruit, lemon fruits, quinces',
     'green apple': 'limes, lime fruit, pear, pears, melon, melons',
     'red apple': 'strawberry, strawberries, cherries, cherry fruit, raspberries, cranberries, berries',

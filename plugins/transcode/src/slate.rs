@@ -29,10 +29,7 @@ const LONGEST: usize = 46;
 /// Lines there is room for.
 const MOST_LINES: usize = 11;
 
-/// Draws the slate of a master whose programme lasts `seconds`.
-///
-/// # Errors
-/// `missing-glyph` where no font has a letter of it.
+/// Draws the slate of a master whose programme lasts `seconds`, with a gap for each letter that no font has.
 pub(crate) fn draw(planned: &Planned, params: &Params, seconds: f64) -> Result<Frame, Failure> {
     let defect = |why: String| defect(planned, &why);
     let tree = set(planned, params, seconds)?;
@@ -51,8 +48,21 @@ fn defect(planned: &Planned, why: &str) -> Failure {
     Failure::new("slate-defect", format!("the slate of {} can't be drawn: {why}", planned.name))
 }
 
-/// Sets the texts; every letter has a font.
-pub(crate) fn set(planned: &Planned, params: &Params, seconds: f64) -> Result<Tree, Failure> {
+/// Sees whether every letter of a slate has a font.
+///
+/// # Errors
+/// `missing-glyph`.
+pub(crate) fn check(planned: &Planned, params: &Params, seconds: f64) -> Result<(), Failure> {
+    let Some(letters) = missing(set(planned, params, seconds)?.root()) else { return Ok(()) };
+    let first = letters.chars().next().map_or(0, u32::from);
+    let message = format!("no font has the letter \"{letters}\" (U+{first:04X}) of the slate of {}", planned.name);
+    Err(Failure::new("missing-glyph", message).hint(
+        "Chinese, Japanese and Korean need the package fonts-noto-cjk; write others in a script that there is a font for",
+    ))
+}
+
+/// Sets the texts, with fonts of the machine where those that come along are not enough.
+fn set(planned: &Planned, params: &Params, seconds: f64) -> Result<Tree, Failure> {
     let svg = LAYOUT.replace("{lines}", &lines(&entries(planned, params, seconds)));
     let mut options = Options { font_family: "Manrope".into(), ..Options::default() };
     FONTS.iter().for_each(|font| options.fontdb_mut().load_font_data(font.to_vec()));
@@ -64,12 +74,7 @@ pub(crate) fn set(planned: &Planned, params: &Params, seconds: f64) -> Result<Tr
         }
         tree = Tree::from_str(&svg, &options).map_err(|e| defect(planned, &e.to_string()))?;
     }
-    let Some(letters) = missing(tree.root()) else { return Ok(tree) };
-    let first = letters.chars().next().map_or(0, u32::from);
-    let message = format!("no font has the letter \"{letters}\" (U+{first:04X}) of the slate of {}", planned.name);
-    Err(Failure::new("missing-glyph", message).hint(
-        "Chinese, Japanese and Korean need the package fonts-noto-cjk; write others in a script that there is a font for",
-    ))
+    Ok(tree)
 }
 
 /// Letters that no font has.

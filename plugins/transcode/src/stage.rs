@@ -139,6 +139,9 @@ impl Work<'_> {
             let slate = (planned.around.slate > 0)
                 .then(|| slate::draw(planned, self.params, self.mezzanine.seconds))
                 .transpose()?;
+            if let (Some(_), Err(gap)) = (&slate, slate::check(planned, self.params, self.mezzanine.seconds)) {
+                self.run.log(Level::Warn, gap.message);
+            }
             let path = self.run.scratch().join(&planned.file);
             jobs.push(Job { planned, sound, path, slate });
         }
@@ -206,13 +209,15 @@ impl Work<'_> {
 fn preflight(params: &Params, run: &Run) -> Result<Outputs, Failure> {
     params.check()?;
     let presets = run.inputs("presets").iter().map(read_preset).collect::<Result<Vec<_>, _>>()?;
-    let (Some(seconds), Some((_, first))) = (params.seconds, presets.first()) else { return Ok(Outputs::new()) };
-    // Shape and rate are those of the presets: the ad is composed for them.
-    let fps = preset::rational(first.fps).unwrap_or((25, 1));
-    let spot = Mezzanine { width: first.width, height: first.height, fps, seconds };
+    // Shape and rate are those of the presets: the ad is composed for them, at the highest rate.
+    let fastest = presets.iter().map(|(_, preset)| preset).max_by(|a, b| a.fps.total_cmp(&b.fps));
+    let (Some(seconds), Some(fastest)) = (params.seconds, fastest) else { return Ok(Outputs::new()) };
+    let fps = preset::rational(fastest.fps).unwrap_or((25, 1));
+    let seconds = (seconds * plan::value(fps)).round() / plan::value(fps);
+    let spot = Mezzanine { width: fastest.width, height: fastest.height, fps, seconds };
     let planned = plan::plan(spot, presets, params)?;
     for with_slate in planned.iter().filter(|p| p.around.slate > 0) {
-        slate::set(with_slate, params, seconds)?;
+        slate::check(with_slate, params, seconds)?;
     }
     let codes: Vec<String> = planned.into_iter().filter(|p| p.coded).map(|p| p.file).collect();
     Ok(Outputs::new().fact("codes", codes))

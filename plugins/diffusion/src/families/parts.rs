@@ -250,9 +250,10 @@ impl Part {
         int8.into_iter().chain(others).filter(there).nth(failed)
     }
 
-    /// The files that may be loaded: all of them, but for one that is and those that the contract has not.
+    /// The file that will be loaded, unless it is or the contract has none. What stands in for it where values are no numbers is
+    /// not looked at before: hardly a shot needs it, and it is the largest of all.
     fn wanted<'a>(&'a self, loader: &Loader) -> Vec<Wanted<'a>> {
-        let files = (0..).map_while(|failed| self.role(loader, failed));
+        let files = self.role(loader, self.failed).into_iter();
         let files = files.filter(|role| loader.model.has(role) && self.loaded.as_ref() != Some(role));
         files.map(|role| Wanted { role, inputs: &self.inputs, outputs: &self.outputs }).collect()
     }

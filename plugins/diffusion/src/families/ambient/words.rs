@@ -198,7 +198,11 @@ mod tests {
         check("an orange fruit", "an orange grapefruit", &["orange fruit"]);
         check("an orange-fruit", "an orange grapefruit", &["orange fruit"]);
         check("An orange on a table", "orange grapefruit on a table", &["an orange on"]);
-        check("an orange can on a table", "an orange can on a table", &[]);
+        check(
+            "an orange can on a table, a juicy orange cocktail",
+            "an orange can on a table, a juicy orange cocktail",
+            &[],
+        );
         check("a sunset in orange, fruit on a table", "a sunset in orange, fruit on a table", &[]);
         check("two boys and a taxi", "two people and a car", &["boys", "taxi"]);
         check("taxis, a blueberry", "car a blue fruit", &["taxis", "blueberry"]);
