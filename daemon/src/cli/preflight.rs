@@ -45,7 +45,7 @@ pub(super) async fn judge(
     let mut codes = Codes::default();
     // What may fail without harm is no reason to refuse the brief.
     for task in planned.plan.tasks.iter().filter(|task| !task.continue_on_error) {
-        let Some(plugin) = registry.get(&task.uses.id).filter(takes_it) else { continue };
+        let Some(plugin) = registry.get(&task.uses.id).filter(|plugin| takes_it(plugin, task)) else { continue };
         let mut params = Value::Object(task.params.clone());
         params[PREFLIGHT] = true.into();
         let mut files = at_hand(task);
@@ -88,8 +88,12 @@ pub(super) async fn judge(
     if mistakes.is_empty() { Ok(planned) } else { Err(mistakes) }
 }
 
-fn takes_it(plugin: &TrustedPlugin) -> bool {
-    plugin.description.params.pointer("/properties").and_then(|p| p.get(PREFLIGHT)).is_some()
+/// Whether a stage can say something of a task. What it judges by, `x-needs` of the parameter, may not be given: then no host is
+/// started for it.
+fn takes_it(plugin: &TrustedPlugin, task: &PlannedTask) -> bool {
+    let property = plugin.description.params.get("properties").and_then(|all| all.get(PREFLIGHT));
+    let given = |name: &str| task.params.get(name).is_some_and(|value| !value.is_null());
+    property.is_some_and(|p| p.get("x-needs").and_then(Value::as_str).is_none_or(given))
 }
 
 /// A task's files that lie in the studio already.

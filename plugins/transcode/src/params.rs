@@ -65,9 +65,10 @@ pub struct Params {
     #[serde(default)]
     #[schemars(range(min = 0.1, max = 7200.0))]
     pub seconds: Option<f64>,
-    /// Only sees whether the presets take a spot of so many `seconds` with these codes, and whether slates can be written, and makes nothing. Before a job begins
-    /// it is asked this way for every language and shape.
+    /// Only sees whether the presets take a spot of so many `seconds` with these codes, and whether slates can be written, and
+    /// makes nothing. Before a job begins it is asked this way for every language and shape.
     #[serde(default)]
+    #[schemars(extend("x-needs" = "seconds"))]
     pub preflight: bool,
 }
 
