@@ -59,6 +59,6 @@ pub use loudness::{Loudness, LoudnessCurve};
 pub use master::{MasterOptions, MasterWriter, format as master_format};
 pub use probe::{AudioInfo, ColorTags, MediaInfo, VideoInfo, probe};
 pub use reader::{ReadOptions, Reader};
-pub use soundtrack::{AudioCodec, Sound};
+pub use soundtrack::{AudioCodec, Sound, coded};
 pub use subject::Subject;
 pub use writer::{Mezzanine, WriteOptions, Writer, Written};

@@ -53,6 +53,21 @@ impl Sound {
     }
 }
 
+/// A clip as it comes out of a codec: written into a file of its own at `path`, and read back. Its beginning is not all there, as
+/// it isn't in a master.
+///
+/// # Errors
+/// When it can't be coded, written or read.
+pub fn coded(clip: &AudioClip, codec: AudioCodec, path: &Path) -> Result<AudioClip> {
+    let mut muxer = Muxer::create(path, "matroska")?;
+    let mut track = Soundtrack::create(path, &mut muxer, codec, clip.clone().into())?;
+    muxer.start(&[])?;
+    track.write(clip.samples().len().next_multiple_of(AAC_FRAME), &mut muxer)?;
+    track.finish(&mut muxer)?;
+    muxer.finish()?;
+    AudioClip::read(path, clip.seconds() + 1.0)
+}
+
 /// Samples in one AAC packet.
 const AAC_FRAME: usize = 1024;
 /// Samples in one Opus packet of 20 ms.

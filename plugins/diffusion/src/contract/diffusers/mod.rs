@@ -134,14 +134,13 @@ impl Folder<'_> {
         places(role).iter().any(|file| confined(self.root, file).is_ok())
     }
 
-    /// Heads whose scores the transformers' graphs write out: none where each has the operator that never does, and no other.
+    /// Heads whose scores the transformers' graphs write out: none where each has the operator that never does. What is written
+    /// out beside it is attention to the prompt (LTX), whose scores are few.
     fn attention_heads(&mut self, transformer: &Config) -> Option<u64> {
         let fused = |role: &&str| {
             let path = places(role).iter().find_map(|file| confined(self.root, file).ok());
-            path.and_then(|path| std::fs::read(path).ok()).is_some_and(|bytes| {
-                let has = |operator: &str| has_operator(&bytes, &[operator]);
-                has(FUSED).unwrap_or(false) && !has("Softmax").unwrap_or(true)
-            })
+            path.and_then(|path| std::fs::read(path).ok())
+                .is_some_and(|bytes| has_operator(&bytes, &[FUSED]).unwrap_or(false))
         };
         let there = ["transformer", "transformer-low"].into_iter().filter(|role| self.has(role)).collect::<Vec<_>>();
         let written_out = there.is_empty() || !there.iter().all(fused);
