@@ -116,7 +116,7 @@ pub(crate) fn check(
         checks.extend(held.preset.and_then(|p| text::safe_zone(layout, p.safe_zone)));
         checks.extend(legibility.finish(layout, held.params));
     }
-    let preview = held.preset.is_some_and(Preset::is_preview);
+    let preview = media.starts_with("image/");
     let wanted = |c: &Check| (!held.shot || OF_SHOTS.contains(&c.name)) && (!preview || OF_PREVIEWS.contains(&c.name));
     let mut checks: Vec<Check> =
         checks.into_iter().filter(wanted).filter_map(|c| held.params.judge(c, held.shot)).collect();

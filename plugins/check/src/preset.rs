@@ -85,11 +85,6 @@ pub(crate) struct SafeZone {
 }
 
 impl Preset {
-    /// A moving picture without sound, for mails and pages.
-    pub(crate) fn is_preview(&self) -> bool {
-        matches!(self.container.as_deref(), Some("gif" | "webp"))
-    }
-
     /// Reads the file of a preset.
     ///
     /// # Errors

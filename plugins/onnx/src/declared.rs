@@ -202,13 +202,7 @@ fn has(kind: Kind, bytes: &[u8], names: &[&str], depth: usize) -> Result<bool, S
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A length-delimited field.
-    fn field(number: u8, content: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![number << 3 | 2, u8::try_from(content.len()).expect("short")];
-        bytes.extend_from_slice(content);
-        bytes
-    }
+    use crate::external::tests::field;
 
     /// A port of a type, 0 for none, with these dimensions; 0 is free.
     fn port(name: &str, element: u8, dimensions: Option<&[u8]>) -> Vec<u8> {

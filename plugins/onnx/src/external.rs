@@ -140,11 +140,11 @@ fn short() -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A length-delimited field.
-    fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    pub(crate) fn field(number: u8, content: &[u8]) -> Vec<u8> {
         let mut bytes = vec![number << 3 | 2, u8::try_from(content.len()).expect("short")];
         bytes.extend_from_slice(content);
         bytes

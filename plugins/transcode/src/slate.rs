@@ -29,10 +29,11 @@ const LONGEST: usize = 46;
 /// Lines there is room for.
 const MOST_LINES: usize = 11;
 
-/// Draws the slate of a master whose programme lasts `seconds`, with a gap for each letter that no font has.
-pub(crate) fn draw(planned: &Planned, params: &Params, seconds: f64) -> Result<Frame, Failure> {
+/// Draws the slate of a master whose programme lasts `seconds`, with a gap for each letter that no font has; the first of
+/// them is told.
+pub(crate) fn draw(planned: &Planned, params: &Params, seconds: f64) -> Result<(Frame, Option<Failure>), Failure> {
     let defect = |why: String| defect(planned, &why);
-    let tree = set(planned, params, seconds)?;
+    let (tree, gap) = set(planned, params, seconds)?;
     let (width, height) = (planned.options.width, planned.options.height);
     let mut canvas = resvg::tiny_skia::Pixmap::new(width, height).ok_or_else(|| defect("its size".into()))?;
     // The slate is laid out for 16:9; other shapes get it as wide as they are.
@@ -41,7 +42,8 @@ pub(crate) fn draw(planned: &Planned, params: &Params, seconds: f64) -> Result<F
     canvas.fill(resvg::tiny_skia::Color::from_rgba8(16, 20, 24, 255));
     resvg::render(&tree, resvg::tiny_skia::Transform::from_row(scale, 0.0, 0.0, scale, x, y), &mut canvas.as_mut());
     let format = FrameFormat::new(width, height, Pixel::Rgba);
-    Frame::from_planes(format, vec![canvas.take()]).map_err(|e| defect(e.to_string()))
+    let frame = Frame::from_planes(format, vec![canvas.take()]).map_err(|e| defect(e.to_string()))?;
+    Ok((frame, gap))
 }
 
 fn defect(planned: &Planned, why: &str) -> Failure {
@@ -53,16 +55,11 @@ fn defect(planned: &Planned, why: &str) -> Failure {
 /// # Errors
 /// `missing-glyph`.
 pub(crate) fn check(planned: &Planned, params: &Params, seconds: f64) -> Result<(), Failure> {
-    let Some(letters) = missing(set(planned, params, seconds)?.root()) else { return Ok(()) };
-    let first = letters.chars().next().map_or(0, u32::from);
-    let message = format!("no font has the letter \"{letters}\" (U+{first:04X}) of the slate of {}", planned.name);
-    Err(Failure::new("missing-glyph", message).hint(
-        "Chinese, Japanese and Korean need the package fonts-noto-cjk; write others in a script that there is a font for",
-    ))
+    set(planned, params, seconds)?.1.map_or(Ok(()), Err)
 }
 
-/// Sets the texts, with fonts of the machine where those that come along are not enough.
-fn set(planned: &Planned, params: &Params, seconds: f64) -> Result<Tree, Failure> {
+/// Sets the texts, with fonts of the machine where those that come along are not enough, and tells of a letter that none has.
+fn set(planned: &Planned, params: &Params, seconds: f64) -> Result<(Tree, Option<Failure>), Failure> {
     let svg = LAYOUT.replace("{lines}", &lines(&entries(planned, params, seconds)));
     let mut options = Options { font_family: "Manrope".into(), ..Options::default() };
     FONTS.iter().for_each(|font| options.fontdb_mut().load_font_data(font.to_vec()));
@@ -74,10 +71,17 @@ fn set(planned: &Planned, params: &Params, seconds: f64) -> Result<Tree, Failure
         }
         tree = Tree::from_str(&svg, &options).map_err(|e| defect(planned, &e.to_string()))?;
     }
-    Ok(tree)
+    let gap = missing(tree.root()).map(|letters| {
+        let first = letters.chars().next().map_or(0, u32::from);
+        let message = format!("no font has the letter \"{letters}\" (U+{first:04X}) of the slate of {}", planned.name);
+        Failure::new("missing-glyph", message).hint(
+            "Chinese, Japanese and Korean need the package fonts-noto-cjk; write others in a script that there is a font for",
+        )
+    });
+    Ok((tree, gap))
 }
 
-/// Letters that no font has.
+/// A letter that no font has, with what hangs on it.
 fn missing(group: &Group) -> Option<String> {
     group.children().iter().find_map(|node| match node {
         Node::Group(group) => missing(group),

@@ -13,7 +13,7 @@ const REFERENCE_LUFS: f64 = -20.0;
 const MOST_GAIN_DB: f64 = 24.0;
 /// The peak effects are brought to before `effects-gain-db`: as loud as the accents of the music.
 const EFFECT_PEAK_DB: f64 = -9.0;
-/// So far below the limit peaks are held: coming back down to 48 kHz, and AAC after it, raise them again.
+/// So far below the limit the limiter holds peaks: coming back down to 48 kHz, and AAC after it, raise them again.
 const PEAK_MARGIN_DB: f64 = 0.8;
 /// What the limiter's look-ahead of 2 ms comes to at 192 kHz, in samples.
 const LIMITER_DELAY: usize = 383;
@@ -98,7 +98,7 @@ fn levelled(program: &AudioClip, target: Target) -> Result<AudioClip> {
     let before = program.loudness()?;
     let Some(integrated) = before.integrated_lufs else { return Ok(program.clone()) };
     let mut gain = (target.lufs - integrated).min(MOST_GAIN_DB);
-    if before.true_peak_db + gain <= target.true_peak_db - PEAK_MARGIN_DB {
+    if before.true_peak_db + gain <= target.true_peak_db {
         return program.filter(&format!("volume={gain:.3}dB"));
     }
     // True peaks stand between samples, so the limiter works at four times the rate. What it gives out is later by what it

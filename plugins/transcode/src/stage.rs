@@ -136,11 +136,13 @@ impl Work<'_> {
     fn make(&mut self, planned: &[Planned], sounds: impl IntoIterator<Item = Sound>) -> Result<Vec<Made>, Failure> {
         let mut jobs = Vec::with_capacity(planned.len());
         for (planned, sound) in planned.iter().zip(sounds) {
-            let slate = (planned.around.slate > 0)
-                .then(|| slate::draw(planned, self.params, self.mezzanine.seconds))
-                .transpose()?;
-            if let (Some(_), Err(gap)) = (&slate, slate::check(planned, self.params, self.mezzanine.seconds)) {
-                self.run.log(Level::Warn, gap.message);
+            let mut slate = None;
+            if planned.around.slate > 0 {
+                let (frame, gap) = slate::draw(planned, self.params, self.mezzanine.seconds)?;
+                if let Some(gap) = gap {
+                    self.run.log(Level::Warn, gap.message);
+                }
+                slate = Some(frame);
             }
             let path = self.run.scratch().join(&planned.file);
             jobs.push(Job { planned, sound, path, slate });

@@ -103,13 +103,13 @@ impl Loader {
         Ok(memory::require(&self.name(), needed, memory::available().as_ref())?)
     }
 
-    /// Holds every file that the shot under way may take against the contract and the family, before the first of them is
+    /// Holds every file that the shot under way takes against the contract and the family, before the first of them is
     /// loaded: what is broken at the end of a shot is told at its beginning.
     ///
     /// # Errors
     /// `model-file-missing`, `model-hash-mismatch`, `model-port-mismatch` and their kin.
     pub fn inspect(&mut self, parts: &[&mut Part]) -> Result<(), Error> {
-        let wanted = parts.iter().flat_map(|part| part.wanted(self)).collect::<Vec<_>>();
+        let wanted = parts.iter().filter_map(|part| part.wanted(self)).collect::<Vec<_>>();
         Ok(self.inspected.inspect(&self.model, &wanted, self.engine.threads)?)
     }
 
@@ -252,10 +252,10 @@ impl Part {
 
     /// The file that will be loaded, unless it is or the contract has none. What stands in for it where values are no numbers is
     /// not looked at before: hardly a shot needs it, and it is the largest of all.
-    fn wanted<'a>(&'a self, loader: &Loader) -> Vec<Wanted<'a>> {
-        let files = self.role(loader, self.failed).into_iter();
-        let files = files.filter(|role| loader.model.has(role) && self.loaded.as_ref() != Some(role));
-        files.map(|role| Wanted { role, inputs: &self.inputs, outputs: &self.outputs }).collect()
+    fn wanted<'a>(&'a self, loader: &Loader) -> Option<Wanted<'a>> {
+        let role = self.role(loader, self.failed)?;
+        let file = loader.model.has(&role) && self.loaded.as_ref() != Some(&role);
+        file.then(|| Wanted { role, inputs: &self.inputs, outputs: &self.outputs })
     }
 
     /// Loads the component, unless it is.
