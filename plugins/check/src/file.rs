@@ -7,7 +7,7 @@ use spotloom_media::inspect::{Header, Passed};
 use crate::boxes::Boxes;
 use crate::check::{Check, Name};
 use crate::picture::Around;
-use crate::preset::Preset;
+use crate::preset::{Preset, Video};
 
 /// What is measured without decoding, and what the file is held against.
 pub(crate) struct Facts<'a> {
@@ -99,15 +99,21 @@ fn video(Facts { header, preset, .. }: &Facts<'_>) -> Check {
             .figures(format!("{} {}x{}", video.codec, video.width, video.height), "");
     };
     d.is("the codec", &video.codec, codec(&preset.video.codec));
-    let profile = preset.video.profile.clone().or_else(|| (preset.video.codec == "h264").then(|| "high".to_owned()));
-    if let Some(expected) = profile.filter(|_| video.codec == "h264") {
+    let coded = coded(&preset.video);
+    if let Some((profile, _)) = coded.filter(|(profile, _)| !profile.is_empty()) {
         let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' '], "");
-        d.is("the profile", &plain(&header.video_profile), &plain(&expected));
+        let found = plain(&header.video_profile);
+        // As the specifications call them.
+        let found = match (video.codec.as_str(), found.as_str()) {
+            ("mpeg2video", "422") => "4:2:2".to_owned(),
+            ("vp9", number) => format!("profile{number}"),
+            _ => found,
+        };
+        d.is("the profile", &found, &plain(profile));
     }
     d.is("the size", &format!("{}x{}", video.width, video.height), &format!("{}x{}", preset.width, preset.height));
-    let profile = preset.video.profile.as_deref().unwrap_or("high");
-    if video.codec == "h264" && !profile.contains("422") {
-        d.is("the pixel format", &video.pixel, "yuv420p");
+    if let Some((_, pixel)) = coded {
+        d.is("the pixel format", &video.pixel, pixel);
     }
     // Not every container writes it in lowest terms.
     let (n, m) = video.sample_aspect;
@@ -132,6 +138,25 @@ fn video(Facts { header, preset, .. }: &Facts<'_>) -> Check {
 
 fn join(figures: &[f64], between: &str) -> String {
     figures.iter().map(f64::to_string).collect::<Vec<_>>().join(between)
+}
+
+/// The profile and the pixel format, by FFmpeg's names, of a preset's picture; what the transcoder takes where it names none.
+/// Neither is known of a preview.
+fn coded(video: &Video) -> Option<(&str, &'static str)> {
+    let (named, ten) = (video.profile.as_deref(), video.profile.as_deref() == Some("main10"));
+    let pixel = if ten { "yuv420p10le" } else { "yuv420p" };
+    Some(match codec(&video.codec) {
+        "h264" if named == Some("baseline") => ("constrained baseline", pixel),
+        "h264" => (named.unwrap_or("high"), pixel),
+        "hevc" => (named.unwrap_or("main"), pixel),
+        // Of AV1 ten bits are within Main.
+        "av1" => ("main", pixel),
+        "vp9" => ("profile 0", pixel),
+        // Which ProRes it is, the library does not tell.
+        "prores" => ("", "yuv422p10le"),
+        "mpeg2video" => ("4:2:2", "yuv422p"),
+        _ => return None,
+    })
 }
 
 /// FFmpeg's names of the codecs that presets name.

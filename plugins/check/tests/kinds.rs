@@ -144,6 +144,42 @@ fn rates_and_lengths_are_those_of_the_preset() {
     check(&short, "min-seconds: 3", "whole-seconds: true", &["length"]);
 }
 
+/// Codecs have profiles, and pixels formats, of which players take one.
+#[test]
+fn profiles_and_pixel_formats_are_those_of_the_preset() {
+    let folder = TempDir::new().unwrap();
+    let (source, layout) = (make(folder.path(), &Made::default()), layout(folder.path(), &Made::default()));
+    let check = |codec: &str, container: &str, coding: &str, expected: &[&str]| {
+        let preset = PRESET
+            .replace("fps: 30\nmax", &format!("fps: 30\ncontainer: {container}\nmax"))
+            .replace("codec: h264, profile: high", codec);
+        let master = folder.path().join(format!("spot.{container}"));
+        let mut arguments = vec!["-i", source.to_str().unwrap(), "-c:a", "copy", "-t", "1"];
+        arguments.extend(coding.split(' ').chain([master.to_str().unwrap()]));
+        ffmpeg(&arguments);
+        let done = run_for(&preset, &master, &layout, warn());
+        let wrong: Vec<String> = found(&done).into_iter().filter(|name| name == "video-stream").collect();
+        assert_eq!(wrong, expected, "{codec}, {coding}: {:#?}", checks(&done));
+    };
+    let wrong = ["video-stream"];
+    check(
+        "codec: h264, profile: main",
+        "mp4",
+        "-c:v libx264 -preset ultrafast -profile:v main -x264-params cabac=1:bframes=1",
+        &[],
+    );
+    check("codec: h264, profile: baseline", "mp4", "-c:v libx264 -profile:v baseline", &[]);
+    check("codec: hevc, profile: main", "mp4", "-c:v libx265 -preset ultrafast -pix_fmt yuv420p", &[]);
+    check("codec: hevc, profile: main", "mp4", "-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le", &wrong);
+    check("codec: hevc, profile: main10", "mp4", "-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le", &[]);
+    check("codec: vp9", "webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -an", &[]);
+    check("codec: vp9", "webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -pix_fmt yuv444p -an", &wrong);
+    check("codec: prores-422-hq", "mov", "-c:v prores_ks -profile:v 3 -pix_fmt yuv422p10le", &[]);
+    check("codec: prores-422-hq", "mov", "-c:v prores_ks -profile:v 4 -pix_fmt yuv444p10le", &wrong);
+    check("codec: xdcam-hd422", "mov", "-c:v mpeg2video -pix_fmt yuv422p -b:v 4M", &[]);
+    check("codec: xdcam-hd422", "mov", "-c:v mpeg2video -pix_fmt yuv420p -b:v 4M", &wrong);
+}
+
 /// A scene from a still picture or a tripod is not a defect; one that a model made is.
 #[test]
 fn what_the_brief_brings_may_stand_still() {
