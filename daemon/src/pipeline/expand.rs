@@ -16,7 +16,6 @@ use super::deliver;
 use super::facts::Facts;
 use super::given;
 use super::items::{self, Item};
-use super::lengths::{self, Length, SECONDS};
 use super::model::{Pipeline, ReseedStage, Stage};
 use super::offers;
 use super::origin::At;
@@ -61,7 +60,6 @@ pub fn expand(pipeline: &Pipeline, brief: &Brief, catalog: &dyn Catalog) -> Resu
         tasks: Vec::new(),
         by_stage: BTreeMap::new(),
         judges: BTreeMap::new(),
-        lengths: BTreeMap::new(),
         outputs: Vec::new(),
         mistakes,
     };
@@ -113,8 +111,6 @@ pub(super) struct Expansion<'a> {
     by_stage: BTreeMap<String, Vec<TaskKey>>,
     /// By task that may be made again with another seed: the one that decides it.
     judges: BTreeMap<TaskKey, TaskKey>,
-    /// Of the tasks that are told how long what they make is to be.
-    lengths: BTreeMap<TaskKey, Length>,
     /// By stage: what `stages.S` is in expressions.
     outputs: Vec<(String, Value)>,
     pub mistakes: Vec<Diagnostic>,
@@ -248,13 +244,8 @@ impl Expansion<'_> {
         }
         if let Some(map) = params.as_object() {
             let schema = &plugin.info.description.params;
-            if let Some(seconds) = map.get(SECONDS).and_then(Json::as_f64) {
-                self.lengths.insert(key.clone(), Length { seconds, place: at.asked(SECONDS) });
-            }
-            let asked = offers::mistakes(schema, map, &inputs, self.catalog).into_iter();
-            let asked = asked.map(|(name, mistake)| mistake.at(at.asked(&name)));
-            let long = lengths::mistake(schema, (&key, map), &inputs, &self.lengths, self.catalog);
-            for mistake in asked.chain(long) {
+            for (name, mistake) in offers::mistakes(schema, map, &inputs, self.catalog) {
+                let mistake = mistake.at(at.asked(&name));
                 // What is repeated for each shape is wrong once.
                 if !self.mistakes.contains(&mistake) {
                     self.mistakes.push(mistake);

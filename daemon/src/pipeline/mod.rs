@@ -12,7 +12,6 @@ mod expand;
 mod facts;
 mod given;
 mod items;
-mod lengths;
 mod model;
 mod names;
 mod offers;

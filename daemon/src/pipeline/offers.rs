@@ -105,7 +105,7 @@ fn refusal(
 }
 
 /// Which things of a kind could do what another can't.
-pub(super) fn able(kind: Resource, can: impl Fn(&str) -> bool, catalog: &dyn Catalog) -> String {
+fn able(kind: Resource, can: impl Fn(&str) -> bool, catalog: &dyn Catalog) -> String {
     let names: Vec<String> = catalog.names(kind).into_iter().filter(|name| can(name)).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     match names.as_slice() {

@@ -151,15 +151,11 @@ impl Catalog for StudioCatalog<'_> {
         }
         let bytes = files::read(&path).ok()?;
         let data = yaml::parse(&path.display().to_string(), &bytes).ok()?.to_json();
-        let texts = match field.split('.').try_fold(&data, |at, step| at.get(step))? {
+        let texts = match data.get(field)? {
             Value::Array(list) => list.as_slice(),
             one => std::slice::from_ref(one),
         };
-        let text = |item: &Value| match item {
-            Value::Number(number) => Some(number.to_string()),
-            item => item.as_str().map(str::to_owned),
-        };
-        Some(texts.iter().filter_map(text).collect())
+        Some(texts.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
     }
 
     fn names(&self, kind: Resource) -> Vec<String> {

@@ -31,7 +31,7 @@ const PLUGINS: [&str; 13] = [
     include_str!("webhook.json"),
 ];
 
-const MODELS: [&str; 6] = ["ambient-v5", "text-only", "one-clip", "amy", "thorsten", "dresser"];
+const MODELS: [&str; 5] = ["ambient-v5", "text-only", "amy", "thorsten", "dresser"];
 
 impl Studio {
     pub fn new() -> Self {
@@ -123,10 +123,7 @@ impl Catalog for Studio {
     fn offered(&self, kind: Resource, name: &str, field: &str) -> Option<Vec<String>> {
         let offered: &[&str] = match (kind, name, field) {
             (Resource::Model, "ambient-v5", "modes") => &["text-to-video", "image-to-video", "first-last", "loop"],
-            (Resource::Model, "one-clip", "family") => &["wan"],
-            (Resource::Model, "one-clip", "video.frames") => &["81"],
-            (Resource::Model, "one-clip", "video.fps") => &["16"],
-            (Resource::Model, "text-only" | "one-clip", "modes") => &["text-to-video"],
+            (Resource::Model, "text-only", "modes") => &["text-to-video"],
             (Resource::Model, "ambient-v5" | "text-only", "family") => &["ambient"],
             (Resource::Model, "amy" | "thorsten", "family") => &["piper"],
             (Resource::Model, "dresser", "family") => &["fashn-vton"],

@@ -7,6 +7,7 @@ use spotloom_onnx::{Engine, SessionOptions};
 use crate::contract::{Contract, FamilyName, Mode, Model, SchedulerName};
 use crate::error::Error;
 use crate::families::ambient::Ambient;
+use crate::families::chain::Chain;
 use crate::families::cogvideox::CogVideoX;
 use crate::families::ltx::Ltx;
 use crate::families::wan::Wan;
@@ -27,7 +28,7 @@ pub struct Shot {
     pub width: usize,
     /// Pixels.
     pub height: usize,
-    /// Frames of the model that are wanted; a family may give more, and those that make one clip only give fewer. Of a
+    /// Frames of the model that are wanted; a family may give more, or up to two fewer where a clip has no more. Of a
     /// loop the frames of one turn: a family then gives the last one first, and goes on round and round.
     pub frames: usize,
     /// Where the subject stands, for families that can say.
@@ -187,8 +188,8 @@ pub trait Family: Send {
     /// `model-port-mismatch`, `model-unreadable` and their kin.
     fn try_out(&mut self) -> Result<(), Error>;
 
-    /// Whether a shot may begin with a draft (`Shot::edit`).
-    fn takes_drafts(&self) -> bool {
+    /// Whether a shot may begin with this in place of noise alone (`Shot::edit`).
+    fn takes_draft(&self, _draft: &Draft) -> bool {
         false
     }
 
@@ -258,8 +259,8 @@ pub fn session(asked: SessionOptions, family: FamilyName) -> SessionOptions {
 pub fn load(model: &Model, engine: &Engine) -> Result<Box<dyn Family>, Error> {
     match model.contract.family {
         FamilyName::Ambient => Ok(Box::new(Ambient::load(model, engine)?)),
-        FamilyName::Wan => Ok(Box::new(Wan::load(model, engine)?)),
-        FamilyName::Ltx => Ok(Box::new(Ltx::load(model, engine)?)),
-        FamilyName::CogVideoX => Ok(Box::new(CogVideoX::load(model, engine)?)),
+        FamilyName::Wan => Ok(Box::new(Chain::new(Wan::load(model, engine)?))),
+        FamilyName::Ltx => Ok(Box::new(Chain::new(Ltx::load(model, engine)?))),
+        FamilyName::CogVideoX => Ok(Box::new(Chain::new(CogVideoX::load(model, engine)?))),
     }
 }

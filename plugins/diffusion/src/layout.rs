@@ -3,7 +3,7 @@
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::ask::{self, Files};
-use crate::contract::{Contract, Mode};
+use crate::contract::{Contract, FamilyName, Mode};
 use crate::cut::{Cut, Ends};
 use crate::error::Error;
 use crate::family::{Condition, Draft, Edit};
@@ -52,7 +52,7 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
     let fps = settings.rate();
     let clip = run.input("clip").map(|a| Clip::open(a, settings.fps)).transpose()?;
     let clip_after = run.input("clip-after").map(|a| Clip::open(a, settings.fps)).transpose()?;
-    let context = contract.latent.stride[0];
+    let context = contract.carried();
     let least = contract.video.frames;
     let rate = params.motion_fps.unwrap_or(contract.video.fps) / fps;
     let asked = plan.seconds.map(|s| (s * fps).round().max(1.0) as u64);
@@ -61,6 +61,7 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
         _ => asked.unwrap_or((5.0 * fps).round() as u64),
     };
     let seconds = frames as f64 / fps;
+    let rings = contract.family == FamilyName::Ambient;
 
     let (mut before, mut after) = (None, None);
     let mut ends = Ends { last_picture: mode == Mode::FirstLast, ..Ends::default() };
@@ -69,6 +70,14 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
             ends.before = clip.as_ref().map(|c| c.frames);
             ends.after = clip_after.as_ref().map(|c| frames.saturating_sub(c.frames));
             (before, after) = (clip.clone(), clip_after);
+        }
+        // Of a model that knows no ring, from the picture back to it.
+        Mode::Loop if clip.is_none() && !rings => {
+            if run.input("image").is_none() {
+                let reason = format!("needs an `image` or a `clip` with {}", contract.name);
+                return Err(Error::Mode { mode: mode.name(), reason });
+            }
+            ends.after = Some(frames);
         }
         Mode::Loop if clip.is_some() => {
             ends = Ends { before: clip.as_ref().map(|c| c.frames), after: Some(frames), last_picture: false };
@@ -90,7 +99,7 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
         }
         _ => {}
     }
-    if mode == Mode::Loop && clip.is_none() {
+    if mode == Mode::Loop && clip.is_none() && rings {
         let cut = Cut::ring(frames, rate, context, least);
         let conditions = image(run, "image", 0, size, warnings)?;
         let strength = params.strength.unwrap_or(ask::strength(mode));
@@ -113,6 +122,10 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
     };
     let mut conditions = image(run, "image", 0, size, warnings)?;
     conditions.extend(image(run, "last-image", cut.wanted - 1, size, warnings)?);
+    if mode == Mode::Loop && clip.is_none() {
+        // Told once what there is to say of the picture.
+        conditions.extend(image(run, "image", cut.wanted - 1, size, &mut Vec::new())?);
+    }
     let mut given = |clip: Option<&Clip>, first: usize, offset: f64| -> Result<(), Error> {
         let Some(clip) = clip else { return Ok(()) };
         let pictures = footage(clip, first, context, offset).pictures()?.collect::<Result<_, _>>()?;
@@ -137,14 +150,18 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
         _ => Some(Draft::Given),
     };
     let edit = draft.map(|draft| Edit { draft, strength });
-    let mode = if mode == Mode::Loop { Mode::Bridge } else { mode };
+    let mode = match (mode, &clip) {
+        (Mode::Loop, Some(_)) => Mode::Bridge,
+        (Mode::Loop, None) => Mode::FirstLast,
+        (mode, _) => mode,
+    };
     Ok(Layout { mode, cut, conditions, edit, before, after: after.filter(|_| cut.after.is_some()), seconds, strength })
 }
 
 /// Whether the clips leave something to make, and are long enough to go on from.
 fn room(plan: &Plan<'_>, clip: &Option<Clip>, ends: Ends, frames: u64, rate: f64) -> Result<(), Error> {
     let fps = plan.settings.rate();
-    let context = (plan.contract.latent.stride[0] as f64 / rate).ceil() as u64;
+    let context = (plan.contract.carried() as f64 / rate).ceil() as u64;
     if plan.mode == Mode::Retake || plan.mode == Mode::Edit {
         return Ok(());
     }

@@ -59,9 +59,7 @@ pub struct Params {
     #[serde(default)]
     pub preview: bool,
     /// Length of the result in seconds, clips that are joined or gone on from included, instead of the shot's.
-    #[schemars(range(min = 0.5, max = 120), extend("x-one-clip" = {
-        "families": ["wan", "ltx", "cogvideox"], "shot": "shot", "fps": "fps", "rate": "motion-fps", "unless": ["clip", "clip-after"],
-    }))]
+    #[schemars(range(min = 0.5, max = 120))]
     pub seconds: Option<f64>,
     /// Seed of the noise, instead of the shot's. The same seed gives the same clip.
     pub seed: Option<u64>,

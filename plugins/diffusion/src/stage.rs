@@ -125,12 +125,11 @@ impl Diffusion {
         let family = self.family(&model, &engine)?;
         shot.levers = params.levers(family.calls());
         if shot.levers.decode == Decode::Tiles && !family.decodes_in_tiles() {
-            let reason = "to decode in tiles; models of the family `wan` can. Leave `decode` out".into();
+            let reason =
+                "to decode in tiles; models of the families `wan` and `cogvideox` can. Leave `decode` out".into();
             return Err(Error::Unable { model: contract.name.clone(), reason });
         }
-        if !family.takes_drafts() {
-            shot.edit = None;
-        }
+        shot.edit = shot.edit.filter(|edit| family.takes_draft(&edit.draft));
         let (clips, steps) = (family.windows(&shot), shot.steps - shot.first_step());
         let total = (clips * steps) as u64 + layout.cut.frames;
         let total = total * u64::from(params.variations);

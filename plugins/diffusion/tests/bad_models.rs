@@ -189,7 +189,7 @@ fn each_bad_model_is_told_apart() {
         again(m);
     });
     check("a mode that the model lacks", &|m| {
-        replace(&m.join("model.yaml"), "modes: [text-to-video]", "modes: [image-to-video]");
+        replace(&m.join("model.yaml"), "modes: [text-to-video, edit]", "modes: [image-to-video]");
     });
     check("attention too large to be computed", &|m| {
         let sizes = "  sizes:\n  - [48, 32]\n  - [32, 48]\n  - [32, 32]\n";

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use spotloom_diffusion::contract::Model;
+use spotloom_diffusion::families::chain::ClipFamily;
 use spotloom_diffusion::families::wan::Wan;
 use spotloom_diffusion::family;
 use spotloom_onnx::Engine;
@@ -143,7 +144,7 @@ fn a_folder_without_a_contract_gives_the_frames_of_the_reference() {
     let Fixture { engines: [engine, _], cases, .. } = Fixture::open("wan-t2v");
     let mut wan = Wan::load(&model, &engine).expect("the model");
     let shot = cases[0].shot(&model, "noise");
-    cases[0].check_frames(family::Family::begin(&mut wan, &shot).expect("a shot").as_mut());
+    cases[0].check_frames(wan.begin(&shot).expect("a shot").as_mut());
 }
 
 #[test]

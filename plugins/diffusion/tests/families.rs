@@ -3,22 +3,37 @@
 
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use spotloom_plugin_sdk::harness::Done;
 use support::parity;
 use tempfile::TempDir;
 
+/// One run of a tiny model at 12 frames a second.
+fn run(fixture: &str, folder: &TempDir, params: &Value, files: &[(&str, &Done)]) -> Done {
+    let mut all = json!({"steps": 2, "fps": 12, "motion-fps": 12});
+    all.as_object_mut().expect("an object").extend(params.as_object().expect("an object").clone());
+    let mut run = support::shot(&parity::folder(fixture), folder.path(), "a golden bottle", &all);
+    for (port, done) in files {
+        let media = if port.contains("image") { "image/png" } else { "video/x-matroska" };
+        run = run.input(port, done.path("clip"), media);
+    }
+    run.run()
+}
+
+/// What is shown to models that take pictures and clips: half a second of a sea, which is not moved.
+fn sea(folder: &TempDir, fps: u32) -> Done {
+    let params = json!({"steps": 1, "seconds": 0.5, "fps": fps});
+    support::shot(&support::model(), folder.path(), "sea", &params).run()
+}
+
 #[test]
 fn every_family_makes_a_clip_and_says_with_what() {
-    let still_folder = TempDir::new().expect("a temporary folder");
-    let still = support::shot(&support::model(), still_folder.path(), "sea", &json!({"steps": 1})).run();
+    let folder = TempDir::new().expect("a temporary folder");
+    let still = sea(&folder, 24);
     let check = |fixture: &str, picture: bool, scheduler: &str| {
         let folder = TempDir::new().expect("a temporary folder");
-        let params = json!({"steps": 2, "fps": 12, "motion-fps": 12});
-        let mut run = support::shot(&parity::folder(fixture), folder.path(), "a golden bottle", &params);
-        if picture {
-            run = run.input("image", still.path("clip"), "image/png");
-        }
-        let done = run.run();
+        let files: &[_] = if picture { &[("image", &still)] } else { &[] };
+        let done = run(fixture, &folder, &json!({}), files);
         let facts = &done.outputs("clip")[0].facts;
         assert_eq!((&facts["frames"], &facts["width"]), (&json!(6), &json!(192)), "{fixture}");
         assert_eq!(facts["model"], json!(format!("tiny-{fixture}")));
@@ -27,6 +42,7 @@ fn every_family_makes_a_clip_and_says_with_what() {
     };
     check("wan-t2v", false, "unipc");
     check("wan-a14b", false, "unipc");
+    check("wan-a14b-i2v", true, "unipc");
     check("wan-i2v", true, "unipc");
     check("wan-i2v-clip", true, "unipc");
     check("wan-ti2v", false, "unipc");
@@ -36,4 +52,100 @@ fn every_family_makes_a_clip_and_says_with_what() {
     check("cogvideox-2b", false, "ddim");
     check("cogvideox-5b", false, "sde-dpm");
     check("cogvideox-v1.5", false, "sde-dpm");
+}
+
+/// What moves most from one frame to the next, in steps of 10 bits, of pictures averaged over themselves: in noise of random
+/// weights, nothing else tells a cut.
+fn largest_step(done: &Done) -> f64 {
+    let (frames, size) = (parity::frames(&done.path("clip")), 192 * 108);
+    let means = frames.chunks(size).map(|f| f.iter().map(|v| f64::from(*v)).sum::<f64>() / size as f64);
+    let means: Vec<_> = means.collect();
+    means.windows(2).map(|m| (m[1] - m[0]).abs()).fold(0.0, f64::max)
+}
+
+#[test]
+fn every_family_makes_shots_that_are_longer_than_its_clip() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let still = sea(&folder, 24);
+    // Four seconds are 50 frames of the model; a clip of Wan has 9 here, one of LTX 17, one of CogVideoX 9.
+    let check = |fixture: &str, picture: bool, clips: u64| {
+        let folder = TempDir::new().expect("a temporary folder");
+        let files: &[_] = if picture { &[("image", &still)] } else { &[] };
+        let done = run(fixture, &folder, &json!({"seconds": 4}), files);
+        assert_eq!(done.outputs("clip")[0].facts["frames"], json!(48), "{fixture}");
+        assert_eq!((&done.facts()["clips"], &done.facts()["steps"]), (&json!(clips), &json!(2 * clips)), "{fixture}");
+        let step = largest_step(&done);
+        assert!(step < 40.0, "{fixture}: a step of {step} of 1023");
+        let again = run(fixture, &folder, &json!({"seconds": 4}), files);
+        assert_eq!(parity::frames(&done.path("clip")), parity::frames(&again.path("clip")), "{fixture}");
+    };
+    // Through windows: 14 latent frames, three at once (four where a patch has two), one of them shared.
+    check("wan-t2v", false, 7);
+    check("wan-a14b", false, 7);
+    // From their own last frame.
+    check("wan-i2v", true, 7);
+    check("wan-i2v-clip", true, 7);
+    check("wan-ti2v", false, 7);
+    check("ltx", false, 4);
+    check("cogvideox-2b", false, 7);
+    check("cogvideox-v1.5", false, 5);
+}
+
+#[test]
+fn models_that_go_on_from_a_picture_extend_and_those_that_know_a_last_one_bridge_loop_and_retake() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let clip = sea(&folder, 12);
+    let check = |fixture: &str, params: Value, ports: &[&str], frames: u64, kept: &[usize]| {
+        let folder = TempDir::new().expect("a temporary folder");
+        let files: Vec<_> = ports.iter().map(|port| (*port, &clip)).collect();
+        let done = run(fixture, &folder, &params, &files);
+        assert_eq!(done.outputs("clip")[0].facts["frames"], json!(frames), "{fixture} {params}");
+        // Frames of the clip that is given stay what they are, to the rounding of their size.
+        let (made, given) = (parity::frames(&done.path("clip")), parity::frames(&clip.path("clip")));
+        assert_eq!(given.len() / 6, made.len() / frames as usize);
+        let size = given.len() / 6;
+        for (k, at) in kept.iter().enumerate() {
+            let pairs = made[at * size..(at + 1) * size].iter().zip(&given[k * size..(k + 1) * size]);
+            let differs = pairs.map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / size as f64;
+            assert!(differs < 4.0, "{fixture} {params}: frame {at} differs by {differs}");
+        }
+    };
+    let extend = || json!({"mode": "extend", "seconds": 1.5});
+    check("wan-ti2v", extend(), &["clip"], 18, &[0, 1, 2, 3, 4, 5]);
+    check("wan-i2v", extend(), &["clip"], 18, &[0, 1, 2, 3, 4, 5]);
+    check("wan-i2v-clip", extend(), &["clip"], 18, &[0, 1, 2, 3, 4, 5]);
+    check("ltx", extend(), &["clip"], 18, &[0, 1, 2, 3, 4, 5]);
+    // Nothing of a clip that is made again is kept as it is.
+    let edit = || json!({"mode": "edit", "strength": 0.5});
+    check("wan-t2v", edit(), &["clip"], 6, &[]);
+    check("wan-ti2v", edit(), &["clip"], 6, &[]);
+    check("wan-i2v", json!({"seconds": 2}), &["clip", "clip-after"], 24, &[0, 1, 2, 3, 4, 5]);
+    check("wan-i2v", json!({"mode": "loop", "seconds": 1.5}), &["clip"], 18, &[0, 1, 2, 3, 4, 5]);
+    check("wan-i2v", json!({"mode": "loop", "seconds": 1.5}), &["image"], 18, &[]);
+    check("wan-i2v", json!({"mode": "retake", "from": 0.2, "to": 0.35}), &["clip"], 6, &[0, 1]);
+}
+
+#[test]
+fn a_clip_that_is_made_again_is_nearer_to_what_it_was_the_less_it_may_leave_it() {
+    let folder = TempDir::new().expect("a temporary folder");
+    // Two seconds and a half are longer than a clip of these models.
+    let params = json!({"steps": 1, "seconds": 2.5, "fps": 12});
+    let clip = support::shot(&support::model(), folder.path(), "sea", &params).run();
+    let made = |fixture: &str, strength: f64| {
+        let folder = TempDir::new().expect("a temporary folder");
+        let params = json!({"mode": "edit", "strength": strength, "steps": 16, "seconds": 2.5});
+        let done = run(fixture, &folder, &params, &[("clip", &clip)]);
+        assert_eq!(done.outputs("clip")[0].facts["frames"], json!(30), "{fixture}");
+        parity::frames(&done.path("clip"))
+    };
+    for fixture in ["wan-t2v", "wan-ti2v"] {
+        // A codec of random weights keeps little of a picture: after a single step there is what it makes of the clip.
+        let clip = made(fixture, 1.0 / 16.0);
+        let distance = |strength: f64| {
+            let pairs = made(fixture, strength).into_iter().zip(&clip);
+            pairs.map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / clip.len() as f64
+        };
+        let [little, much] = [0.25, 1.0].map(distance);
+        assert!(little > 0.0 && little < 0.95 * much, "{fixture}: {little} and {much}");
+    }
 }

@@ -4,8 +4,8 @@ mod support;
 
 use ndarray::Axis;
 use spotloom_diffusion::contract::SchedulerName;
+use spotloom_diffusion::families::chain::ClipFamily;
 use spotloom_diffusion::families::cogvideox::CogVideoX;
-use spotloom_diffusion::family::Family;
 use support::parity::Fixture;
 
 fn check(fixture: &str) {

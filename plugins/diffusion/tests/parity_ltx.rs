@@ -2,8 +2,8 @@
 
 mod support;
 
+use spotloom_diffusion::families::chain::ClipFamily;
 use spotloom_diffusion::families::ltx::Ltx;
-use spotloom_diffusion::family::Family;
 use support::parity::Fixture;
 
 #[test]

@@ -2,8 +2,10 @@
 
 mod support;
 
-use spotloom_diffusion::families::wan::Wan;
-use spotloom_diffusion::family::Family;
+use spotloom_diffusion::contract::Mode;
+use spotloom_diffusion::families::chain::ClipFamily;
+use spotloom_diffusion::families::wan::{Given, Wan};
+use spotloom_diffusion::family::{Draft, Edit};
 use support::parity::Fixture;
 
 fn check(fixture: &str) {
@@ -11,20 +13,38 @@ fn check(fixture: &str) {
     for engine in &engines {
         let mut wan = Wan::load(&model, engine).expect("the model");
         for case in &cases {
-            let shot = case.shot(&model, "noise");
+            let mut shot = case.shot(&model, "noise");
+            let again = shot.mode == Mode::Edit;
+            // How far it leaves its clip; the clip itself is given below, as the reference was given it.
+            shot.edit = again.then(|| Edit { draft: Draft::Given, strength: case.number("strength") });
+            let first = shot.first_step();
             let rows = wan.encode_text(&[&shot.prompt, &shot.negative_prompt]).expect("text");
             case.check_text(&rows);
-            let given = wan.encode_given(&shot, shot.frames).expect("pictures");
+            let mut given = match again {
+                true => Given::default(),
+                false => wan.encode_given(&shot, shot.frames).expect("pictures"),
+            };
+            if again {
+                let draft = wan.encode_clip(&mut case.clip().into_iter().map(Ok), shot.frames).expect("latents");
+                case.check("the clip's latents", "text", &draft, &case.tensor("draft"));
+                given.draft = Some(draft);
+            }
             if let Some(image) = &given.image {
                 case.check("what CLIP sees", "text", image, &case.tensor("image_embedding"));
             }
-            let mut steps = case.steps(engine.session.resident_latents && given.pinned.is_none());
-            wan.denoise(&shot, &rows, &given, case.tensor("noise"), &mut steps).expect("latents");
-            case.check_frames(wan.begin(&shot).expect("a shot").as_mut());
+            let stay = engine.session.resident_latents && given.pinned.is_none() && !again;
+            let mut steps = case.steps(stay);
+            let on_step = &mut |step, sample: Option<&_>| steps(step - first, sample);
+            let latents = wan.denoise(&shot, &rows, &given, case.tensor("noise"), on_step).expect("latents");
+            case.check_frames(wan.frames(latents, [shot.height, shot.width]).as_mut());
+            if !again {
+                case.check_frames(wan.begin(&shot).expect("a shot").as_mut());
+            }
         }
     }
 }
 
+/// And of a clip that is made again from text.
 #[test]
 fn text_to_video_gives_the_frames_of_the_reference() {
     check("wan-t2v");
@@ -38,6 +58,7 @@ fn a_model_of_other_shapes_does_so_too() {
 #[test]
 fn two_experts_take_over_from_each_other_where_the_reference_swaps_them() {
     check("wan-a14b");
+    check("wan-a14b-i2v");
 }
 
 #[test]

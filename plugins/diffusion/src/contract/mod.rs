@@ -115,6 +115,32 @@ pub enum Mode {
     Retake,
 }
 
+impl Contract {
+    /// Frames of the longest clip.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.latent.whole(self.video.frames)
+    }
+
+    /// Latent frames that the transformer sees at once, at most.
+    #[must_use]
+    pub fn window(&self) -> usize {
+        self.latent.frames(self.video.frames).next_multiple_of(self.latent.patch[0])
+    }
+
+    /// Frames that a clip is handed on by: from one that is given, or from one clip of a shot to the next. Those of a latent
+    /// frame where any may be given; where the family knows a first picture only, that one. LTX goes on from several, which tell
+    /// it how things move (`LTXConditionPipeline`).
+    #[must_use]
+    pub fn carried(&self) -> usize {
+        match self.family {
+            FamilyName::Ambient => self.latent.stride[0],
+            FamilyName::Ltx => Some(self.latent.pixels(2)).filter(|two| 2 * two < self.most()).unwrap_or(1),
+            FamilyName::Wan | FamilyName::CogVideoX => 1,
+        }
+    }
+}
+
 impl Mode {
     /// As contracts and pipelines write it.
     #[must_use]

@@ -5,13 +5,12 @@
 //! Velocity is noise minus data; time is 1 at noise and 0 at data, one per latent frame, so that any of them may be
 //! given: it is held at time 0. Latents need no scaling.
 
-use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn, Slice, Zip};
+use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn};
 use spotloom_onnx::{Engine, Error as ModelError, Port, Tensor, memory};
 use tokenizers::Tokenizer;
 
 mod denoise;
 mod shot;
-mod windows;
 mod words;
 
 use self::shot::AmbientShot;
@@ -19,9 +18,8 @@ use self::words::{Said, Words};
 use crate::contract::{Contract, Mode, Model, Negative};
 use crate::error::Error;
 use crate::families::parts::{Loader, Part};
-use crate::families::resident;
-use crate::family::{Calls, Family, Frames, Shot, Subject};
-use crate::noise;
+use crate::families::{resident, windows};
+use crate::family::{Calls, Draft, Family, Frames, Shot, Subject};
 use crate::picture::Picture;
 
 /// Width of the text encoder's rows.
@@ -34,10 +32,6 @@ const SEEN: usize = 8;
 const WIDER: usize = 2;
 /// Rows of the text encoder: one per attribute.
 const TEXT_ROWS: usize = 7;
-
-/// Share of the variance that the noise of later latent frames takes from the first ones'. Chosen by eye and by the
-/// largest change between two frames: none lets suns and reflections pop up, all of it makes the motion repeat.
-const KINSHIP: f32 = 0.5;
 
 /// Channels of the decoder at full size: it gives a value of each colour to each pixel of a block of 4 frames, 4 x 4.
 const DECODER_WIDTH: usize = 3;
@@ -193,25 +187,12 @@ impl Ambient {
         Ok(Text { tokens, pooled: results.array("pooled")?, attributes: results.array("attributes")? })
     }
 
-    /// 3. Noise for a shot: [1, channels, frames, rows, columns]. What comes after the first clip is akin to it, which
-    ///    keeps what noise decides (where a sun stands, where colours gather) in its place: new noise lets things pop up.
+    /// 3. Noise for a shot: [1, channels, frames, rows, columns].
     #[must_use]
     pub fn noise(&self, shot: &Shot, slots: usize) -> ArrayD<f32> {
         let [_, sy, sx] = self.contract().latent.stride;
-        let shape = [1, self.contract().latent.channels, self.window(), shot.height / sy, shot.width / sx];
-        let of = |clip: usize| noise::normal(shot.seed, u32::try_from(clip).unwrap_or(u32::MAX), &shape);
-        let (first, own, shared) = (of(0), (1.0 - KINSHIP).sqrt(), KINSHIP.sqrt());
-        let mut all = ArrayD::zeros(IxDyn(&[1, shape[1], slots, shape[3], shape[4]]));
-        for (clip, mut target) in all.axis_chunks_iter_mut(Axis(2), self.window()).enumerate() {
-            let count = Slice::from(0..target.len_of(Axis(2)));
-            target.assign(&first.slice_axis(Axis(2), count));
-            if clip > 0 {
-                let noise = of(clip);
-                let noise = noise.slice_axis(Axis(2), count);
-                Zip::from(&mut target).and(&noise).for_each(|n, new| *n = own * *new + shared * *n);
-            }
-        }
-        all
+        let shape = [1, self.contract().latent.channels, slots, shot.height / sy, shot.width / sx];
+        windows::noise(shot.seed, &shape, Axis(2), self.window())
     }
 
     /// 4. The latent frame of as many pictures as one latent frame stands for: [1, channels, 1, height, width].
@@ -324,7 +305,7 @@ impl Family for Ambient {
         Ok(Box::new(AmbientShot::new(self, shot, [first, kept], text, understood)))
     }
 
-    fn takes_drafts(&self) -> bool {
+    fn takes_draft(&self, _: &Draft) -> bool {
         true
     }
 

@@ -1,40 +1,74 @@
-//! What the families of large models share, which make one clip and no more: what they refuse before anything is
-//! loaded, and small steps that are the same for all.
+//! What the families of large models share: what they refuse before anything is loaded, and small steps that are the same
+//! for all.
 
 use ndarray::{ArrayD, Axis, IxDyn};
 use spotloom_onnx::memory;
 
 use super::parts::Loader;
+use super::windows;
 use crate::contract::{Contract, Negative, SchedulerName};
 use crate::error::Error;
-use crate::family::Shot;
-use crate::noise;
+use crate::family::{Shot, Step};
 use crate::picture::Picture;
 use crate::schedulers::{Schedule, Scheduler, scheduler};
 
-/// Told of each step that is done, counted from 0, and of its latents unless they lie on a device; may end the shot by an
-/// error.
+/// Told of each step that is done, counted from 0, and of its latents unless they lie on a device; of a step through several
+/// windows once for each, with the latents after the last. May end the shot by an error.
 pub type OnLatents<'a> = dyn FnMut(usize, Option<&ArrayD<f32>>) -> Result<(), Error> + 'a;
+
+/// Why the latents of a shot that is longer than a clip do not stay on a device.
+pub const THROUGH_WINDOWS: &str = "the shot is longer than one clip of the model, which looks at it through windows";
+
+/// What is said where tiles were not asked for.
+pub const IN_TILES: &str = "whole frames do not fit into the memory that is free, so they were decoded in tiles, which takes longer; \
+    the result differs a little from one made with more memory";
 
 /// The stream of noise that stochastic schedulers stir in; the clip's own is 0.
 pub const STIR: u32 = u32::MAX;
 
-/// Latent frames, rows and columns of a shot's clip.
+/// Latent frames, rows and columns of a clip; it may be longer than the model's where the transformer looks at it through
+/// `windows`.
 ///
 /// # Errors
-/// `model-unable` for a mode that the contract does not list, a clip to be edited, a length that one clip does not
-/// have, or a size that the latents can't have.
-pub fn cells(loader: &Loader, shot: &Shot) -> Result<[usize; 3], Error> {
+/// `model-unable` for a mode that the contract does not list, a length that one clip does not have, or a size that the
+/// latents can't have.
+pub fn cells(loader: &Loader, shot: &Shot, windows: bool) -> Result<[usize; 3], Error> {
     let contract = &loader.model.contract;
     check_mode(contract, shot)?;
-    if shot.edit.is_some() {
-        return Err(loader.unable("to make a clip again; it makes new ones only"));
-    }
-    let frames = frames(loader, shot)?;
+    let frames = frames(loader, shot, windows)?;
     contract
         .latent
         .cells(shot.width, shot.height, frames)
         .map_err(|reason| loader.unable(format!("a clip of {reason}")))
+}
+
+/// Through how many windows the transformer looks at so many latent frames.
+#[must_use]
+pub fn windows(contract: &Contract, latents: usize) -> usize {
+    windows::count(latents, contract.window(), false)
+}
+
+/// Told of each window of a step rather than of each step: that many calls make a step.
+pub fn counted<'a>(
+    windows: usize,
+    on_step: &'a mut dyn FnMut(Step) -> Result<(), Error>,
+) -> impl FnMut(usize, Option<&ArrayD<f32>>) -> Result<(), Error> + 'a {
+    let mut clip = 0;
+    move |step, _| {
+        clip = clip % windows + 1;
+        on_step(Step { clip, step: step + 1 })
+    }
+}
+
+/// Refuses to begin with a clip in place of noise.
+///
+/// # Errors
+/// `model-unable`.
+pub fn new_only(loader: &Loader, shot: &Shot) -> Result<(), Error> {
+    match shot.edit {
+        Some(_) => Err(loader.unable("to make a clip again; it makes new ones only")),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a mode that the contract does not list.
@@ -53,10 +87,13 @@ pub fn check_mode(contract: &Contract, shot: &Shot) -> Result<(), Error> {
 ///
 /// # Errors
 /// `model-unable` when that is more than one clip.
-pub fn frames(loader: &Loader, shot: &Shot) -> Result<usize, Error> {
+pub fn frames(loader: &Loader, shot: &Shot, windows: bool) -> Result<usize, Error> {
     let contract = &loader.model.contract;
-    let most = contract.video.frames.max(contract.latent.whole(contract.video.frames));
+    let most = contract.most();
     // The stage asks for two frames more than it shows.
+    if windows && shot.frames > most + 2 {
+        return Ok(contract.latent.whole(shot.frames));
+    }
     if shot.frames > most + 2 {
         let seconds = most as f64 / contract.video.fps;
         return Err(loader.unable(format!("a shot of {} frames; one clip has {most} ({seconds:.1} s)", shot.frames)));
@@ -68,12 +105,12 @@ pub fn frames(loader: &Loader, shot: &Shot) -> Result<usize, Error> {
 ///
 /// # Errors
 /// `model-unable` when the shot's has another shape, `tensor-too-large`.
-pub fn noise(loader: &Loader, shot: &Shot, shape: &[usize]) -> Result<ArrayD<f32>, Error> {
+pub fn noise(loader: &Loader, shot: &Shot, shape: &[usize], time: Axis) -> Result<ArrayD<f32>, Error> {
     memory::check_elements("the latents", shape)?;
     match &shot.noise {
         Some(noise) if noise.shape() == shape => Ok(noise.clone()),
         Some(noise) => Err(loader.unable(format!("noise of {:?} for latents of {shape:?}", noise.shape()))),
-        None => Ok(noise::normal(shot.seed, 0, shape)),
+        None => Ok(windows::noise(shot.seed, shape, time, loader.model.contract.window())),
     }
 }
 

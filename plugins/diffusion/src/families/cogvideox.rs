@@ -11,25 +11,29 @@
 mod size;
 mod there;
 
-use std::collections::VecDeque;
-
 use ndarray::{Array2, ArrayD, Axis, Slice};
-use spotloom_onnx::{Engine, Kept, Port, Tensor};
+use spotloom_onnx::{Engine, Port, Tensor};
 
+use super::chain::{Clip, ClipFamily};
 use super::clip::{self, OnLatents};
+use super::decoder::Decoder;
 use super::guidance::{Prompt, Prompts, guide, repeated};
 use super::parts::{Loader, Part};
 use super::resident;
 use super::text::{Rows, TextEncoder};
+use super::tiles::{self, Tile};
+use super::windows;
 use crate::contract::{Contract, Model, Rope, SchedulerName};
 use crate::error::Error;
-use crate::family::{Family, Frames, Shot, Step};
+use crate::family::{Calls, Decode, Frames, Shot, Step};
 use crate::noise;
 use crate::picture::Picture;
 use crate::schedulers::{Draw, Here, Skipped, StepCache};
 
 /// Latent frames of every chunk but the first, which has one more when their number is odd.
 const CHUNK: usize = 2;
+/// Pixels of a tile's side, at most: its layers are normalised over all of a tile, so that small ones would differ in brightness.
+const TILE: usize = 512;
 /// Base of the rotary frequencies.
 const THETA: f32 = 10_000.0;
 /// Schedulers that know v.
@@ -40,9 +44,7 @@ pub struct CogVideoX {
     loader: Loader,
     text_encoder: TextEncoder,
     transformer: Part,
-    /// For a first chunk of one, two and three latent frames.
-    decoder_first: [Part; 3],
-    decoder_next: Part,
+    decoder: Decoder,
 }
 
 impl CogVideoX {
@@ -77,13 +79,12 @@ impl CogVideoX {
                 inputs,
                 vec![Port::float("prediction", &[any, any, channels, any, any])],
             ),
-            decoder_first: [1, 2, 3].map(|frames| decoder(FIRST[frames - 1], frames, None)),
-            decoder_next: decoder("vae-decoder-next", CHUNK, Some(Port::numbered("cache_"))),
+            decoder: Decoder::new(
+                [1, 2, 3].map(|frames| decoder(FIRST[frames - 1], frames, None)).into(),
+                decoder("vae-decoder-next", CHUNK, Some(Port::numbered("cache_"))),
+                CHUNK,
+            ),
         })
-    }
-
-    fn contract(&self) -> &Contract {
-        &self.loader.model.contract
     }
 
     /// 1 and 2. The text encoder's rows of each prompt.
@@ -107,12 +108,14 @@ impl CogVideoX {
         draw: &mut Draw<'_>,
         on_step: &mut OnLatents<'_>,
     ) -> Result<ArrayD<f32>, Error> {
-        let calls = shot.levers.calls.unwrap_or(self.calls());
+        let calls = shot.levers.calls.unwrap_or(Calls::Apart);
         let contract = self.contract();
         let [pt, py, px] = contract.latent.patch;
-        let patches = [noise.shape()[1] / pt, noise.shape()[3] / py, noise.shape()[4] / px];
+        let (frames, window) = (noise.shape()[1], contract.window());
+        let windows = clip::windows(contract, frames);
+        let patches = [frames.min(window) / pt, noise.shape()[3] / py, noise.shape()[4] / px];
         let rope = contract.rope.map(|rope| positions(rope, patches, pt > 1).map(Array2::into_dyn));
-        if resident::wanted(&mut self.loader, shot, calls, None) {
+        if resident::wanted(&mut self.loader, shot, calls, (windows > 1).then_some(clip::THROUGH_WINDOWS)) {
             return self.denoise_there(shot, text, &noise, rope.as_ref(), draw, on_step);
         }
         let contract = self.contract();
@@ -124,8 +127,8 @@ impl CogVideoX {
         for step in 0..shot.steps {
             let time = scheduler.times()[step];
             let level = scheduler.levels()[step];
-            let predict = &mut |prompt: &Prompt| {
-                let latents = repeated(&sample, prompt.batch);
+            let mut predict = |latents: &ArrayD<f32>, prompt: &Prompt| {
+                let latents = repeated(latents, prompt.batch);
                 let times = ArrayD::from_elem(vec![prompt.batch], time as i64);
                 let mut inputs = vec![
                     ("latents", Tensor::F32(latents.view())),
@@ -139,11 +142,21 @@ impl CogVideoX {
                 Ok(self.transformer.run(&mut self.loader, &inputs, "prediction", &place)?.0)
             };
             let prediction = match cache.predict(step, level, &sample) {
-                Some(prediction) => prediction,
+                Some(prediction) => {
+                    (1..windows).try_for_each(|_| on_step(step, None))?;
+                    prediction
+                }
                 None => {
-                    let (mut prediction, away) = prompts.predict(shot.guidance > 1.0, predict)?;
                     let guidance = if dynamic { growing(shot.guidance, shot.steps, time) } else { shot.guidance };
-                    away.iter().for_each(|away| guide(&mut prediction, away, guidance));
+                    let prediction = windows::average(&sample, Axis(1), window, step, &mut |seen, number| {
+                        let (mut prediction, away) =
+                            prompts.predict(shot.guidance > 1.0, &mut |prompt: &Prompt| predict(seen, prompt))?;
+                        away.iter().for_each(|away| guide(&mut prediction, away, guidance));
+                        if number + 1 < windows {
+                            on_step(step, None)?;
+                        }
+                        Ok(prediction)
+                    })?;
                     cache.learn(level, &sample, &prediction);
                     prediction
                 }
@@ -156,10 +169,19 @@ impl CogVideoX {
         Ok(sample)
     }
 
-    /// 6 and 7. The `frames` of denoised latents, as they are asked for.
+    /// 6 and 7. The `frames` of denoised latents, whole ones, as they are asked for.
     pub fn frames<'a>(&'a mut self, latents: &ArrayD<f32>, frames: usize) -> Box<dyn Frames + 'a> {
+        let [_, down, across] = self.contract().latent.stride;
+        let tiles = tiles::whole([latents.shape()[3], latents.shape()[4]], [down, across]);
+        self.begin_decoding(latents, frames, tiles);
+        Box::new(CogShot { work: None, decode: Decode::Whole, model: self })
+    }
+
+    fn begin_decoding(&mut self, latents: &ArrayD<f32>, frames: usize, tiles: Vec<Tile>) {
         let latents = self.scaled(latents, frames);
-        Box::new(CogShot { work: None, decoding: Decoding { latents, ..Decoding::default() }, model: self })
+        let [_, down, across] = self.contract().latent.stride;
+        let size = [latents.shape()[3] * down, latents.shape()[4] * across];
+        self.decoder.begin(latents, size, tiles);
     }
 
     /// 6. [1, channels, latent frames, rows, columns], scaled for the decoder, without those that filled a patch: they
@@ -173,34 +195,9 @@ impl CogVideoX {
         turned
     }
 
-    /// 7. The frames of the next chunk.
-    fn decode(&mut self, decoding: &mut Decoding) -> Result<(), Error> {
-        let Decoding { latents, decoded, caches, ready } = decoding;
-        let left = latents.shape()[2] - *decoded;
-        let (part, count) = match *decoded {
-            0 => {
-                let count = size::first_chunk(left);
-                (&mut self.decoder_first[count - 1], count)
-            }
-            _ => (&mut self.decoder_next, CHUNK),
-        };
-        let range = Slice::from(*decoded..*decoded + count);
-        let chunk = latents.slice_axis(Axis(2), range).as_standard_layout().into_owned();
-        let (video, mut results) = {
-            let names: Vec<String> = (0..caches.len()).map(|i| format!("cache_{i}")).collect();
-            let mut inputs = vec![("latents", Tensor::F32(chunk.view()))];
-            inputs.extend(names.iter().zip(&*caches).map(|(name, cache)| (name.as_str(), Tensor::Kept(cache))));
-            part.run(&mut self.loader, &inputs, "video", &|| "the decoded frames".into())?
-        };
-        *caches = results.keep("cache_out_");
-        *decoded += count;
-        ready.extend((0..video.shape()[2]).map(|frame| clip::picture(&video, frame)));
-        Ok(())
-    }
-
     fn split(&mut self) -> (&mut Loader, Vec<&mut Part>) {
-        let Self { loader, text_encoder, transformer, decoder_first, decoder_next } = self;
-        (loader, [&mut text_encoder.part, transformer, decoder_next].into_iter().chain(decoder_first).collect())
+        let Self { loader, text_encoder, transformer, decoder } = self;
+        (loader, [&mut text_encoder.part, transformer].into_iter().chain(decoder.parts_mut()).collect())
     }
 }
 
@@ -258,37 +255,81 @@ fn crop(rope: Rope, rows: usize, columns: usize) -> (f64, f64, f64, f64) {
     (middle(base_rows, high), middle(base_columns, wide), high, wide)
 }
 
-impl Family for CogVideoX {
-    fn begin<'a>(&'a mut self, shot: &Shot) -> Result<Box<dyn Frames + 'a>, Error> {
+impl CogVideoX {
+    /// Lays a clip out, and refuses everything that can be refused, before a graph is loaded.
+    fn lay_out(&mut self, shot: &Shot) -> Result<Laid, Error> {
         self.loader.begin(shot)?;
-        // Everything that can be refused is refused before a graph is loaded.
-        let [count, rows, columns] = clip::cells(&self.loader, shot)?;
+        clip::new_only(&self.loader, shot)?;
+        let [count, rows, columns] = clip::cells(&self.loader, shot, true)?;
         if !shot.conditions.is_empty() {
             return Err(self.loader.unable("a given picture or clip; it makes clips from text alone"));
         }
         let contract = self.contract();
-        let frames = clip::frames(&self.loader, shot)?;
-        let layer = size::widest(&contract.latent, frames, [shot.width, shot.height])?;
+        let frames = clip::frames(&self.loader, shot, true)?;
         let [pt, py, px] = contract.latent.patch;
-        let tokens = count / pt * (rows / py) * (columns / px) + contract.prompt.tokens;
+        let tokens = count.min(contract.window()) / pt * (rows / py) * (columns / px) + contract.prompt.tokens;
         let attention = self.loader.attention(tokens)?;
-        let first = self.decoder_first.iter().map(|part| (part, layer));
         let prompts = clip::prompts(contract, shot);
         let text = self.text_encoder.needs(&self.loader, &prompts);
-        let others = [(&self.transformer, attention), (&self.decoder_next, layer)];
-        self.loader.require(&text.into_iter().chain(others).chain(first).collect::<Vec<_>>())?;
+        let needs: Vec<_> = text.into_iter().chain([(&self.transformer, attention)]).collect();
+        let cell = [contract.latent.stride[1], contract.latent.stride[2]];
+        let [in_tiles, whole] = [TILE, usize::MAX].map(|side| tiles::tiles([rows, columns], cell, side));
+        let require = |tiles: &[Tile]| -> Result<(), Error> {
+            let layer = size::decoding(&contract.latent, frames, tiles)?;
+            let decoder = self.decoder.parts().map(|part| (part, layer));
+            self.loader.require(&needs.iter().copied().chain(decoder).collect::<Vec<_>>())
+        };
+        let decode = match shot.levers.decode {
+            Decode::Auto if require(&whole).is_err() => Decode::Tiles,
+            Decode::Auto => Decode::Whole,
+            decode => decode,
+        };
+        let tiles = if decode == Decode::Tiles { in_tiles } else { whole };
+        require(&tiles)?;
         let shape = [1, count, contract.latent.channels, rows, columns];
-        let noise = clip::noise(&self.loader, shot, &shape)?;
+        let noise = clip::noise(&self.loader, shot, &shape, Axis(1))?;
 
+        if shot.levers.decode == Decode::Auto && decode == Decode::Tiles {
+            self.loader.warnings.push(clip::IN_TILES.into());
+        }
         let prompts = clip::prompts(self.contract(), shot);
         let known = self.text_encoder.needs(&self.loader, &prompts).is_none();
         let (loader, parts) = self.split();
         // The text encoder is the first; nothing is asked of it when the prompts were encoded before.
         loader.inspect(&parts[usize::from(known)..])?;
-        parts.into_iter().for_each(Part::reset);
+        Ok(Laid { frames, noise, tiles, decode })
+    }
+
+    /// Everything of a clip up to its first step.
+    fn prepare(&mut self, shot: &Shot) -> Result<(Work, Decode), Error> {
+        let Laid { frames, noise, tiles, decode } = self.lay_out(shot)?;
+        self.split().1.into_iter().for_each(Part::reset);
+        let prompts = clip::prompts(self.contract(), shot);
         let text = self.encode_text(&prompts)?;
-        let work = Some(Work { shot: shot.clone(), text, noise, frames });
-        Ok(Box::new(CogShot { work, decoding: Decoding::default(), model: self }))
+        Ok((Work { shot: shot.clone(), text, noise, frames, tiles }, decode))
+    }
+}
+
+/// A clip that nothing speaks against.
+struct Laid {
+    frames: usize,
+    noise: ArrayD<f32>,
+    tiles: Vec<Tile>,
+    decode: Decode,
+}
+
+impl ClipFamily for CogVideoX {
+    fn begin<'a>(&'a mut self, clip: &Shot) -> Result<Box<dyn Clip + 'a>, Error> {
+        let (work, decode) = self.prepare(clip)?;
+        Ok(Box::new(CogShot { work: Some(work), decode, model: self }))
+    }
+
+    fn examine(&mut self, clip: &Shot) -> Result<(), Error> {
+        self.lay_out(clip).map(drop)
+    }
+
+    fn contract(&self) -> &Contract {
+        &self.loader.model.contract
     }
 
     fn try_out(&mut self) -> Result<(), Error> {
@@ -297,8 +338,12 @@ impl Family for CogVideoX {
         parts.into_iter().try_for_each(|part| part.try_out(loader))
     }
 
-    fn clips(&self, _frames: usize) -> usize {
-        1
+    fn windowed(&self) -> bool {
+        true
+    }
+
+    fn decodes_in_tiles(&self) -> bool {
+        true
     }
 }
 
@@ -307,7 +352,7 @@ struct CogShot<'a> {
     model: &'a mut CogVideoX,
     /// What is to be denoised first.
     work: Option<Work>,
-    decoding: Decoding,
+    decode: Decode,
 }
 
 struct Work {
@@ -315,37 +360,32 @@ struct Work {
     text: Vec<Rows>,
     noise: ArrayD<f32>,
     frames: usize,
+    tiles: Vec<Tile>,
 }
 
-/// Latents on their way to pictures.
-#[derive(Default)]
-struct Decoding {
-    /// [1, channels, latent frames, rows, columns], scaled for the decoder.
-    latents: ArrayD<f32>,
-    /// Latent frames decoded so far.
-    decoded: usize,
-    caches: Vec<Kept>,
-    ready: VecDeque<Picture>,
+impl Clip for CogShot<'_> {
+    fn go_on(&mut self, clip: &Shot) -> Result<(), Error> {
+        let (work, decode) = self.model.prepare(clip)?;
+        (self.work, self.decode) = (Some(work), decode);
+        Ok(())
+    }
 }
 
 impl Frames for CogShot<'_> {
     fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
-        if let Some(Work { shot, text, noise, frames }) = self.work.take() {
+        if let Some(Work { shot, text, noise, frames, tiles }) = self.work.take() {
             let mut drawn = 0;
             // Each draw is a stream of its own, counted from the end: the clip's noise is stream 0.
             let draw: &mut Draw<'_> = &mut |shape| {
                 drawn += 1;
                 noise::normal(shot.seed, clip::STIR - drawn, shape)
             };
-            let on_step: &mut OnLatents<'_> = &mut |step, _| on_step(Step { clip: 1, step: step + 1 });
-            let latents = self.model.denoise(&shot, &text, noise, draw, on_step)?;
-            self.decoding.latents = self.model.scaled(&latents, frames);
+            let windows = clip::windows(self.model.contract(), noise.shape()[1]);
+            let latents = self.model.denoise(&shot, &text, noise, draw, &mut clip::counted(windows, on_step))?;
+            self.model.begin_decoding(&latents, frames, tiles);
         }
-        let there = self.decoding.latents.shape().get(2).copied().unwrap_or(0);
-        if self.decoding.ready.is_empty() && self.decoding.decoded < there {
-            self.model.decode(&mut self.decoding)?;
-        }
-        Ok(self.decoding.ready.pop_front())
+        let CogVideoX { decoder, loader, .. } = &mut *self.model;
+        decoder.next(loader)
     }
 
     fn understood(&self) -> &[(String, String)] {
@@ -354,6 +394,10 @@ impl Frames for CogShot<'_> {
 
     fn warnings(&self) -> &[String] {
         &self.model.loader.warnings
+    }
+
+    fn decode(&self) -> Decode {
+        self.decode
     }
 
     fn skipped(&self) -> Option<Skipped> {

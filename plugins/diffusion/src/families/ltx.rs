@@ -10,6 +10,7 @@ mod there;
 use ndarray::{Array2, Array3, ArrayD, Axis, Ix3, Slice, s};
 use spotloom_onnx::{Engine, Port, Tensor, memory};
 
+use super::chain::{Clip, ClipFamily};
 use super::clip::{self, OnLatents};
 use super::guidance::{Prompt, Prompts, guide, repeated};
 use super::parts::{Loader, Part};
@@ -17,7 +18,7 @@ use super::resident;
 use super::text::{Rows, TextEncoder};
 use crate::contract::{Contract, Model, SchedulerName, Variant};
 use crate::error::Error;
-use crate::family::{Condition, Family, Frames, Shot, Step};
+use crate::family::{Calls, Condition, Frames, Shot, Step};
 use crate::noise;
 use crate::picture::Picture;
 use crate::schedulers::{Draw, Here, Skipped, StepCache};
@@ -81,10 +82,6 @@ impl Ltx {
         })
     }
 
-    fn contract(&self) -> &Contract {
-        &self.loader.model.contract
-    }
-
     /// 1 and 2. The text encoder's rows of each prompt.
     ///
     /// # Errors
@@ -123,7 +120,7 @@ impl Ltx {
         on_step: &mut OnLatents<'_>,
     ) -> Result<ArrayD<f32>, Error> {
         let shape: Vec<usize> = noise.shape().to_vec();
-        let calls = shot.levers.calls.unwrap_or(self.calls());
+        let calls = shot.levers.calls.unwrap_or(Calls::Apart);
         let rescaled = (self.contract().sampling.guidance_rescale > 0.0 && shot.guidance > 1.0)
             .then_some("the contrast of what guidance gives is measured at every step");
         let pinned = first.map(|_| "the first picture is put in at every step");
@@ -276,12 +273,13 @@ fn deviation(values: &ArrayD<f32>) -> f32 {
     values.mapv(f64::from).std(1.0) as f32
 }
 
-impl Family for Ltx {
-    fn begin<'a>(&'a mut self, shot: &Shot) -> Result<Box<dyn Frames + 'a>, Error> {
+impl Ltx {
+    /// Refuses everything that can be refused, before a graph is loaded; the noise of the clip.
+    fn lay_out(&mut self, shot: &Shot) -> Result<ArrayD<f32>, Error> {
         self.loader.begin(shot)?;
-        // Everything that can be refused is refused before a graph is loaded.
-        let [count, rows, columns] = clip::cells(&self.loader, shot)?;
-        let first = self.beginning(shot)?.map(<[Picture]>::to_vec);
+        clip::new_only(&self.loader, shot)?;
+        let [count, rows, columns] = clip::cells(&self.loader, shot, false)?;
+        let first = self.beginning(shot)?.map(<[Picture]>::len);
         let contract = self.contract();
         let frames = contract.latent.pixels(count);
         let layer = [DECODER_WIDTH, frames, shot.height / 4, shot.width / 4];
@@ -292,8 +290,8 @@ impl Family for Ltx {
         needs.extend(self.text_encoder.needs(&self.loader, &prompts));
         self.loader.require(&needs)?;
         let shape = [1, contract.latent.channels, count, rows, columns];
-        let noise = clip::noise(&self.loader, shot, &shape)?;
-        if first.as_ref().is_some_and(|pictures| pictures.len() >= frames) {
+        let noise = clip::noise(&self.loader, shot, &shape, Axis(2))?;
+        if first.is_some_and(|pictures| pictures >= frames) {
             return Err(self.loader.unable(format!("as many frames to begin with as the clip has, {frames}")));
         }
 
@@ -302,18 +300,33 @@ impl Family for Ltx {
         let (loader, parts) = self.split();
         // The text encoder is the first; nothing is asked of it when the prompts were encoded before.
         loader.inspect(&parts[usize::from(known)..])?;
-        parts.into_iter().for_each(Part::reset);
+        Ok(noise)
+    }
+
+    /// Everything of a clip up to its first step.
+    fn prepare(&mut self, shot: &Shot) -> Result<Work, Error> {
+        let noise = self.lay_out(shot)?;
+        let first = self.beginning(shot)?.map(<[Picture]>::to_vec);
+        self.split().1.into_iter().for_each(Part::reset);
+        let prompts = clip::prompts(self.contract(), shot);
         let text = self.encode_text(&prompts)?;
         let first = first.map(|pictures| self.encode_pictures(&pictures)).transpose()?;
-        Ok(Box::new(LtxShot {
-            model: self,
-            shot: shot.clone(),
-            text,
-            noise: Some(noise),
-            first,
-            video: None,
-            shown: 0,
-        }))
+        Ok(Work { shot: shot.clone(), text, noise, first })
+    }
+}
+
+impl ClipFamily for Ltx {
+    fn begin<'a>(&'a mut self, clip: &Shot) -> Result<Box<dyn Clip + 'a>, Error> {
+        let work = Some(self.prepare(clip)?);
+        Ok(Box::new(LtxShot { model: self, work, video: None, shown: 0 }))
+    }
+
+    fn examine(&mut self, clip: &Shot) -> Result<(), Error> {
+        self.lay_out(clip).map(drop)
+    }
+
+    fn contract(&self) -> &Contract {
+        &self.loader.model.contract
     }
 
     fn try_out(&mut self) -> Result<(), Error> {
@@ -321,31 +334,41 @@ impl Family for Ltx {
         loader.inspect(&parts)?;
         parts.into_iter().try_for_each(|part| part.try_out(loader))
     }
+}
 
-    fn clips(&self, _frames: usize) -> usize {
-        1
-    }
+/// What a clip is denoised from.
+struct Work {
+    shot: Shot,
+    text: Vec<Rows>,
+    noise: ArrayD<f32>,
+    /// The latent frames to begin with.
+    first: Option<ArrayD<f32>>,
 }
 
 /// A shot of this family under way.
 struct LtxShot<'a> {
     model: &'a mut Ltx,
-    shot: Shot,
-    text: Vec<Rows>,
-    noise: Option<ArrayD<f32>>,
-    first: Option<ArrayD<f32>>,
+    /// What is to be denoised first.
+    work: Option<Work>,
     /// The whole clip: this family's decoder looks ahead, so that it can't be cut.
     video: Option<ArrayD<f32>>,
     /// Frames handed out so far.
     shown: usize,
 }
 
+impl Clip for LtxShot<'_> {
+    fn go_on(&mut self, clip: &Shot) -> Result<(), Error> {
+        (self.video, self.shown) = (None, 0);
+        self.work = Some(self.model.prepare(clip)?);
+        Ok(())
+    }
+}
+
 impl Frames for LtxShot<'_> {
     fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
-        if let Some(noise) = self.noise.take() {
-            let on_step: &mut OnLatents<'_> = &mut |step, _| on_step(Step { clip: 1, step: step + 1 });
-            let latents = self.model.denoise(&self.shot, &self.text, &noise, self.first.as_ref(), on_step)?;
-            let noise = self.model.decoder_noise(self.shot.seed, latents.shape());
+        if let Some(Work { shot, text, noise, first }) = self.work.take() {
+            let latents = self.model.denoise(&shot, &text, &noise, first.as_ref(), &mut clip::counted(1, on_step))?;
+            let noise = self.model.decoder_noise(shot.seed, latents.shape());
             self.video = Some(self.model.decode(latents, noise.as_ref())?);
         }
         let video = self.video.as_ref().filter(|v| self.shown < v.shape()[2]);

@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayD, Axis, Slice, Zip};
 
-/// Pixels of a tile's side, at most, as in the reference.
-const SIDE: usize = 256;
+/// Pixels of a tile's side, at most, as in Wan's reference.
+pub const SIDE: usize = 256;
 /// Pixels that a tile shares with the next, at least, as in the reference.
 const OVERLAP: usize = 64;
 
@@ -25,10 +25,10 @@ pub struct Tile {
     weights: Array2<f32>,
 }
 
-/// The tiles of a frame of so many rows and columns of latent cells, each of so many pixels.
+/// The tiles of a frame of so many rows and columns of latent cells, each of so many pixels; no `side` is longer.
 #[must_use]
-pub fn tiles(cells: [usize; 2], pixels: [usize; 2]) -> Vec<Tile> {
-    lay_out(cells, pixels, SIDE)
+pub fn tiles(cells: [usize; 2], pixels: [usize; 2], side: usize) -> Vec<Tile> {
+    lay_out(cells, pixels, side)
 }
 
 /// The whole frame as one tile.
@@ -65,6 +65,13 @@ impl Tile {
     #[must_use]
     pub fn pixels(&self) -> usize {
         self.weights.len()
+    }
+
+    /// Width and height of the tile, in pixels.
+    #[must_use]
+    pub fn size(&self) -> [usize; 2] {
+        let (rows, columns) = self.weights.dim();
+        [columns, rows]
     }
 
     /// Adds the decoded tile, [1, 3, frames, rows, columns], to the frames that it is a part of. `false`, and nothing is added,
@@ -125,7 +132,7 @@ mod tests {
         fn what_is_the_same_everywhere_stays_so(rows in 1_usize..40, columns in 1_usize..40, stride in prop::sample::select(vec![8_usize, 16])) {
             let mut frames = ArrayD::zeros(IxDyn(&[1, 3, 1, rows * stride, columns * stride]));
             let latents = ArrayD::zeros(IxDyn(&[1, 2, 1, rows, columns]));
-            let tiles = tiles([rows, columns], [stride, stride]);
+            let tiles = tiles([rows, columns], [stride, stride], SIDE);
             for tile in &tiles {
                 let cut = tile.cut(&latents);
                 prop_assert!(tile.cells.iter().all(|c| c.len() * stride <= SIDE.max(stride)));

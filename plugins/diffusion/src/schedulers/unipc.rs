@@ -165,7 +165,8 @@ impl<T: Send> Scheduler<T> for UniPc<T> {
             self.clean.pop_front();
         }
         let left = if self.lower_at_end { self.times.len() - step } else { self.order };
-        let order = self.order.min(left).min(step + 1);
+        // Of a clip that is made again the first steps are not taken.
+        let order = self.order.min(left).min(self.clean.len());
         let next = self.advance(sample, (step, step + 1), order, None, sums)?;
         self.before = Some((std::mem::replace(sample, next), order));
         Ok(())

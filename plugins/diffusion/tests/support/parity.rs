@@ -9,6 +9,7 @@ use spotloom_diffusion::contract::{Mode, Model};
 use spotloom_diffusion::error::Error;
 use spotloom_diffusion::families::text::Rows;
 use spotloom_diffusion::family::{Condition, Frames, Shot};
+use spotloom_diffusion::picture::Picture;
 use spotloom_media::{Pixel, ReadOptions, Reader};
 use spotloom_onnx::{Engine, SessionOptions};
 
@@ -88,6 +89,11 @@ impl Case {
 
     pub fn tensor(&self, key: &str) -> ArrayD<f32> {
         self.golden().f32(self.tensor_name(key).expect("a tensor"))
+    }
+
+    /// The clip that is made again.
+    pub fn clip(&self) -> Vec<Picture> {
+        self.golden().pictures(self.tensor_name("clip").expect("a clip"))
     }
 
     fn limit(&self, key: &str) -> f32 {

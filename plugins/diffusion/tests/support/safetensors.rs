@@ -29,9 +29,14 @@ impl SafeTensors {
     /// A picture, bytes of [height, width, 3], as planes from -1 to 1.
     pub fn picture(&self, name: &str) -> Picture {
         let (shape, bytes) = self.tensor(name, "U8");
-        let (height, width) = (shape[0], shape[1]);
-        let data = (0..3).flat_map(|c| bytes.iter().skip(c).step_by(3).map(|b| f32::from(*b) / 127.5 - 1.0)).collect();
-        Picture { width, height, data }
+        picture([shape[0], shape[1]], bytes)
+    }
+
+    /// Pictures of a clip, bytes of [frames, height, width, 3].
+    pub fn pictures(&self, name: &str) -> Vec<Picture> {
+        let (shape, bytes) = self.tensor(name, "U8");
+        let (height, width) = (shape[1], shape[2]);
+        bytes.chunks_exact(3 * height * width).map(|bytes| picture([height, width], bytes)).collect()
     }
 
     fn tensor(&self, name: &str, kind: &str) -> (Vec<usize>, &[u8]) {
@@ -43,4 +48,9 @@ impl SafeTensors {
         let at = numbers("data_offsets");
         (numbers("shape"), &self.data[at[0]..at[1]])
     }
+}
+
+fn picture([height, width]: [usize; 2], bytes: &[u8]) -> Picture {
+    let data = (0..3).flat_map(|c| bytes.iter().skip(c).step_by(3).map(|b| f32::from(*b) / 127.5 - 1.0)).collect();
+    Picture { width, height, data }
 }

@@ -164,8 +164,8 @@ def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 512) -> Non
     conditioned = kind in ("i2v", "i2v-clip", "ti2v") or pipe.transformer.config.in_channels != vae.z_dim
     export_text(folder, pipe.tokenizer, pipe.text_encoder, tokens, masked=True)
     export_decoder(folder, pipe.vae)
-    if conditioned:
-        export_encoder(folder, pipe.vae)
+    # Without a picture to begin with, the encoder is what a clip is made again from.
+    export_encoder(folder, pipe.vae)
     export_transformer(folder, "transformer", pipe.transformer, kind, tokens)
     if kind == "a14b":
         export_transformer(folder, "transformer-low", pipe.transformer_2, kind, tokens)
@@ -174,8 +174,10 @@ def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 512) -> Non
     sampling = {"scheduler": "unipc", "steps": 50, "shift": float(pipe.scheduler.config.flow_shift), "guidance": 5.0}
     if kind == "a14b":
         sampling |= {"guidance-low": 3.0, "boundary": float(pipe.config.boundary_ratio)}
-    image = ["image-to-video"] + ([] if kind in ("ti2v", "i2v-clip") else ["first-last"])
-    modes = ["text-to-video"] * (kind == "ti2v" or not conditioned) + image * conditioned
+    # A last picture is told by the mask, which the others have not: what needs one needs that.
+    both_ends = [] if kind in ("ti2v", "i2v-clip") else ["first-last", "extend", "loop", "bridge", "retake"]
+    image = ["image-to-video"] + (both_ends or ["extend"])
+    modes = ["text-to-video", "edit"] * (kind == "ti2v" or not conditioned) + image * conditioned
     folder.write(
         {
             "name": about["name"],

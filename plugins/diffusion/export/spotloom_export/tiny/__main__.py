@@ -71,7 +71,7 @@ def ltx(name: str, work: Path, out: Path) -> None:
     finish(Build(name == "ltx-timestep", work), VIDEO, name, work, out, export_pipeline, substitute)
 
 
-MAKERS = {name: wan for name in ("wan-t2v", "wan-t2v-other", "wan-i2v", "wan-i2v-clip", "wan-a14b", "wan-ti2v")}
+MAKERS = {name: wan for name in ("wan-t2v", "wan-t2v-other", "wan-i2v", "wan-i2v-clip", "wan-a14b", "wan-a14b-i2v", "wan-ti2v")}
 MAKERS |= {name: cogvideox for name in ("cogvideox-5b", "cogvideox-2b", "cogvideox-v1.5")}
 MAKERS |= {name: ltx for name in ("ltx", "ltx-timestep")}
 

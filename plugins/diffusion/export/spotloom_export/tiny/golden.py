@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 TOLERANCE = {"text": 2e-5, "latents": 2e-4, "frames": 2e-5}
 
@@ -27,7 +27,14 @@ class Golden:
 
     def run(self, case: str, mode: str, pipe, noise: np.ndarray, *, prompt, negative, size, frames, facts, tensors,
             limits=None, **call):  # fmt: skip
-        """One call of the pipeline. `facts` go into the case as they are, `tensors` with it; `call` to the pipeline."""
+        """One call of the pipeline from noise. `facts` go into the case as they are, `tensors` with it; `call` to the pipeline."""
+        call |= {"num_frames": frames, "latents": torch.from_numpy(noise.copy())}
+        self.record(case, mode, pipe, noise, prompt=prompt, negative=negative, size=size, frames=frames, facts=facts,
+                    tensors=tensors, limits=limits, **call)  # fmt: skip
+
+    def record(self, case: str, mode: str, pipe, noise: np.ndarray, *, prompt, negative, size, frames, facts, tensors,
+               limits=None, **call):  # fmt: skip
+        """One call of a pipeline that draws `noise` by itself."""
         pipe.set_progress_bar_config(disable=True)
         steps = []
 
@@ -41,8 +48,6 @@ class Golden:
                 negative_prompt=negative,
                 width=size[0],
                 height=size[1],
-                num_frames=frames,
-                latents=torch.from_numpy(noise.copy()),
                 output_type="np",
                 callback_on_step_end=watch,
                 **call,
@@ -60,6 +65,15 @@ class Golden:
             }
         )  # fmt: skip
         print(f"{case}: frames {frames_out.shape}, spread {spread:.3f}", flush=True)
+
+    def add_to(self, folder: Path) -> None:
+        """Puts the cases behind those of a fixture that is there, in place of others of their names."""
+        cases = json.loads((folder / "cases.json").read_text())
+        new = {case["name"] for case in self.cases}
+        kept = {name: value for name, value in load_file(folder / "golden.safetensors").items() if name.split(".")[0] not in new}
+        self.cases = [case for case in cases if case["name"] not in new] + self.cases
+        self.tensors = kept | self.tensors
+        self.write(folder)
 
     def write(self, folder: Path) -> None:
         save_file(self.tensors, folder / "golden.safetensors")

@@ -10,6 +10,7 @@ from diffusers import (
     WanImageToVideoPipeline,
     WanPipeline,
     WanTransformer3DModel,
+    WanVideoToVideoPipeline,
 )
 from PIL import Image
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel
@@ -76,7 +77,7 @@ class Build:
 
     def __init__(self, kind: str, folder: Path, other: bool = False):
         self.kind, self.other, self.tokens = kind, other, 512 if kind == "i2v-clip" else 24
-        conditioned = kind in ("i2v", "i2v-clip")
+        conditioned, experts = kind in ("i2v", "i2v-clip", "a14b-i2v"), kind.startswith("a14b")
         z = 8 if other else 16
         self.vae = autoencoder(kind, z, 6 if other else 4)
         inputs = 2 * z + 4 if conditioned else z
@@ -88,7 +89,7 @@ class Build:
             "scheduler": scheduler(5.0 if kind == "ti2v" else 3.0),
             "transformer": transformer(inputs, z, 2, image=kind == "i2v-clip", **shape),
         }
-        if kind == "a14b":
+        if experts:
             parts |= {"transformer_2": transformer(inputs, z, 9), "boundary_ratio": 0.875}
         if kind == "ti2v":
             parts["expand_timesteps"] = True
@@ -126,6 +127,26 @@ class Build:
             max_sequence_length=self.tokens, **call,
         )  # fmt: skip
 
+    def edit(self, golden, name, size, frames, steps, shift, strength, seed):
+        """A clip made again (SDEdit): encoded, under as much noise as `strength` says, and denoised from there."""
+        named = ("tokenizer", "text_encoder", "transformer", "vae", "scheduler")
+        pipe = WanVideoToVideoPipeline(**{part: getattr(self.pipe, part) for part in named})
+        pipe.scheduler = scheduler(shift)
+        clip = np.stack([picture(size, 20 + frame) for frame in range(frames)])
+        shape = self.noise(size, frames, seed).shape
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).numpy()
+        video = torch.from_numpy(clip.astype(np.float32) / 127.5 - 1).permute(3, 0, 1, 2)[None]
+        with torch.no_grad():
+            mean = self.vae.encode(video).latent_dist.mode()
+        spread = [torch.tensor(getattr(self.vae.config, part)).view(1, -1, 1, 1, 1) for part in ("latents_mean", "latents_std")]
+        tensors = text_tensors(pipe, PROMPT, NEGATIVE, self.tokens) | {"clip": clip, "draft": (mean - spread[0]) / spread[1]}
+        golden.record(
+            name, "edit", pipe, noise, prompt=PROMPT, negative=NEGATIVE, size=size, frames=frames, tensors=tensors,
+            facts={"steps": steps, "shift": shift, "guidance": 5.0, "strength": strength}, num_inference_steps=steps,
+            guidance_scale=5.0, strength=strength, max_sequence_length=self.tokens,
+            video=[Image.fromarray(frame) for frame in clip], generator=torch.Generator().manual_seed(seed),
+        )  # fmt: skip
+
     def short_run(self) -> dict:
         """Arguments of a call in which every graph takes part."""
         size, pipe = (64, 32), self.pipe
@@ -144,6 +165,7 @@ class Build:
             self.case(golden, "eight-steps", "text-to-video", (48, 32), 9, 8, 3.0)
             self.case(golden, "untidy-prompt", "text-to-video", (32, 48), 5, 4, 5.0, prompt=UNTIDY, seed=1)
             self.case(golden, "one-step", "text-to-video", (32, 32), 5, 1, 3.0, seed=2)
+            self.edit(golden, "edit", (48, 32), 9, 8, 3.0, 0.625, seed=9)
         elif self.kind == "a14b":
             self.case(golden, "two-experts", "text-to-video", (48, 32), 9, 8, 3.0, guidance=4.0, low=3.0)
         elif self.kind == "ti2v":
@@ -155,9 +177,10 @@ class Build:
         else:
             size = (48, 32)
             shown = [picture(size, 7), picture(size, 8)]
-            self.case(golden, "image", "image-to-video", size, 9, 6, 3.0, pictures=shown[:1])
-            if self.kind == "i2v":
-                self.case(golden, "first-last", "first-last", size, 9, 6, 3.0, pictures=shown, seed=4)
+            low = 3.0 if self.kind == "a14b-i2v" else None
+            self.case(golden, "image", "image-to-video", size, 9, 6, 3.0, pictures=shown[:1], low=low)
+            if self.kind != "i2v-clip":
+                self.case(golden, "first-last", "first-last", size, 9, 6, 3.0, pictures=shown, seed=4, low=low)
         return golden
 
 
@@ -166,6 +189,7 @@ VIDEO = {
     "t2v": {"width": 48, "height": 32, "frames": 9, "fps": 16.0, "sizes": [[48, 32], [32, 48], [32, 32]]},
     "other": {"width": 32, "height": 64, "frames": 9, "fps": 24.0, "sizes": [[32, 64], [64, 32]]},
     "a14b": {"width": 48, "height": 32, "frames": 9, "fps": 16.0},
+    "a14b-i2v": {"width": 48, "height": 32, "frames": 9, "fps": 16.0},
     "i2v": {"width": 48, "height": 32, "frames": 9, "fps": 16.0},
     "i2v-clip": {"width": 48, "height": 32, "frames": 9, "fps": 16.0},
 }

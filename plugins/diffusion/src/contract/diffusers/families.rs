@@ -112,16 +112,18 @@ fn wan(folder: &mut Folder<'_>) -> Value {
     let mut roles = vec!["tokenizer", "text-encoder", "transformer", "vae-decoder-first", "vae-decoder-next"];
     roles.extend((variant == "a14b").then_some("transformer-low"));
     roles.extend((variant == "i2v-clip").then_some("image-encoder"));
-    if pictures || variant == "ti2v" {
-        // One graph over all frames, or two that go step by step.
-        let whole = folder.has("vae-encoder");
+    // One graph over all frames, or two that go step by step. A model from text makes clips again where it has one.
+    let whole = folder.has("vae-encoder");
+    let encodes = whole || folder.has("vae-encoder-first");
+    if pictures || variant == "ti2v" || encodes {
         roles.extend(if whole { &["vae-encoder"][..] } else { &["vae-encoder-first", "vae-encoder-next"][..] });
     }
     let components = folder.components(&roles);
     let modes: &[&str] = match variant {
-        "ti2v" => &["text-to-video", "image-to-video"],
-        "i2v-clip" => &["image-to-video"],
-        _ if pictures => &["image-to-video", "first-last"],
+        "ti2v" => &["text-to-video", "edit", "image-to-video", "extend"],
+        "i2v-clip" => &["image-to-video", "extend"],
+        _ if pictures => &["image-to-video", "first-last", "extend", "loop", "bridge", "retake"],
+        _ if encodes => &["text-to-video", "edit"],
         _ => &["text-to-video"],
     };
     // Configurations before Wan 2.2 do not name the strides; they follow from the layers that halve.
@@ -180,7 +182,7 @@ fn ltx(folder: &mut Folder<'_>) -> Value {
     json!({
         "family": "ltx",
         "variant": if timed { "timestep" } else { "base" },
-        "modes": ["text-to-video", "image-to-video"],
+        "modes": ["text-to-video", "image-to-video", "extend"],
         "video": {"width": 704, "height": 512, "frames": 161, "fps": 25, "sizes": [[512, 704]]},
         "latent": {
             "channels": folder.need::<u64>(&vae, "latent_channels"),

@@ -4,9 +4,10 @@ use ndarray::{Array2, ArrayD, ArrayViewD, Axis, Slice, Zip};
 use spotloom_onnx::Tensor;
 
 use super::shot::{cut, pin};
-use super::{Ambient, Given, Text, windows};
+use super::{Ambient, Given, Text};
 use crate::error::Error;
 use crate::families::guidance::{guide, repeated};
+use crate::families::windows;
 use crate::family::{Calls, Shot, Step};
 use crate::noise;
 use crate::schedulers::{Here, Schedule, StepCache, scheduler};

@@ -7,16 +7,15 @@ use std::collections::VecDeque;
 
 use ndarray::{ArrayD, Axis, Slice, concatenate};
 
-use super::{Ambient, Given, Text, windows};
+use super::{Ambient, Given, Text};
 use crate::contract::Mode;
 use crate::error::Error;
+use crate::families::seam::change;
+use crate::families::windows;
 use crate::family::{Draft, Frames, Shot, Step};
-use crate::finish::smooth::boxed;
 use crate::picture::Picture;
 use crate::schedulers::Skipped;
 
-/// Reach in pixels over which a seam is evened out.
-const SEAM: usize = 10;
 /// Frames over which what was evened out at a seam is let in again, in a shot that is given at one end only.
 const LET_IN: f32 = 24.0;
 
@@ -251,25 +250,6 @@ fn blend(held: &[Picture], frames: &mut [Picture]) {
         let own = (i as f32 + 1.0) / count;
         frame.data.iter_mut().zip(&held.data).for_each(|(v, h)| *v = own * *v + (1.0 - own) * h);
     }
-}
-
-/// How pictures differ from what they were, coarsely: brightness and colour, no detail.
-fn change(was: &[Picture], is: &[Picture]) -> Option<Picture> {
-    let first = is.first()?;
-    let (width, height) = (first.width, first.height);
-    let share = 1.0 / is.len() as f32;
-    let mut change = Picture::filled(width, height, 0.0);
-    for (k, is) in is.iter().enumerate() {
-        let was = was.get(k).or(was.last())?;
-        for (sum, (was, is)) in change.data.iter_mut().zip(was.data.iter().zip(&is.data)) {
-            *sum += (was - is) * share;
-        }
-    }
-    for plane in 0..3 {
-        let soft = boxed(&boxed(change.plane(plane), width, height, SEAM), width, height, SEAM);
-        change.plane_mut(plane).copy_from_slice(&soft);
-    }
-    Some(change)
 }
 
 /// Puts the given latent frames where they belong.

@@ -7,6 +7,9 @@ use spotloom_onnx::{Error as ModelError, memory};
 
 use super::CHUNK;
 use crate::contract::Latent;
+use crate::families::decoder::first_piece;
+use crate::families::parts::WORK;
+use crate::families::tiles::Tile;
 
 /// Channels at full size, at most.
 const WIDTH: usize = 256;
@@ -15,17 +18,27 @@ const BEFORE: usize = 2;
 /// Rows above and below, and columns beside a frame, that it is given.
 const AROUND: usize = 2;
 
-/// Latent frames of the first chunk of so many.
-pub(super) fn first_chunk(latents: usize) -> usize {
-    if latents == 1 { 1 } else { CHUNK + latents % CHUNK }
+/// Bytes of the caches of a chunk for each pixel: two frames of what goes into each convolution over three, some 4,000 values by the
+/// widths of the layers. It has not been measured.
+const CACHES: u64 = 16_000;
+
+/// Values that a graph of the decoder is reckoned with, when a clip of so many frames is decoded in these tiles.
+///
+/// # Errors
+/// Those of [`widest`].
+pub(super) fn decoding(latent: &Latent, frames: usize, tiles: &[Tile]) -> Result<u64, ModelError> {
+    let pixels = tiles.iter().map(|tile| tile.pixels() as u64);
+    let largest = tiles.iter().max_by_key(|tile| tile.pixels()).map_or([0; 2], Tile::size);
+    let kept = pixels.clone().sum::<u64>() - pixels.max().unwrap_or(0);
+    Ok(widest(latent, frames, largest)?.saturating_add(kept.saturating_mul(CACHES) / WORK))
 }
 
 /// Values of the widest tensor when a clip of so many frames is decoded, chunk by chunk.
 ///
 /// # Errors
 /// `tensor-too-large`, with a smaller size of nearly the same shape that is not.
-pub(super) fn widest(latent: &Latent, frames: usize, [width, height]: [usize; 2]) -> Result<u64, ModelError> {
-    let first = first_chunk(latent.frames(frames));
+fn widest(latent: &Latent, frames: usize, [width, height]: [usize; 2]) -> Result<u64, ModelError> {
+    let first = first_piece(latent.frames(frames), CHUNK);
     // The frames of an odd latent frame go one by themselves and then the rest, those of an even number all the same.
     let frames = if first % 2 == 1 { latent.pixels(first) } else { first * latent.stride[0] };
     let elements = |[width, height]: [usize; 2]| {
@@ -41,8 +54,8 @@ pub(super) fn widest(latent: &Latent, frames: usize, [width, height]: [usize; 2]
         let fits = smaller.into_iter().find(|size| elements(*size).is_ok());
         error.instead(fits.map(|[width, height]| {
             format!(
-                "it is decoded in chunks, however long it is, so only a smaller picture helps, such as {width}x{height}; put its \
-                 size under `video` in model.yaml"
+                "it is decoded in chunks, however long it is, so `decode: tiles` helps, or a smaller picture, such as {width}x{height}, \
+                 whose size is put under `video` in model.yaml"
             )
         }))
     })

@@ -5,6 +5,7 @@ use spotloom_onnx::{Sums, Tensor};
 
 use super::{FITTING, Ltx, coordinates, pack, unpack};
 use crate::error::Error;
+use crate::families::chain::ClipFamily as _;
 use crate::families::clip::{self, OnLatents};
 use crate::families::guidance::Prompts;
 use crate::families::resident::{self, Told};

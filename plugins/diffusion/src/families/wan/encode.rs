@@ -68,6 +68,23 @@ impl Encoder {
         frames: usize,
     ) -> Result<ArrayD<f32>, Error> {
         let (width, height) = pictures.first().map_or((0, 0), |(_, picture)| (picture.width, picture.height));
+        self.encode_pieces(loader, frames, &mut |from, to| {
+            let within = pictures.iter().filter(|(frame, _)| (from..to).contains(frame));
+            let within: Vec<_> = within.map(|(frame, picture)| (frame - from, *picture)).collect();
+            Ok(clip::video(&within, to - from, width, height))
+        })
+    }
+
+    /// The same of a clip whose frames `video` gives, from one to before another, as they are needed.
+    ///
+    /// # Errors
+    /// Those of `video`, `inference-failed`, `non-finite` and what loading may say.
+    pub fn encode_pieces(
+        &mut self,
+        loader: &mut Loader,
+        frames: usize,
+        video: &mut dyn FnMut(usize, usize) -> Result<ArrayD<f32>, Error>,
+    ) -> Result<ArrayD<f32>, Error> {
         let steps = self.parts.len() > 1;
         let (mut latents, mut caches): (Vec<ArrayD<f32>>, Vec<Kept>) = (Vec::new(), Vec::new());
         let mut start = 0;
@@ -77,12 +94,7 @@ impl Encoder {
                 (true, 0) => 1,
                 (true, _) => self.stride,
             };
-            let within: Vec<_> = pictures
-                .iter()
-                .filter(|(frame, _)| (start..start + count).contains(frame))
-                .map(|(frame, picture)| (frame - start, *picture))
-                .collect();
-            let video = clip::video(&within, count, width, height);
+            let video = video(start, start + count)?;
             let names: Vec<String> = (0..caches.len()).map(|i| format!("cache_{i}")).collect();
             let mut inputs = vec![("video", Tensor::F32(video.view()))];
             inputs.extend(names.iter().zip(&caches).map(|(name, cache)| (name.as_str(), Tensor::Kept(cache))));

@@ -3,7 +3,7 @@
 //! `i2v` and the experts made from it: the clip with all other frames grey is encoded, and stands behind the sample's
 //! channels together with a mask of which frames are given, one channel for each frame of a latent frame. `i2v-clip`
 //! also hears what CLIP sees in the first picture. `ti2v`: the first latent frame is the picture's, and its tokens are
-//! told that their time is 0.
+//! told that their time is 0. A clip that is made again is encoded as it is, and stands under the first step's noise.
 
 use std::borrow::Cow;
 
@@ -13,8 +13,10 @@ use spotloom_onnx::Tensor;
 use super::{Wan, conditioned, join};
 use crate::contract::{Mode, Variant};
 use crate::error::Error;
-use crate::families::vision;
-use crate::family::{Condition, Shot};
+use crate::families::chain::ClipFamily as _;
+use crate::families::{clip, vision};
+use crate::family::{Condition, Draft, Edit, Shot};
+use crate::footage::Footage;
 use crate::picture::Picture;
 
 /// What the transformer is told of given pictures.
@@ -26,6 +28,8 @@ pub struct Given {
     pub image: Option<ArrayD<f32>>,
     /// Latent frames to begin with: [1, channels, frames, rows, columns].
     pub pinned: Option<ArrayD<f32>>,
+    /// What is under the noise at the first step, in the shape of the sample.
+    pub draft: Option<ArrayD<f32>>,
 }
 
 impl Given {
@@ -49,6 +53,14 @@ impl Given {
         }
     }
 
+    /// Puts the draft under a first step's noise, by as much as its `level` leaves.
+    pub(super) fn begin(&self, noise: ArrayD<f32>, level: f64) -> ArrayD<f32> {
+        match &self.draft {
+            Some(draft) => draft * (1.0 - level as f32) + noise * level as f32,
+            None => noise,
+        }
+    }
+
     pub(super) fn pinned_frames(&self) -> usize {
         self.pinned.as_ref().map_or(0, |p| p.shape()[2])
     }
@@ -61,6 +73,9 @@ impl Wan {
     /// `model-unable`.
     pub(super) fn check_given(&self, shot: &Shot, frames: usize) -> Result<(), Error> {
         let refuse = |reason: &str| Err(self.loader.unable(reason));
+        if shot.edit.is_some() && !self.edits() {
+            return refuse("to make a clip again; it takes a model from text, with an encoder in its folder");
+        }
         if shot.mode != Mode::TextToVideo && shot.conditions.is_empty() {
             return refuse("a clip from a picture without a picture");
         }
@@ -92,8 +107,8 @@ impl Wan {
     /// # Errors
     /// `inference-failed`, `non-finite` and what loading may say.
     pub fn encode_given(&mut self, shot: &Shot, frames: usize) -> Result<Given, Error> {
-        let Some(first) = shot.first_picture() else { return Ok(Given::default()) };
-        let mut given = Given::default();
+        let mut given = Given { draft: self.encode_draft(shot, frames)?, ..Given::default() };
+        let Some(first) = shot.first_picture() else { return Ok(given) };
         if self.contract().variant == Some(Variant::I2vClip) {
             let pixels = vision::pixels(first, super::VISION);
             let inputs = [("pixels", Tensor::F32(pixels.view()))];
@@ -110,6 +125,31 @@ impl Wan {
         let mask = mask(&placed, self.contract().latent.stride[0], latents.shape());
         given.behind = Some(join(&mask, &latents));
         Ok(given)
+    }
+
+    /// What a shot begins with in place of noise alone: the clip that it is made from.
+    fn encode_draft(&mut self, shot: &Shot, frames: usize) -> Result<Option<ArrayD<f32>>, Error> {
+        let Some(Edit { draft: Draft::Clip(footage), .. }) = &shot.edit else { return Ok(None) };
+        let footage = Footage { count: frames, ..footage.clone() };
+        Ok(Some(self.encode_clip(&mut footage.pictures()?, frames)?))
+    }
+
+    /// The latents of a clip, as the transformer knows them: [1, channels, latent frames, rows, columns].
+    ///
+    /// # Errors
+    /// Those of `pictures`, `inference-failed`, `non-finite` and what loading may say.
+    pub fn encode_clip(
+        &mut self,
+        pictures: &mut dyn Iterator<Item = Result<Picture, Error>>,
+        frames: usize,
+    ) -> Result<ArrayD<f32>, Error> {
+        let mut latents = self.encoder.encode_pieces(&mut self.loader, frames, &mut |from, to| {
+            let piece = pictures.take(to - from).collect::<Result<Vec<_>, _>>()?;
+            let (width, height) = piece.first().map_or((0, 0), |picture| (picture.width, picture.height));
+            Ok(clip::video(&piece.iter().enumerate().collect::<Vec<_>>(), to - from, width, height))
+        })?;
+        self.contract().latent.normalise(&mut latents);
+        Ok(latents)
     }
 
     /// The encoder itself, and the scaling that the transformer was trained with.

@@ -3,30 +3,32 @@
 //! (`a14b`), and its small model of both (`ti2v`).
 //!
 //! (1) clean and tokenise, (2) encode the text, (3) draw noise, (4) encode given pictures (`given`, `encode`), (5) denoise with
-//! UniPC and guidance in two calls, (6) scale the latents, (7) decode latent frame by latent frame (`decode`).
+//! UniPC and guidance in two calls, (6) scale the latents, (7) decode latent frame by latent frame (`decoder`).
 //!
 //! Components are loaded when they are needed; unless everything fits well into memory, each is dropped after its part.
 
-mod decode;
 mod encode;
 mod given;
+mod memory;
 mod there;
 
 use ndarray::{ArrayD, Axis, Slice, concatenate};
-use spotloom_onnx::{Engine, Port, Tensor, memory};
+use spotloom_onnx::{Engine, Port, Tensor, memory::check_elements};
 
-use self::decode::Decoder;
 use self::encode::Encoder;
 pub use self::given::Given;
+use super::chain::{Clip, ClipFamily};
 use super::clip::{self, OnLatents};
+use super::decoder::Decoder;
 use super::guidance::{Prompt, Prompts, guide, repeated};
 use super::parts::{Loader, Part};
 use super::resident;
 use super::text::{Rows, TextEncoder};
 use super::tiles::{self, Tile};
+use super::windows;
 use crate::contract::{Contract, Mode, Model, SchedulerName, Variant};
 use crate::error::Error;
-use crate::family::{Decode, Family, Frames, Shot, Step};
+use crate::family::{Calls, Decode, Frames, Shot, Step};
 use crate::noise;
 use crate::picture::Picture;
 use crate::schedulers::{Draw, Here, Skipped, StepCache};
@@ -37,9 +39,6 @@ const TRAINED: f64 = 1000.0;
 const DECODER_WIDTH: usize = 192;
 /// Side of the picture that CLIP looks at.
 const VISION: usize = 224;
-/// What is said where tiles were not asked for.
-const IN_TILES: &str = "whole frames do not fit into the memory that is free, so they were decoded in tiles, which takes longer; \
-    the result differs a little from one made with more memory";
 /// Schedulers that walk along a velocity.
 const FITTING: [SchedulerName; 3] = [SchedulerName::UniPc, SchedulerName::FlowEuler, SchedulerName::FlowAb2];
 
@@ -104,6 +103,11 @@ impl Wan {
         };
         let video = Port::float("video", &[any, Some(3), any, any, any]);
         let mean = Port::float("latents_mean", &[any, Some(channels), any, any, any]);
+        let decoder = |role, caches: Option<Port>| {
+            let inputs = std::iter::once(latents(channels)).chain(caches).collect();
+            Part::new(role, inputs, vec![video.clone(), Port::numbered("cache_out_")])
+        };
+        let caches = Some(Port::numbered("cache_"));
         let pixels = Port::float("pixels", &[any, Some(3), Some(VISION), Some(VISION)]);
         Ok(Self {
             loader: Loader::new(model, engine, &roles)?,
@@ -112,12 +116,8 @@ impl Wan {
             encoder: Encoder::new(model, &video, &mean),
             transformer: transformer("transformer"),
             transformer_low: transformer("transformer-low"),
-            decoder: Decoder::new(&latents(channels), &video),
+            decoder: Decoder::new(vec![decoder("vae-decoder-first", None)], decoder("vae-decoder-next", caches), 1),
         })
-    }
-
-    fn contract(&self) -> &Contract {
-        &self.loader.model.contract
     }
 
     /// 1 and 2. The text encoder's rows of each prompt.
@@ -140,27 +140,33 @@ impl Wan {
         noise: ArrayD<f32>,
         on_step: &mut OnLatents<'_>,
     ) -> Result<ArrayD<f32>, Error> {
-        let calls = shot.levers.calls.unwrap_or(self.calls());
-        let pinned = given.pinned.as_ref().map(|_| "the first picture is put in at every step");
-        if resident::wanted(&mut self.loader, shot, calls, pinned) {
+        let calls = shot.levers.calls.unwrap_or(Calls::Apart);
+        let (frames, window) = (noise.shape()[2], self.contract().window());
+        let hindrance = given.pinned.as_ref().map(|_| "the first picture is put in at every step");
+        let windows = clip::windows(self.contract(), frames);
+        let hindrance = hindrance.or((windows > 1).then_some(clip::THROUGH_WINDOWS));
+        let hindrance = hindrance.or(given.draft.as_ref().map(|_| "a clip is made again"));
+        if resident::wanted(&mut self.loader, shot, calls, hindrance) {
             return self.denoise_there(shot, text, given, &noise, on_step);
         }
         let mut scheduler = clip::schedule(self.contract(), shot, None, &FITTING)?;
         let draw: &mut Draw<'_> = &mut |shape| noise::normal(shot.seed, clip::STIR, shape);
         let prompts = Prompts::new(text, calls);
-        let mut cache = StepCache::new(shot.levers.step_cache, shot.steps);
-        let mut sample = noise;
-        for step in 0..shot.steps {
+        let first = shot.first_step();
+        let mut cache = StepCache::new(shot.levers.step_cache, shot.steps - first);
+        let mut sample = given.begin(noise, scheduler.levels()[first]);
+        for step in first..shot.steps {
             let level = scheduler.levels()[step];
             let Moment { time, low, guidance } = self.moment(shot, level);
             if low {
                 self.transformer.rest(&self.loader);
             }
-            let times = self.times(time, sample.shape(), given);
-            let latents = given.seen(&sample);
+            let mut shape = sample.shape().to_vec();
+            shape[2] = frames.min(window);
+            let times = self.times(time, &shape, given);
             let part = if low { &mut self.transformer_low } else { &mut self.transformer };
-            let predict = &mut |prompt: &Prompt| {
-                let (latents, times) = (repeated(&latents, prompt.batch), repeated(&times, prompt.batch));
+            let mut predict = |latents: &ArrayD<f32>, prompt: &Prompt| {
+                let (latents, times) = (repeated(latents, prompt.batch), repeated(&times, prompt.batch));
                 let image = given.image.as_ref().map(|image| repeated(image, prompt.batch));
                 let folded = part.get(&self.loader)?.takes("text_weight").then(|| prompt.folded());
                 let text = folded.as_ref().map_or(&prompt.text, |(text, _)| text);
@@ -174,11 +180,22 @@ impl Wan {
                 let place = || format!("denoising step {} of {}", step + 1, shot.steps);
                 Ok(part.run(&mut self.loader, &inputs, "velocity", &place)?.0)
             };
-            let velocity = match cache.predict(step, level, &sample) {
-                Some(velocity) => velocity,
+            let velocity = match cache.predict(step - first, level, &sample) {
+                Some(velocity) => {
+                    (1..windows).try_for_each(|_| on_step(step, None))?;
+                    velocity
+                }
                 None => {
-                    let (mut velocity, away) = prompts.predict(guidance > 1.0, predict)?;
-                    away.iter().for_each(|away| guide(&mut velocity, away, guidance));
+                    let velocity = windows::average(&sample, Axis(2), window, step, &mut |seen, number| {
+                        let seen = given.seen(seen);
+                        let (mut velocity, away) =
+                            prompts.predict(guidance > 1.0, &mut |prompt: &Prompt| predict(&seen, prompt))?;
+                        away.iter().for_each(|away| guide(&mut velocity, away, guidance));
+                        if number + 1 < windows {
+                            on_step(step, None)?;
+                        }
+                        Ok(velocity)
+                    })?;
                     cache.learn(level, &sample, &velocity);
                     velocity
                 }
@@ -191,6 +208,20 @@ impl Wan {
         self.transformer_low.rest(&self.loader);
         given.pin(&mut sample);
         Ok(sample)
+    }
+
+    /// 6 and 7. The frames of denoised latents, as they are asked for.
+    pub fn frames<'a>(&'a mut self, latents: ArrayD<f32>, [height, width]: [usize; 2]) -> Box<dyn Frames + 'a> {
+        let [_, down, across] = self.contract().latent.stride;
+        let tiles = tiles::whole([latents.shape()[3], latents.shape()[4]], [down, across]);
+        self.begin_decoding(latents, [height, width], tiles);
+        Box::new(WanShot { model: self, work: None, decode: Decode::Whole })
+    }
+
+    /// 6. What the decoder was trained on.
+    fn begin_decoding(&mut self, mut latents: ArrayD<f32>, size: [usize; 2], tiles: Vec<Tile>) {
+        self.contract().latent.denormalise(&mut latents);
+        self.decoder.begin(latents, size, tiles);
     }
 
     fn moment(&self, shot: &Shot, level: f64) -> Moment {
@@ -216,39 +247,40 @@ impl Wan {
     fn split(&mut self) -> (&mut Loader, Vec<&mut Part>) {
         let Self { loader, text_encoder, image_encoder, encoder, transformer, transformer_low, decoder } = self;
         let parts = [&mut text_encoder.part, image_encoder, transformer, transformer_low];
-        (loader, parts.into_iter().chain(encoder.parts()).chain(decoder.parts()).collect())
+        (loader, parts.into_iter().chain(encoder.parts()).chain(decoder.parts_mut()).collect())
     }
 }
 
-impl Family for Wan {
-    fn begin<'a>(&'a mut self, shot: &Shot) -> Result<Box<dyn Frames + 'a>, Error> {
+impl Wan {
+    /// Lays a clip out, and refuses everything that can be refused, before a graph is loaded.
+    fn lay_out(&mut self, shot: &Shot) -> Result<Laid, Error> {
         self.loader.begin(shot)?;
-        // Everything that can be refused is refused before a graph is loaded.
-        let [count, rows, columns] = clip::cells(&self.loader, shot)?;
+        let [count, rows, columns] = clip::cells(&self.loader, shot, self.windowed())?;
         let contract = self.contract();
         let frames = contract.latent.pixels(count);
         self.check_given(shot, frames)?;
         let step = [DECODER_WIDTH, contract.latent.stride[0], shot.height, shot.width];
-        memory::check_elements("the decoder's widest layer", &step)?;
+        check_elements("the decoder's widest layer", &step)?;
         let [_, py, px] = contract.latent.patch;
-        let attention = self.loader.attention(count * (rows / py) * (columns / px))?;
+        let attention = self.loader.attention(count.min(contract.window()) * (rows / py) * (columns / px))?;
         let prompts = clip::prompts(contract, shot);
         let mut needs = vec![(&self.transformer, attention)];
         needs.extend(self.text_encoder.needs(&self.loader, &prompts));
         if contract.variant == Some(Variant::A14b) {
             needs.push((&self.transformer_low, attention));
         }
-        if !shot.conditions.is_empty() {
-            let frames = if conditioned(contract) { frames } else { 1 };
+        if !shot.conditions.is_empty() || shot.edit.is_some() {
+            let frames = if conditioned(contract) || shot.edit.is_some() { frames } else { 1 };
             needs.extend(self.encoder.needs(shot, frames)?);
         }
         if contract.variant == Some(Variant::I2vClip) {
             needs.push((&self.image_encoder, 0));
         }
         let cell = [contract.latent.stride[1], contract.latent.stride[2]];
-        let [in_tiles, whole] = [tiles::tiles, tiles::whole].map(|lay| lay([rows, columns], cell));
+        let [in_tiles, whole] = [tiles::SIDE, usize::MAX].map(|side| tiles::tiles([rows, columns], cell, side));
         let require = |tiles: &[Tile]| {
-            self.loader.require(&needs.iter().copied().chain(self.decoder.needs(tiles)).collect::<Vec<_>>())
+            self.loader
+                .require(&needs.iter().copied().chain(self::memory::needs(&self.decoder, tiles)).collect::<Vec<_>>())
         };
         let decode = match shot.levers.decode {
             // Tiles come to the rescue; that they don't fit either is what is told.
@@ -258,21 +290,42 @@ impl Family for Wan {
         };
         let tiles = if decode == Decode::Tiles { in_tiles } else { whole };
         require(&tiles)?;
-        let noise = clip::noise(&self.loader, shot, &[1, contract.latent.channels, count, rows, columns])?;
+        let noise = clip::noise(&self.loader, shot, &[1, contract.latent.channels, count, rows, columns], Axis(2))?;
 
         if shot.levers.decode == Decode::Auto && decode == Decode::Tiles {
-            self.loader.warnings.push(IN_TILES.into());
+            self.loader.warnings.push(clip::IN_TILES.into());
         }
         let prompts = clip::prompts(self.contract(), shot);
         let known = self.text_encoder.needs(&self.loader, &prompts).is_none();
         let (loader, parts) = self.split();
         // The text encoder is the first; nothing is asked of it when the prompts were encoded before.
         loader.inspect(&parts[usize::from(known)..])?;
-        parts.into_iter().for_each(Part::reset);
+        Ok(Laid { frames, noise, tiles, decode })
+    }
+
+    /// Everything of a clip up to its first step.
+    fn prepare(&mut self, shot: &Shot) -> Result<(Work, Decode), Error> {
+        let Laid { frames, noise, tiles, decode } = self.lay_out(shot)?;
+        self.split().1.into_iter().for_each(Part::reset);
+        let prompts = clip::prompts(self.contract(), shot);
         let text = self.encode_text(&prompts)?;
         let given = self.encode_given(shot, frames)?;
-        let work = Some(Work { shot: shot.clone(), text, given, noise, tiles });
-        Ok(Box::new(WanShot { model: self, work, decode }))
+        Ok((Work { shot: shot.clone(), text, given, noise, tiles }, decode))
+    }
+}
+
+impl ClipFamily for Wan {
+    fn begin<'a>(&'a mut self, clip: &Shot) -> Result<Box<dyn Clip + 'a>, Error> {
+        let (work, decode) = self.prepare(clip)?;
+        Ok(Box::new(WanShot { model: self, work: Some(work), decode }))
+    }
+
+    fn examine(&mut self, clip: &Shot) -> Result<(), Error> {
+        self.lay_out(clip).map(drop)
+    }
+
+    fn contract(&self) -> &Contract {
+        &self.loader.model.contract
     }
 
     fn try_out(&mut self) -> Result<(), Error> {
@@ -285,9 +338,24 @@ impl Family for Wan {
         true
     }
 
-    fn clips(&self, _frames: usize) -> usize {
-        1
+    fn edits(&self) -> bool {
+        let contract = self.contract();
+        !conditioned(contract) && Encoder::roles(&self.loader.model).iter().all(|role| self.loader.model.has(role))
     }
+
+    /// A model that takes a picture goes on from one.
+    fn windowed(&self) -> bool {
+        !self.contract().modes.contains(&Mode::ImageToVideo)
+    }
+}
+
+/// A clip that nothing speaks against.
+struct Laid {
+    /// Frames of it, whole latent frames.
+    frames: usize,
+    noise: ArrayD<f32>,
+    tiles: Vec<Tile>,
+    decode: Decode,
 }
 
 /// A shot of this family under way.
@@ -306,14 +374,20 @@ struct Work {
     tiles: Vec<Tile>,
 }
 
+impl Clip for WanShot<'_> {
+    fn go_on(&mut self, clip: &Shot) -> Result<(), Error> {
+        let (work, decode) = self.model.prepare(clip)?;
+        (self.work, self.decode) = (Some(work), decode);
+        Ok(())
+    }
+}
+
 impl Frames for WanShot<'_> {
     fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
         if let Some(Work { shot, text, given, noise, tiles }) = self.work.take() {
-            let on_step: &mut OnLatents<'_> = &mut |step, _| on_step(Step { clip: 1, step: step + 1 });
-            let mut latents = self.model.denoise(&shot, &text, &given, noise, on_step)?;
-            // 6. What the decoder was trained on.
-            self.model.contract().latent.denormalise(&mut latents);
-            self.model.decoder.begin(latents, [shot.height, shot.width], tiles);
+            let windows = clip::windows(self.model.contract(), noise.shape()[2]);
+            let latents = self.model.denoise(&shot, &text, &given, noise, &mut clip::counted(windows, on_step))?;
+            self.model.begin_decoding(latents, [shot.height, shot.width], tiles);
         }
         let Wan { decoder, loader, .. } = &mut *self.model;
         decoder.next(loader)

@@ -1,28 +1,25 @@
-//! 7. Latents to frames, one latent frame at a time: the first gives one frame, each later one four. The decoder hands
-//!    its caches from one latent frame to the next, which gives what decoding the whole clip would, in constant memory.
-//!    Where even that is too much, each latent frame is decoded in tiles, and every tile has caches of its own.
+//! Latents to frames, piece by piece: Wan's pieces are single latent frames, those of CogVideoX are two, and its first has the odd
+//! one besides. The decoder hands its caches from one piece to the next, which gives what decoding the whole clip would,
+//! in constant memory. Where even that is too much, each piece is decoded in tiles, and every tile has caches of its own.
 
 use std::collections::VecDeque;
 
 use ndarray::{ArrayD, Axis, Slice};
-use spotloom_onnx::{Kept, Port, Tensor};
+use spotloom_onnx::{Kept, Tensor};
 
 use crate::error::Error;
 use crate::families::clip;
-use crate::families::parts::{Loader, Part, WORK};
+use crate::families::parts::{Loader, Part};
 use crate::families::tiles::Tile;
 use crate::picture::Picture;
 
-/// Bytes of memory for each pixel of a frame that the two graphs take, weights left out: measured on the autoencoder of Wan 2.1
-/// at 416x240 (2.1 and 7.4 GB) and 832x480. A quarter are the caches that go in and come out.
-const BYTES: [u64; 2] = [21_000, 74_000];
-/// Bytes of the caches of one latent frame for each pixel, of the same autoencoder: what a tile keeps while others are decoded.
-const CACHES: u64 = 9_500;
-
 /// The decoder, and how far it has come.
 pub struct Decoder {
-    first: Part,
+    /// The graphs of a first piece of one latent frame, of two, and so on.
+    first: Vec<Part>,
     next: Part,
+    /// Latent frames of a later piece.
+    piece: usize,
     /// [1, channels, latent frames, rows, columns], scaled for the decoder.
     latents: ArrayD<f32>,
     /// Latent frames decoded so far.
@@ -37,11 +34,12 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    pub fn new(latents: &Port, video: &Port) -> Self {
-        let part = |role, inputs| Part::new(role, inputs, vec![video.clone(), Port::numbered("cache_out_")]);
+    /// `next` takes `piece` latent frames, the graphs of `first` one, two and so on.
+    pub fn new(first: Vec<Part>, next: Part, piece: usize) -> Self {
         Self {
-            first: part("vae-decoder-first", vec![latents.clone()]),
-            next: part("vae-decoder-next", vec![latents.clone(), Port::numbered("cache_")]),
+            first,
+            next,
+            piece,
             latents: ArrayD::zeros(vec![0; 5]),
             decoded: 0,
             tiles: Vec::new(),
@@ -51,17 +49,14 @@ impl Decoder {
         }
     }
 
-    pub fn parts(&mut self) -> [&mut Part; 2] {
-        [&mut self.first, &mut self.next]
+    /// All of its graphs, the last of them for later pieces.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.first.iter().chain([&self.next])
     }
 
-    /// Both graphs with what they take in memory for frames in these tiles, in values.
-    pub fn needs(&self, tiles: &[Tile]) -> [(&Part, u64); 2] {
-        let pixels = tiles.iter().map(|tile| tile.pixels() as u64);
-        let largest = pixels.clone().max().unwrap_or(0);
-        let kept = (pixels.sum::<u64>() - largest).saturating_mul(CACHES);
-        let [first, next] = BYTES.map(|bytes| largest.saturating_mul(bytes).saturating_add(kept) / WORK);
-        [(&self.first, first), (&self.next, next)]
+    /// The same, to be loaded.
+    pub fn parts_mut(&mut self) -> impl Iterator<Item = &mut Part> {
+        self.first.iter_mut().chain([&mut self.next])
     }
 
     /// Starts with the latents of a clip, whose frames are `height` by `width` pixels; what was left of another is forgotten.
@@ -80,14 +75,16 @@ impl Decoder {
         Ok(self.ready.pop_front())
     }
 
-    /// Decodes the next latent frame, tile by tile.
+    /// Decodes the next piece, tile by tile.
     fn decode(&mut self, loader: &mut Loader) -> Result<(), Error> {
-        let range = Slice::from(self.decoded..=self.decoded);
+        let left = self.latents.shape()[2] - self.decoded;
+        let count = if self.decoded == 0 { first_piece(left, self.piece) } else { self.piece.min(left) };
+        let range = Slice::from(self.decoded..self.decoded + count);
         let slice = self.latents.slice_axis(Axis(2), range).into_owned();
         let [height, width] = self.size;
         let mut video = ArrayD::zeros(vec![0; 5]);
         for k in 0..self.tiles.len() {
-            let part = self.decode_tile(loader, k, &self.tiles[k].cut(&slice))?;
+            let part = self.decode_tile(loader, k, &self.tiles[k].cut(&slice), count)?;
             if k == 0 {
                 video = ArrayD::zeros(vec![1, part.shape()[1], part.shape()[2], height, width]);
             }
@@ -100,16 +97,29 @@ impl Decoder {
             }
         }
         if self.decoded == 0 {
-            self.first.rest(loader);
+            self.first.iter_mut().for_each(|part| part.rest(loader));
         }
-        self.decoded += 1;
+        self.decoded += count;
+        if self.decoded == self.latents.shape()[2] {
+            self.next.rest(loader);
+            self.caches.clear();
+        }
         self.ready.extend((0..video.shape()[2]).map(|frame| clip::picture(&video, frame)));
         Ok(())
     }
 
-    /// One tile of a latent frame, which goes on from what the tile of the frame before left.
-    fn decode_tile(&mut self, loader: &mut Loader, tile: usize, latents: &ArrayD<f32>) -> Result<ArrayD<f32>, Error> {
-        let part = if self.decoded == 0 { &mut self.first } else { &mut self.next };
+    /// One tile of a piece of `count` latent frames, which goes on from what the tile of the piece before left.
+    fn decode_tile(
+        &mut self,
+        loader: &mut Loader,
+        tile: usize,
+        latents: &ArrayD<f32>,
+        count: usize,
+    ) -> Result<ArrayD<f32>, Error> {
+        let part = match self.decoded {
+            0 => self.first.get_mut(count - 1).unwrap_or(&mut self.next),
+            _ => &mut self.next,
+        };
         let caches = &mut self.caches[tile];
         let (video, mut results) = {
             let names: Vec<String> = (0..caches.len()).map(|i| format!("cache_{i}")).collect();
@@ -122,11 +132,16 @@ impl Decoder {
     }
 }
 
+/// Latent frames of the first piece of so many: those that fill no piece of `piece` go with it.
+pub fn first_piece(latents: usize, piece: usize) -> usize {
+    if latents <= piece { latents } else { piece + latents % piece }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use spotloom_onnx::{Engine, Provider, SessionOptions, runtime};
+    use spotloom_onnx::{Engine, Port, Provider, SessionOptions, runtime};
 
     use super::*;
     use crate::contract::Model;
@@ -141,21 +156,37 @@ mod tests {
         std::iter::from_fn(|| decoder.next(loader).expect("a frame")).collect()
     }
 
-    /// Every tile must go on from its own caches, and lie where it belongs.
     #[test]
-    fn tiles_are_what_each_of_them_decodes_to_alone() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wan-t2v");
+    fn what_fills_no_piece_goes_with_the_first() {
+        let check = |piece, expected: &[usize]| {
+            let found: Vec<_> = (1..=expected.len()).map(|latents| first_piece(latents, piece)).collect();
+            assert_eq!(found, expected, "{piece}");
+        };
+        check(1, &[1, 1, 1, 1]);
+        check(2, &[1, 2, 3, 2, 3, 2]);
+    }
+
+    /// Every tile must go on from its own caches, and lie where it belongs.
+    fn check(fixture: &str, roles: &[&'static str], piece: usize, latent_frames: usize, count: usize) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(fixture);
         let model = Model::open(&folder).expect("the fixture");
         let (provider, session) = (Provider::Cpu, SessionOptions::default());
         let engine = Engine { runtime: runtime().expect("ONNX Runtime"), threads: 2, provider, session };
-        let mut loader = Loader::new(&model, &engine, &["vae-decoder-first", "vae-decoder-next"]).expect("a loader");
+        let mut loader = Loader::new(&model, &engine, roles).expect("a loader");
         let any = None;
-        let video = Port::float("video", &[any, Some(3), any, any, any]);
         let channels = model.contract.latent.channels;
-        let mut decoder = Decoder::new(&Port::float("latents", &[any, Some(channels), any, any, any]), &video);
-        let latents = noise::normal(5, 0, &[1, channels, 3, 35, 40]);
+        let part = |role: &'static str| {
+            let latents = Port::float("latents", &[any, Some(channels), any, any, any]);
+            let caches = role.ends_with("next").then(|| Port::numbered("cache_"));
+            let video = Port::float("video", &[any, Some(3), any, any, any]);
+            Part::new(role, std::iter::once(latents).chain(caches).collect(), vec![video, Port::numbered("cache_out_")])
+        };
+        let (next, first) = roles.split_last().expect("roles");
+        let mut decoder = Decoder::new(first.iter().copied().map(part).collect(), part(next), piece);
+        // Quiet, so that no value is cut off at black or white: a tile's is not, before it is laid.
+        let latents = noise::normal(5, 0, &[1, channels, latent_frames, 35, 40]) * 0.2;
 
-        let tiles = tiles::tiles([35, 40], CELL);
+        let tiles = tiles::tiles([35, 40], CELL, tiles::SIDE);
         let tiled = frames(&mut decoder, &mut loader, &latents, tiles.clone());
         let mut expected = ArrayD::<f32>::zeros(vec![1, 3, tiled.len(), 280, 320]);
         assert_eq!(tiles.len(), 4);
@@ -167,13 +198,20 @@ mod tests {
         for (frame, picture) in tiled.iter().enumerate() {
             let expected = clip::picture(&expected, frame);
             let worst = picture.data.iter().zip(&expected.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(worst < 1e-5, "frame {frame}: {worst}");
+            assert!(worst < 1e-5, "{fixture}, frame {frame}: {worst}");
         }
-        assert_eq!(tiled.len(), 9);
+        assert_eq!(tiled.len(), count, "{fixture}");
 
         // A decoder that makes other sizes than its contract says is told, not a panic.
         decoder.begin(noise::normal(5, 0, &[1, channels, 1, 4, 4]), [64, 64], tiles::whole([4, 4], [16, 16]));
         let error = decoder.next(&mut loader).expect_err("another size").to_string();
-        assert!(error.contains("makes pictures of [32, 32]"), "{error}");
+        assert!(error.contains("makes pictures of [32, 32]"), "{fixture}: {error}");
+    }
+
+    #[test]
+    fn tiles_are_what_each_of_them_decodes_to_alone() {
+        check("wan-t2v", &["vae-decoder-first", "vae-decoder-next"], 1, 3, 9);
+        let pieces = ["vae-decoder-first-1", "vae-decoder-first-2", "vae-decoder-first-3", "vae-decoder-next"];
+        check("cogvideox-2b", &pieces, 2, 5, 17);
     }
 }
