@@ -15,4 +15,4 @@ pub mod receiver;
 pub mod smtp;
 pub mod studio;
 
-pub use studio::{Daemon, Finished, TestStudio, brief, command, wait_for};
+pub use studio::{Daemon, Finished, TINY, TestStudio, brief, command, wait_for};

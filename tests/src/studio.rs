@@ -45,6 +45,21 @@ deliver:
 notify: [accepted, delivered, failed]
 "#;
 
+/// A placement so small that a spot takes seconds.
+pub const TINY: &str = "summary: For tests
+platform: Test
+label: tiny
+aspect: \"16:9\"
+width: 480
+height: 270
+fps: 24
+container: mp4
+video: {codec: h264, crf: 23, max-kbps: 2000}
+audio: {codec: aac, kbps: 128, loudness-lufs: -14, true-peak-db: -1}
+dated: 2026-11-25
+sources: [our own choice]
+";
+
 /// A brief for one of the test pipelines; `more` is further lines.
 pub fn brief(title: &str, pipeline: &str, more: &str) -> String {
     format!(

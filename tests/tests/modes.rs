@@ -7,22 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use spotloom_tests::{TestStudio, wait_for};
-
-/// A placement so small that a spot takes seconds.
-const TINY: &str = "summary: For tests
-platform: Test
-label: tiny
-aspect: \"16:9\"
-width: 480
-height: 270
-fps: 24
-container: mp4
-video: {codec: h264, crf: 23, max-kbps: 2000}
-audio: {codec: aac, kbps: 128, loudness-lufs: -14, true-peak-db: -1}
-dated: 2026-11-25
-sources: [our own choice]
-";
+use spotloom_tests::{TINY, TestStudio, wait_for};
 
 fn studio() -> TestStudio {
     let studio = TestStudio::example();
