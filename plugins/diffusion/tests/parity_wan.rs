@@ -75,3 +75,9 @@ fn clip_sees_the_first_picture_as_the_reference_shows_it() {
 fn one_model_of_both_pins_the_first_frame_by_times_of_its_tokens() {
     check("wan-ti2v");
 }
+
+/// Weights and ports of 16 bits: what is computed is rounded at every operator, so the frames are near the reference's and no more.
+#[test]
+fn a_model_in_16_bits_gives_frames_near_those_of_the_reference() {
+    check("wan-t2v-f16");
+}
