@@ -149,10 +149,9 @@ fn coded(video: &Video) -> Option<(&str, &'static str)> {
         "h264" if named == Some("baseline") => ("constrained baseline", pixel),
         "h264" => (named.unwrap_or("high"), pixel),
         "hevc" => (named.unwrap_or("main"), pixel),
-        // Of AV1 ten bits are within Main.
-        "av1" => ("main", pixel),
         "vp9" => ("profile 0", pixel),
-        // Which ProRes it is, the library does not tell.
+        // Which ProRes or AV1 it is, the library does not tell.
+        "av1" => ("", pixel),
         "prores" => ("", "yuv422p10le"),
         "mpeg2video" => ("4:2:2", "yuv422p"),
         _ => return None,

@@ -172,6 +172,8 @@ fn profiles_and_pixel_formats_are_those_of_the_preset() {
     check("codec: hevc, profile: main", "mp4", "-c:v libx265 -preset ultrafast -pix_fmt yuv420p", &[]);
     check("codec: hevc, profile: main", "mp4", "-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le", &wrong);
     check("codec: hevc, profile: main10", "mp4", "-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le", &[]);
+    check("codec: av1", "mp4", "-c:v libsvtav1 -preset 12", &[]);
+    check("codec: av1, profile: main10", "mp4", "-c:v libsvtav1 -preset 12", &wrong);
     check("codec: vp9", "webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -an", &[]);
     check("codec: vp9", "webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -pix_fmt yuv444p -an", &wrong);
     check("codec: prores-422-hq", "mov", "-c:v prores_ks -profile:v 3 -pix_fmt yuv422p10le", &[]);

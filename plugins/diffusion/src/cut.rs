@@ -4,6 +4,8 @@
 //! Invariant: pure arithmetic; positions in the model's frames never go below 1, as the blend over time asks
 //! for a frame before.
 
+use std::ops::RangeInclusive;
+
 /// What the blend over time needs after the last moment, in frames of the model.
 pub const MARGIN: usize = 2;
 
@@ -43,18 +45,22 @@ pub struct Ends {
     pub after: Option<u64>,
     /// The last frame of the result is a given picture.
     pub last_picture: bool,
+    /// What comes after is the shot's own beginning: the frame after its last is its first, and not a clip's.
+    pub turn: bool,
 }
 
 impl Cut {
     /// Lays out a shot of `frames`. `rate` is how many of the model's frames pass in one of the result; it is kept where
     /// the shot is open, and stretched where both ends are given. `context` is how many of the model's frames a clip is
-    /// handed on by, `least` the shortest clip of the model.
+    /// handed on by. Between two ends `lengths` are the shortest that the family makes, and the longest that it makes at once: a few frames more
+    /// are left out, since they would take another clip.
     #[must_use]
-    pub fn new(frames: u64, rate: f64, ends: Ends, context: usize, least: usize) -> Self {
+    pub fn new(frames: u64, rate: f64, ends: Ends, context: usize, lengths: RangeInclusive<usize>) -> Self {
         let given = context as f64;
         let (start, first) = ends.before.map_or((0, 1.0), |b| (b, given));
         // Where the end is given: that frame of the result, and how many of the model's frames are from there to its end.
         let end = match (ends.after, ends.last_picture) {
+            (Some(e), _) if ends.turn => Some((e, 0.0)),
             (Some(e), _) => Some((e, given)),
             (None, true) => Some((frames - 1, MARGIN as f64)),
             (None, false) => None,
@@ -64,6 +70,8 @@ impl Cut {
             Some((end, rest)) => {
                 let span = (end - start).max(1) as f64;
                 let wanted = ((first + span * rate + rest) / given).ceil() as usize * context;
+                let (least, most) = lengths.into_inner();
+                let wanted = if wanted.saturating_sub(most) <= MARGIN { wanted.min(most) } else { wanted };
                 let wanted = wanted.max(least);
                 (wanted, (wanted as f64 - rest - first) / span)
             }
@@ -141,7 +149,26 @@ mod tests {
     use super::*;
 
     fn cut(frames: u64, ends: Ends) -> Cut {
-        Cut::new(frames, 10.0 / 24.0, ends, 4, 16)
+        Cut::new(frames, 10.0 / 24.0, ends, 4, 16..=usize::MAX)
+    }
+
+    #[test]
+    fn between_two_ends_a_clip_is_as_long_as_its_time_and_what_is_hardly_longer_than_one_is_one() {
+        // A model of 16 frames a second that makes 81 at once, from a first and a last picture.
+        let check = |frames: u64, fps: f64, wanted: usize| {
+            let ends = Ends { last_picture: true, ..Ends::default() };
+            let cut = Cut::new(frames, 16.0 / fps, ends, 1, 1..=81);
+            assert_eq!(cut.wanted, wanted, "{frames} at {fps}");
+            assert!((cut.position(frames - 1) - (wanted - MARGIN) as f64).abs() < 1e-9);
+        };
+        check(24, 24.0, 19);
+        check(120, 24.0, 81);
+        check(150, 30.0, 81);
+        check(240, 24.0, 163);
+        // One that turns: after its last frame comes its first, a frame behind the picture.
+        let turn = Cut::new(48, 16.0 / 24.0, Ends { after: Some(48), turn: true, ..Ends::default() }, 1, 1..=81);
+        assert_eq!((turn.wanted, turn.made), (33, (0, 48)));
+        assert!((turn.position(48) - turn.wanted as f64).abs() < 1e-9);
     }
 
     #[test]
@@ -155,7 +182,7 @@ mod tests {
     #[test]
     fn what_is_given_meets_the_result_where_it_should() {
         // A clip of 2 s, 2 s made, another clip of 2 s.
-        let shot = cut(144, Ends { before: Some(48), after: Some(96), last_picture: false });
+        let shot = cut(144, Ends { before: Some(48), after: Some(96), ..Ends::default() });
         assert_eq!(shot.wanted % 4, 0);
         assert!((shot.position(48) - 4.0).abs() < 1e-9);
         assert!((shot.position(96) - (shot.wanted - 4) as f64).abs() < 1e-9);

@@ -12,7 +12,8 @@ use crate::params::{Params, Settings};
 
 /// A shot laid out.
 pub(crate) struct Layout {
-    /// What the family is asked for: a clip that is made to loop is a bridge from its end to its beginning.
+    /// What the family is asked for: a clip that is made to loop is a bridge from its end to its beginning, and of a family without
+    /// rings a picture is the first and the last.
     pub mode: Mode,
     pub cut: Cut,
     pub conditions: Vec<Condition>,
@@ -53,7 +54,9 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
     let clip = run.input("clip").map(|a| Clip::open(a, settings.fps)).transpose()?;
     let clip_after = run.input("clip-after").map(|a| Clip::open(a, settings.fps)).transpose()?;
     let context = contract.carried();
-    let least = contract.video.frames;
+    let rings = contract.family == FamilyName::Ambient;
+    // All windows of a family with rings are as long; the others make shorter clips as well.
+    let lengths = if rings { contract.video.frames..=usize::MAX } else { 1..=contract.most() };
     let rate = params.motion_fps.unwrap_or(contract.video.fps) / fps;
     let asked = plan.seconds.map(|s| (s * fps).round().max(1.0) as u64);
     let frames = match (&clip, mode) {
@@ -61,7 +64,6 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
         _ => asked.unwrap_or((5.0 * fps).round() as u64),
     };
     let seconds = frames as f64 / fps;
-    let rings = contract.family == FamilyName::Ambient;
 
     let (mut before, mut after) = (None, None);
     let mut ends = Ends { last_picture: mode == Mode::FirstLast, ..Ends::default() };
@@ -77,10 +79,10 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
                 let reason = format!("needs an `image` or a `clip` with {}", contract.name);
                 return Err(Error::Mode { mode: mode.name(), reason });
             }
-            ends.after = Some(frames);
+            (ends.after, ends.turn) = (Some(frames), true);
         }
         Mode::Loop if clip.is_some() => {
-            ends = Ends { before: clip.as_ref().map(|c| c.frames), after: Some(frames), last_picture: false };
+            ends = Ends { before: clip.as_ref().map(|c| c.frames), after: Some(frames), ..Ends::default() };
             before = clip.clone();
         }
         Mode::Retake => {
@@ -88,6 +90,10 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
             let (from, to) = (frame(params.from), frame(params.to));
             if to > frames {
                 let expected = format!("expected at most {seconds:.2}, where the clip ends");
+                return Err(Error::Param { name: "to", value: to_text(to, fps), expected });
+            }
+            if from >= to {
+                let expected = format!("expected at least a frame, {:.3} s, after `from`", 1.0 / fps);
                 return Err(Error::Param { name: "to", value: to_text(to, fps), expected });
             }
             // Too little beside it to go on from: the part begins or ends with the clip.
@@ -100,7 +106,7 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
         _ => {}
     }
     if mode == Mode::Loop && clip.is_none() && rings {
-        let cut = Cut::ring(frames, rate, context, least);
+        let cut = Cut::ring(frames, rate, context, contract.video.frames);
         let conditions = image(run, "image", 0, size, warnings)?;
         let strength = params.strength.unwrap_or(ask::strength(mode));
         let edit = (!conditions.is_empty()).then_some(Edit { draft: Draft::Given, strength });
@@ -108,7 +114,7 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
     }
     room(plan, &clip, ends, frames, rate)?;
 
-    let mut cut = Cut::new(frames, rate, ends, context, least);
+    let mut cut = Cut::new(frames, rate, ends, context, lengths);
     // A clip that comes after begins where it begins; the rest of one that is retaken stays where it is.
     if let Some(kept) = cut.after.as_mut().filter(|_| mode != Mode::Retake) {
         kept.offset = i64::try_from(kept.until).unwrap_or(0);
@@ -144,7 +150,7 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
         (Mode::TextToVideo, _) => None,
         (Mode::Edit | Mode::Retake, Some(clip)) => {
             // Whole latent frames, and never less than the model's own clip.
-            let count = cut.wanted.max(least).next_multiple_of(context);
+            let count = cut.wanted.max(contract.video.frames).next_multiple_of(context);
             Some(Draft::Clip(footage(clip, 0, count, 0.0)))
         }
         _ => Some(Draft::Given),

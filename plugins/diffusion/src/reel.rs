@@ -14,7 +14,7 @@ pub(crate) struct Work<'a> {
     pub run: &'a Run,
     /// Clips of a variation.
     pub clips: usize,
-    /// Denoising steps of a clip.
+    /// Denoising steps of a clip, those included that one made from a clip does not take.
     pub steps: usize,
     /// Steps and frames in all.
     pub total: u64,

@@ -129,11 +129,21 @@ impl Diffusion {
                 "to decode in tiles; models of the families `wan` and `cogvideox` can. Leave `decode` out".into();
             return Err(Error::Unable { model: contract.name.clone(), reason });
         }
-        shot.edit = shot.edit.filter(|edit| family.takes_draft(&edit.draft));
+        let left = shot.edit.take_if(|edit| !family.takes_draft(&edit.draft)).is_some();
+        if left && shot.conditions.is_empty() {
+            let reason = format!("to {mode}: it has no way to begin with a clip in place of noise");
+            return Err(Error::Unable { model: contract.name.clone(), reason });
+        }
+        if left && params.strength.is_some() {
+            warnings.push(format!(
+                "`strength` has no effect on {}: what is given is told to it by pictures alone",
+                contract.name
+            ));
+        }
         let (clips, steps) = (family.windows(&shot), shot.steps - shot.first_step());
         let total = (clips * steps) as u64 + layout.cut.frames;
         let total = total * u64::from(params.variations);
-        let mut work = Work { run, clips, steps, total, done: 0, frames: 0, thinking: 0.0 };
+        let mut work = Work { run, clips, steps: shot.steps, total, done: 0, frames: 0, thinking: 0.0 };
         let motion_fps = params.motion_fps.unwrap_or(contract.video.fps);
         let take =
             Take { params, settings: &settings, mode, layout: &layout, model: &model, engine: &engine, motion_fps };

@@ -2,7 +2,6 @@
 //! for all.
 
 use ndarray::{ArrayD, Axis, IxDyn};
-use spotloom_onnx::memory;
 
 use super::parts::Loader;
 use super::windows;
@@ -104,9 +103,8 @@ pub fn frames(loader: &Loader, shot: &Shot, windows: bool) -> Result<usize, Erro
 /// The noise that a clip starts from: the shot's own, or the seed's.
 ///
 /// # Errors
-/// `model-unable` when the shot's has another shape, `tensor-too-large`.
+/// `model-unable` when the shot's has another shape.
 pub fn noise(loader: &Loader, shot: &Shot, shape: &[usize], time: Axis) -> Result<ArrayD<f32>, Error> {
-    memory::check_elements("the latents", shape)?;
     match &shot.noise {
         Some(noise) if noise.shape() == shape => Ok(noise.clone()),
         Some(noise) => Err(loader.unable(format!("noise of {:?} for latents of {shape:?}", noise.shape()))),

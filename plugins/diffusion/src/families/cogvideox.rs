@@ -12,7 +12,7 @@ mod size;
 mod there;
 
 use ndarray::{Array2, ArrayD, Axis, Slice};
-use spotloom_onnx::{Engine, Port, Tensor};
+use spotloom_onnx::{Engine, Port, Tensor, memory};
 
 use super::chain::{Clip, ClipFamily};
 use super::clip::{self, OnLatents};
@@ -269,9 +269,11 @@ impl CogVideoX {
         let [pt, py, px] = contract.latent.patch;
         let tokens = count.min(contract.window()) / pt * (rows / py) * (columns / px) + contract.prompt.tokens;
         let attention = self.loader.attention(tokens)?;
+        let shape = [1, count, contract.latent.channels, rows, columns];
+        let largest = attention.max(memory::check_elements("the latents", &shape)?);
         let prompts = clip::prompts(contract, shot);
         let text = self.text_encoder.needs(&self.loader, &prompts);
-        let needs: Vec<_> = text.into_iter().chain([(&self.transformer, attention)]).collect();
+        let needs: Vec<_> = text.into_iter().chain([(&self.transformer, largest)]).collect();
         let cell = [contract.latent.stride[1], contract.latent.stride[2]];
         let [in_tiles, whole] = [TILE, usize::MAX].map(|side| tiles::tiles([rows, columns], cell, side));
         let require = |tiles: &[Tile]| -> Result<(), Error> {
@@ -286,26 +288,24 @@ impl CogVideoX {
         };
         let tiles = if decode == Decode::Tiles { in_tiles } else { whole };
         require(&tiles)?;
-        let shape = [1, count, contract.latent.channels, rows, columns];
-        let noise = clip::noise(&self.loader, shot, &shape, Axis(1))?;
-
-        if shot.levers.decode == Decode::Auto && decode == Decode::Tiles {
-            self.loader.warnings.push(clip::IN_TILES.into());
-        }
         let prompts = clip::prompts(self.contract(), shot);
         let known = self.text_encoder.needs(&self.loader, &prompts).is_none();
         let (loader, parts) = self.split();
         // The text encoder is the first; nothing is asked of it when the prompts were encoded before.
         loader.inspect(&parts[usize::from(known)..])?;
-        Ok(Laid { frames, noise, tiles, decode })
+        Ok(Laid { frames, shape, tiles, decode })
     }
 
     /// Everything of a clip up to its first step.
     fn prepare(&mut self, shot: &Shot) -> Result<(Work, Decode), Error> {
-        let Laid { frames, noise, tiles, decode } = self.lay_out(shot)?;
+        let Laid { frames, shape, tiles, decode } = self.lay_out(shot)?;
         self.split().1.into_iter().for_each(Part::reset);
         let prompts = clip::prompts(self.contract(), shot);
         let text = self.encode_text(&prompts)?;
+        if shot.levers.decode == Decode::Auto && decode == Decode::Tiles {
+            self.loader.warnings.push(clip::IN_TILES.into());
+        }
+        let noise = clip::noise(&self.loader, shot, &shape, Axis(1))?;
         Ok((Work { shot: shot.clone(), text, noise, frames, tiles }, decode))
     }
 }
@@ -313,7 +313,8 @@ impl CogVideoX {
 /// A clip that nothing speaks against.
 struct Laid {
     frames: usize,
-    noise: ArrayD<f32>,
+    /// Of its latents.
+    shape: [usize; 5],
     tiles: Vec<Tile>,
     decode: Decode,
 }

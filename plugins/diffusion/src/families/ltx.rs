@@ -274,8 +274,9 @@ fn deviation(values: &ArrayD<f32>) -> f32 {
 }
 
 impl Ltx {
-    /// Refuses everything that can be refused, before a graph is loaded; the noise of the clip.
-    fn lay_out(&mut self, shot: &Shot) -> Result<ArrayD<f32>, Error> {
+    /// Refuses everything that can be refused, before a graph is loaded; the shape of the latents. Of a later clip memory is not
+    /// asked again: the first one has it.
+    fn lay_out(&mut self, shot: &Shot, later: bool) -> Result<[usize; 5], Error> {
         self.loader.begin(shot)?;
         clip::new_only(&self.loader, shot)?;
         let [count, rows, columns] = clip::cells(&self.loader, shot, false)?;
@@ -288,9 +289,11 @@ impl Ltx {
         let prompts = clip::prompts(contract, shot);
         let mut needs = vec![(&self.encoder, 0), (&self.transformer, attention), (&self.decoder, layer)];
         needs.extend(self.text_encoder.needs(&self.loader, &prompts));
-        self.loader.require(&needs)?;
+        if !later {
+            self.loader.require(&needs)?;
+        }
         let shape = [1, contract.latent.channels, count, rows, columns];
-        let noise = clip::noise(&self.loader, shot, &shape, Axis(2))?;
+        memory::check_elements("the latents", &shape)?;
         if first.is_some_and(|pictures| pictures >= frames) {
             return Err(self.loader.unable(format!("as many frames to begin with as the clip has, {frames}")));
         }
@@ -300,29 +303,30 @@ impl Ltx {
         let (loader, parts) = self.split();
         // The text encoder is the first; nothing is asked of it when the prompts were encoded before.
         loader.inspect(&parts[usize::from(known)..])?;
-        Ok(noise)
+        Ok(shape)
     }
 
-    /// Everything of a clip up to its first step.
-    fn prepare(&mut self, shot: &Shot) -> Result<Work, Error> {
-        let noise = self.lay_out(shot)?;
+    /// What a clip with latents of this shape is denoised from.
+    fn prepare(&mut self, shot: &Shot, shape: [usize; 5]) -> Result<Work, Error> {
         let first = self.beginning(shot)?.map(<[Picture]>::to_vec);
-        self.split().1.into_iter().for_each(Part::reset);
-        let prompts = clip::prompts(self.contract(), shot);
-        let text = self.encode_text(&prompts)?;
         let first = first.map(|pictures| self.encode_pictures(&pictures)).transpose()?;
-        Ok(Work { shot: shot.clone(), text, noise, first })
+        let noise = clip::noise(&self.loader, shot, &shape, Axis(2))?;
+        Ok(Work { shot: shot.clone(), noise, first })
     }
 }
 
 impl ClipFamily for Ltx {
     fn begin<'a>(&'a mut self, clip: &Shot) -> Result<Box<dyn Clip + 'a>, Error> {
-        let work = Some(self.prepare(clip)?);
-        Ok(Box::new(LtxShot { model: self, work, video: None, shown: 0 }))
+        let shape = self.lay_out(clip, false)?;
+        self.split().1.into_iter().for_each(Part::reset);
+        let prompts = clip::prompts(self.contract(), clip);
+        let text = self.encode_text(&prompts)?;
+        let work = Some(self.prepare(clip, shape)?);
+        Ok(Box::new(LtxShot { model: self, text, work, video: None, shown: 0 }))
     }
 
     fn examine(&mut self, clip: &Shot) -> Result<(), Error> {
-        self.lay_out(clip).map(drop)
+        self.lay_out(clip, false).map(drop)
     }
 
     fn contract(&self) -> &Contract {
@@ -339,7 +343,6 @@ impl ClipFamily for Ltx {
 /// What a clip is denoised from.
 struct Work {
     shot: Shot,
-    text: Vec<Rows>,
     noise: ArrayD<f32>,
     /// The latent frames to begin with.
     first: Option<ArrayD<f32>>,
@@ -348,6 +351,8 @@ struct Work {
 /// A shot of this family under way.
 struct LtxShot<'a> {
     model: &'a mut Ltx,
+    /// The same for every clip.
+    text: Vec<Rows>,
     /// What is to be denoised first.
     work: Option<Work>,
     /// The whole clip: this family's decoder looks ahead, so that it can't be cut.
@@ -359,15 +364,17 @@ struct LtxShot<'a> {
 impl Clip for LtxShot<'_> {
     fn go_on(&mut self, clip: &Shot) -> Result<(), Error> {
         (self.video, self.shown) = (None, 0);
-        self.work = Some(self.model.prepare(clip)?);
+        let shape = self.model.lay_out(clip, true)?;
+        self.work = Some(self.model.prepare(clip, shape)?);
         Ok(())
     }
 }
 
 impl Frames for LtxShot<'_> {
     fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
-        if let Some(Work { shot, text, noise, first }) = self.work.take() {
-            let latents = self.model.denoise(&shot, &text, &noise, first.as_ref(), &mut clip::counted(1, on_step))?;
+        if let Some(Work { shot, noise, first }) = self.work.take() {
+            let latents =
+                self.model.denoise(&shot, &self.text, &noise, first.as_ref(), &mut clip::counted(1, on_step))?;
             let noise = self.model.decoder_noise(shot.seed, latents.shape());
             self.video = Some(self.model.decode(latents, noise.as_ref())?);
         }

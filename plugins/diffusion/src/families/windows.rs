@@ -33,6 +33,7 @@ pub fn starts(frames: usize, window: usize, ring: bool, step: usize) -> Vec<usiz
     let start = |j: usize| match j {
         0 => 0,
         j if j + 1 == count => last,
+        j if window == 1 => j,
         j => (j * last / (count - 1) + step % 3).saturating_sub(1).min(last),
     };
     (0..count).map(start).collect()
@@ -149,6 +150,7 @@ mod tests {
         assert_eq!(starts(37, 21, false, 1), [0, 16]);
         assert_eq!(count(21, 21, false), 1);
         assert_eq!(count(38, 21, false), 3);
+        assert_eq!(starts(4, 1, false, 2), [0, 1, 2, 3]);
     }
 
     #[test]

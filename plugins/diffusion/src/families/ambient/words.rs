@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn prompts_are_said_in_words_that_the_model_knows() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ambient-v5");
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ambient-v6");
         let model = crate::contract::Model::open(&folder).unwrap();
         let said_as = &model.contract.said_as;
         let tokenizer = Tokenizer::from_file(folder.join("tokenizer.json")).unwrap();

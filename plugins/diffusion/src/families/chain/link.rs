@@ -31,8 +31,8 @@ impl Link {
 /// have little time to move in.
 pub(super) fn links(contract: &Contract, frames: usize) -> Vec<Link> {
     let (most, carried) = (contract.most(), contract.carried());
-    // The stage asks for two frames more than it shows.
-    if frames <= most + 2 {
+    // The stage asks for two frames more than it shows. A model of stills goes on from nothing; it refuses what is longer.
+    if frames <= most + 2 || most <= carried {
         return vec![Link { first: 0, frames }];
     }
     let clips = 1 + (frames - most).div_ceil(most - carried);

@@ -3,7 +3,7 @@
 //! transformer looks at through `windows`.
 //!
 //! Invariant: of what was made nothing is held but the frames that a clip is handed on by, and the tone of the first clip; so
-//! memory does not grow with the length.
+//! memory does not grow with the length, but for the latents that windows lie over (a hundredth of its pictures, a few times).
 
 mod link;
 mod tone;
@@ -11,7 +11,7 @@ mod tone;
 use std::collections::VecDeque;
 
 use self::link::{Link, links};
-use self::tone::Tones;
+use self::tone::{End, Tones};
 use super::clip;
 use crate::contract::{Contract, Mode};
 use crate::error::Error;
@@ -60,7 +60,7 @@ pub trait ClipFamily: Send {
 
 /// The frames of one clip.
 pub trait Clip: Frames {
-    /// Begins another clip in its place.
+    /// Begins another clip of the same shot in its place: the prompts are the same, and what took over from a part that failed stays.
     ///
     /// # Errors
     /// See [`Family::begin`].
@@ -99,6 +99,11 @@ impl<F: ClipFamily> Family for Chain<F> {
             );
             return Err(Error::Unable { model: name, reason });
         }
+        if !shot.conditions.is_empty() && shot.first_picture().is_none() {
+            let (mode, model) = (shot.mode, contract.name.clone());
+            let reason = format!("to {mode} without a picture or a clip to begin with: it goes on from a first frame");
+            return Err(Error::Unable { model, reason });
+        }
         let carried = contract.carried();
         // What a later clip needs (an encoder, say) is told before the first is made. Any picture will do.
         for (index, _) in links.iter().enumerate().skip(1) {
@@ -109,14 +114,20 @@ impl<F: ClipFamily> Family for Chain<F> {
         let clip = self.model.begin(&first)?;
         let left = if links.len() > 1 { shot.frames } else { usize::MAX };
         let warnings = clip.warnings().to_vec();
+        let mut shot = shot.clone();
+        // All clips are decoded as the first one is: so the shot's recipe says it.
+        shot.levers.decode = clip.decode();
+        let joins = matches!(shot.mode, Mode::Extend | Mode::Bridge | Mode::Retake);
+        let begins = shot.conditions.iter().find(|c| joins && c.start == 0).map_or(Vec::new(), |c| c.pictures.clone());
         Ok(Box::new(ChainShot {
             clip,
-            shot: shot.clone(),
+            shot,
             links,
             carried,
             at: 0,
             shown: 0,
             left,
+            begins,
             tail: VecDeque::new(),
             tones: Tones::default(),
             warnings,
@@ -159,6 +170,9 @@ struct ChainShot<'a> {
     shown: usize,
     /// Frames still to be shown.
     left: usize,
+    /// What the clip under way begins with and is set right by: frames of a clip that is gone on from. Not a picture: what a model makes
+    /// of it is the shot.
+    begins: Vec<Picture>,
     /// The last frames as they were shown.
     tail: VecDeque<Picture>,
     tones: Tones,
@@ -185,39 +199,51 @@ impl ChainShot<'_> {
         self.skipped = self.skipped();
         self.at += 1;
         self.shown = 0;
-        let tail = self.tail.iter().cloned().collect();
-        self.clip.go_on(&link::clip(&self.links, self.at, self.carried, &self.shot, tail))?;
+        self.begins = self.tail.iter().cloned().collect();
+        let next = link::clip(&self.links, self.at, self.carried, &self.shot, self.begins.clone());
+        self.clip.go_on(&next)?;
         Ok(true)
     }
 
     /// A frame of the clip under way as it is shown; `None` where the clip before has shown it.
     fn shown(&mut self, picture: Picture) -> Option<Picture> {
-        let (index, carried) = (self.shown, self.carried);
+        let (index, given) = (self.shown, self.begins.len());
         self.shown += 1;
-        if self.links.len() == 1 {
-            return Some(picture);
-        }
-        if self.at == 0 {
-            self.tones.learn(&picture);
-            return Some(picture);
-        }
-        if index < carried {
-            if let Some(was) = self.tail.get(index) {
-                self.tones.meet(was, &picture, index + 1 == carried);
-            }
-            return None;
+        if let Some(was) = self.begins.get(index) {
+            self.tones.meet(was, &picture, index + 1 == given);
+            return (self.at == 0).then(|| was.clone());
         }
         let link = &self.links[self.at];
-        let own = (link.frames - carried).max(1) as f32;
-        Some(self.tones.even(picture, (index - carried) as f32, own, link.ends(&self.shot)))
+        let (own, later) = ((link.frames.saturating_sub(given)).max(1) as f32, self.at > 0);
+        // What is given at its end, or under it, says what its colours are.
+        let (ends, free) = (link.ends(&self.shot), self.shot.edit.is_none());
+        let picture = match given {
+            0 => picture,
+            _ => self.tones.even(
+                picture,
+                (index - given) as f32,
+                own,
+                if ends {
+                    End::Given
+                } else if later && free {
+                    End::Back
+                } else {
+                    End::Open
+                },
+            ),
+        };
+        if self.at == 0 && self.links.len() > 1 {
+            self.tones.learn(&picture);
+        }
+        Some(picture)
     }
 }
 
 impl Frames for ChainShot<'_> {
     fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
         while self.left > 0 {
-            let clip = self.at + 1;
-            let made = self.clip.next(&mut |step| on_step(Step { clip, ..step }))?;
+            let at = self.at;
+            let made = self.clip.next(&mut |step| on_step(Step { clip: at + step.clip, ..step }))?;
             self.listen();
             let Some(picture) = made else {
                 if self.next_clip()? {

@@ -57,6 +57,17 @@ impl Tone {
     }
 }
 
+/// What a clip's colours come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Back towards the first clip's.
+    Back,
+    /// Whatever they are, set right as at the beginning.
+    Open,
+    /// What the model made of what is given there.
+    Given,
+}
+
 /// What is known of a shot's colours.
 #[derive(Default)]
 pub(super) struct Tones {
@@ -101,16 +112,15 @@ impl Tones {
         self.rest = seam::change(&was, &is);
     }
 
-    /// A frame of a later clip, set right: the one of that number of so many that the clip adds. A clip that `ends` with something
-    /// given comes to be what the model made of it.
-    pub fn even(&self, mut picture: Picture, index: f32, own: f32, ends: bool) -> Picture {
-        let way = (index + 1.0) / own;
-        apply(&mut picture, &self.right, if ends { 1.0 - way } else { 1.0 });
+    /// A frame of a clip, set right by what it begins with: the one of that number of so many that it adds.
+    pub fn even(&self, mut picture: Picture, index: f32, own: f32, end: End) -> Picture {
+        let way = ((index + 1.0) / own).min(1.0);
+        apply(&mut picture, &self.right, if end == End::Given { 1.0 - way } else { 1.0 });
         let near = 1.0 - index / LET_IN.min(own);
         if let Some(rest) = self.rest.as_ref().filter(|_| near > 0.0) {
             picture.data.iter_mut().zip(&rest.data).for_each(|(v, rest)| *v += near * rest);
         }
-        if !ends {
+        if end == End::Back {
             let share = BACK * way * way * (3.0 - 2.0 * way);
             let back = Tone::of(&picture).towards(&self.anchor, share);
             apply(&mut picture, &back, 1.0);
@@ -148,7 +158,7 @@ mod tests {
         tones.learn(&ramp(0.1, 0.8));
         // Darker and flatter than it was given.
         tones.meet(&ramp(0.1, 0.8), &ramp(0.04, 0.74), true);
-        let found = tones.even(ramp(0.04, 0.74), 0.0, 8.0, false);
+        let found = tones.even(ramp(0.04, 0.74), 0.0, 8.0, End::Open);
         let differs = found.data.iter().zip(&ramp(0.1, 0.8).data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(differs < 1e-3, "{differs}");
     }
@@ -165,7 +175,7 @@ mod tests {
             // In each clip the model lets the picture become brighter by 0.04.
             for frame in 0..8 {
                 let brighter = 0.04 * (frame + 1) as f32 / 8.0;
-                let next = tones.even(ramp(start + brighter, 0.8), frame as f32, 8.0, false);
+                let next = tones.even(ramp(start + brighter, 0.8), frame as f32, 8.0, End::Back);
                 let step = (Tone::of(&next).mean[0] - Tone::of(&shown).mean[0]).abs();
                 assert!(step < 0.02, "a step of {step}");
                 shown = next;
@@ -181,6 +191,6 @@ mod tests {
         tones.learn(&ramp(0.5, 0.4));
         tones.meet(&ramp(0.5, 0.4), &ramp(0.4, 0.4), true);
         let last = ramp(-0.3, 0.6);
-        assert_eq!(tones.even(last.clone(), 23.0, 24.0, true).plane(0)[5], last.plane(0)[5]);
+        assert_eq!(tones.even(last.clone(), 23.0, 24.0, End::Given).plane(0)[5], last.plane(0)[5]);
     }
 }

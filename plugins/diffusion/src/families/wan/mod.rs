@@ -82,8 +82,9 @@ impl Wan {
         let (conditioned, variant) = (conditioned(contract), contract.variant);
         let mut roles = vec!["text-encoder", "transformer", "vae-decoder-first", "vae-decoder-next"];
         roles.extend((variant == Some(Variant::A14b)).then_some("transformer-low"));
-        if conditioned || variant == Some(Variant::Ti2v) {
-            roles.extend(Encoder::roles(model));
+        let encoder = Encoder::roles(model);
+        if conditioned || variant == Some(Variant::Ti2v) || encoder.iter().all(|role| model.has(role)) {
+            roles.extend(encoder);
         }
         roles.extend((variant == Some(Variant::I2vClip)).then_some("image-encoder"));
 
@@ -215,7 +216,7 @@ impl Wan {
         let [_, down, across] = self.contract().latent.stride;
         let tiles = tiles::whole([latents.shape()[3], latents.shape()[4]], [down, across]);
         self.begin_decoding(latents, [height, width], tiles);
-        Box::new(WanShot { model: self, work: None, decode: Decode::Whole })
+        Box::new(WanShot { model: self, text: Vec::new(), work: None, decode: Decode::Whole })
     }
 
     /// 6. What the decoder was trained on.
@@ -244,16 +245,19 @@ impl Wan {
         times
     }
 
-    fn split(&mut self) -> (&mut Loader, Vec<&mut Part>) {
+    /// The parts that a shot takes; of one to which nothing is given the encoder is none.
+    fn split(&mut self, encodes: bool) -> (&mut Loader, Vec<&mut Part>) {
         let Self { loader, text_encoder, image_encoder, encoder, transformer, transformer_low, decoder } = self;
         let parts = [&mut text_encoder.part, image_encoder, transformer, transformer_low];
-        (loader, parts.into_iter().chain(encoder.parts()).chain(decoder.parts_mut()).collect())
+        let encoder = encoder.parts().filter(|_| encodes);
+        (loader, parts.into_iter().chain(encoder).chain(decoder.parts_mut()).collect())
     }
 }
 
 impl Wan {
-    /// Lays a clip out, and refuses everything that can be refused, before a graph is loaded.
-    fn lay_out(&mut self, shot: &Shot) -> Result<Laid, Error> {
+    /// Lays a clip out, and refuses everything that can be refused, before a graph is loaded. Of a later clip memory is not asked
+    /// again: the first one has it.
+    fn lay_out(&mut self, shot: &Shot, later: bool) -> Result<Laid, Error> {
         self.loader.begin(shot)?;
         let [count, rows, columns] = clip::cells(&self.loader, shot, self.windowed())?;
         let contract = self.contract();
@@ -263,13 +267,16 @@ impl Wan {
         check_elements("the decoder's widest layer", &step)?;
         let [_, py, px] = contract.latent.patch;
         let attention = self.loader.attention(count.min(contract.window()) * (rows / py) * (columns / px))?;
+        let shape = [1, contract.latent.channels, count, rows, columns];
+        let largest = attention.max(check_elements("the latents", &shape)?);
         let prompts = clip::prompts(contract, shot);
-        let mut needs = vec![(&self.transformer, attention)];
+        let mut needs = vec![(&self.transformer, largest)];
         needs.extend(self.text_encoder.needs(&self.loader, &prompts));
         if contract.variant == Some(Variant::A14b) {
-            needs.push((&self.transformer_low, attention));
+            needs.push((&self.transformer_low, largest));
         }
-        if !shot.conditions.is_empty() || shot.edit.is_some() {
+        let encodes = !shot.conditions.is_empty() || shot.edit.is_some();
+        if encodes {
             let frames = if conditioned(contract) || shot.edit.is_some() { frames } else { 1 };
             needs.extend(self.encoder.needs(shot, frames)?);
         }
@@ -284,44 +291,47 @@ impl Wan {
         };
         let decode = match shot.levers.decode {
             // Tiles come to the rescue; that they don't fit either is what is told.
-            Decode::Auto if require(&whole).is_err() => Decode::Tiles,
+            Decode::Auto if !later && require(&whole).is_err() => Decode::Tiles,
             Decode::Auto => Decode::Whole,
             decode => decode,
         };
         let tiles = if decode == Decode::Tiles { in_tiles } else { whole };
-        require(&tiles)?;
-        let noise = clip::noise(&self.loader, shot, &[1, contract.latent.channels, count, rows, columns], Axis(2))?;
-
-        if shot.levers.decode == Decode::Auto && decode == Decode::Tiles {
-            self.loader.warnings.push(clip::IN_TILES.into());
+        if !later {
+            require(&tiles)?;
         }
+
         let prompts = clip::prompts(self.contract(), shot);
         let known = self.text_encoder.needs(&self.loader, &prompts).is_none();
-        let (loader, parts) = self.split();
+        let (loader, parts) = self.split(encodes);
         // The text encoder is the first; nothing is asked of it when the prompts were encoded before.
         loader.inspect(&parts[usize::from(known)..])?;
-        Ok(Laid { frames, noise, tiles, decode })
+        Ok(Laid { frames, shape, tiles, decode })
     }
 
-    /// Everything of a clip up to its first step.
-    fn prepare(&mut self, shot: &Shot) -> Result<(Work, Decode), Error> {
-        let Laid { frames, noise, tiles, decode } = self.lay_out(shot)?;
-        self.split().1.into_iter().for_each(Part::reset);
-        let prompts = clip::prompts(self.contract(), shot);
-        let text = self.encode_text(&prompts)?;
-        let given = self.encode_given(shot, frames)?;
-        Ok((Work { shot: shot.clone(), text, given, noise, tiles }, decode))
+    /// What a clip that is laid out is denoised from.
+    fn prepare(&mut self, shot: &Shot, laid: Laid) -> Result<Work, Error> {
+        let given = self.encode_given(shot, laid.frames)?;
+        let noise = clip::noise(&self.loader, shot, &laid.shape, Axis(2))?;
+        Ok(Work { shot: shot.clone(), given, noise, tiles: laid.tiles })
     }
 }
 
 impl ClipFamily for Wan {
     fn begin<'a>(&'a mut self, clip: &Shot) -> Result<Box<dyn Clip + 'a>, Error> {
-        let (work, decode) = self.prepare(clip)?;
-        Ok(Box::new(WanShot { model: self, work: Some(work), decode }))
+        let laid = self.lay_out(clip, false)?;
+        let decode = laid.decode;
+        self.split(true).1.into_iter().for_each(Part::reset);
+        let prompts = clip::prompts(self.contract(), clip);
+        let text = self.encode_text(&prompts)?;
+        if clip.levers.decode == Decode::Auto && decode == Decode::Tiles {
+            self.loader.warnings.push(clip::IN_TILES.into());
+        }
+        let work = Some(self.prepare(clip, laid)?);
+        Ok(Box::new(WanShot { model: self, text, work, decode }))
     }
 
     fn examine(&mut self, clip: &Shot) -> Result<(), Error> {
-        self.lay_out(clip).map(drop)
+        self.lay_out(clip, false).map(drop)
     }
 
     fn contract(&self) -> &Contract {
@@ -329,7 +339,7 @@ impl ClipFamily for Wan {
     }
 
     fn try_out(&mut self) -> Result<(), Error> {
-        let (loader, parts) = self.split();
+        let (loader, parts) = self.split(true);
         loader.inspect(&parts)?;
         parts.into_iter().try_for_each(|part| part.try_out(loader))
     }
@@ -345,7 +355,8 @@ impl ClipFamily for Wan {
 
     /// A model that takes a picture goes on from one.
     fn windowed(&self) -> bool {
-        !self.contract().modes.contains(&Mode::ImageToVideo)
+        let contract = self.contract();
+        !conditioned(contract) && !contract.modes.contains(&Mode::ImageToVideo)
     }
 }
 
@@ -353,7 +364,8 @@ impl ClipFamily for Wan {
 struct Laid {
     /// Frames of it, whole latent frames.
     frames: usize,
-    noise: ArrayD<f32>,
+    /// Of its latents.
+    shape: [usize; 5],
     tiles: Vec<Tile>,
     decode: Decode,
 }
@@ -361,6 +373,8 @@ struct Laid {
 /// A shot of this family under way.
 struct WanShot<'a> {
     model: &'a mut Wan,
+    /// The same for every clip.
+    text: Vec<Rows>,
     /// What is to be denoised first.
     work: Option<Work>,
     decode: Decode,
@@ -368,7 +382,6 @@ struct WanShot<'a> {
 
 struct Work {
     shot: Shot,
-    text: Vec<Rows>,
     given: Given,
     noise: ArrayD<f32>,
     tiles: Vec<Tile>,
@@ -376,17 +389,17 @@ struct Work {
 
 impl Clip for WanShot<'_> {
     fn go_on(&mut self, clip: &Shot) -> Result<(), Error> {
-        let (work, decode) = self.model.prepare(clip)?;
-        (self.work, self.decode) = (Some(work), decode);
+        let laid = self.model.lay_out(clip, true)?;
+        self.work = Some(self.model.prepare(clip, laid)?);
         Ok(())
     }
 }
 
 impl Frames for WanShot<'_> {
     fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
-        if let Some(Work { shot, text, given, noise, tiles }) = self.work.take() {
+        if let Some(Work { shot, given, noise, tiles }) = self.work.take() {
             let windows = clip::windows(self.model.contract(), noise.shape()[2]);
-            let latents = self.model.denoise(&shot, &text, &given, noise, &mut clip::counted(windows, on_step))?;
+            let latents = self.model.denoise(&shot, &self.text, &given, noise, &mut clip::counted(windows, on_step))?;
             self.model.begin_decoding(latents, [shot.height, shot.width], tiles);
         }
         let Wan { decoder, loader, .. } = &mut *self.model;
