@@ -4,6 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
+use spotloom_diffusion::contract::Model;
 use spotloom_plugin_sdk::harness::Done;
 use support::parity;
 use tempfile::TempDir;
@@ -171,4 +172,35 @@ fn what_a_model_can_not_begin_with_is_refused_by_the_mode_that_was_asked_for() {
     check("wan-i2v", json!({}), &["last-image"], &format!("to first-last {without}"));
     check("wan-i2v", json!({"mode": "loop"}), &[], "needs an `image` or a `clip`");
     check("wan-i2v", json!({"mode": "retake", "from": 0.2, "to": 0.201}), &["clip"], "to");
+}
+
+/// LTX hands on nine frames where its clips are long enough, so that it knows how things move.
+#[test]
+fn a_family_that_is_told_several_frames_goes_on_from_them() {
+    let (model, folder) = (TempDir::new().expect("a temporary folder"), TempDir::new().expect("a temporary folder"));
+    for file in std::fs::read_dir(parity::folder("ltx")).expect("the fixture").flatten() {
+        std::fs::copy(file.path(), model.path().join(file.file_name())).expect("a copy");
+    }
+    let contract = model.path().join("model.yaml");
+    let text = std::fs::read_to_string(&contract).expect("the contract");
+    std::fs::write(&contract, text.replace("frames: 17", "frames: 33")).expect("the contract");
+    assert_eq!(Model::open(model.path()).expect("the model").contract.carried(), 9);
+    let params = json!({"steps": 1, "seconds": 1, "fps": 12});
+    let clip = support::shot(&support::model(), folder.path(), "sea", &params).run();
+    let check = |params: Value, ports: &[&str], frames: u64, clips: u64| {
+        let mut all = json!({"steps": 2, "fps": 12, "motion-fps": 12});
+        all.as_object_mut().expect("an object").extend(params.as_object().expect("an object").clone());
+        let folder = TempDir::new().expect("a temporary folder");
+        let mut run = support::shot(model.path(), folder.path(), "a golden bottle", &all);
+        for port in ports {
+            run = run.input(port, clip.path("clip"), "video/x-matroska");
+        }
+        let done = run.run();
+        assert_eq!(done.outputs("clip")[0].facts["frames"], json!(frames), "{params}");
+        assert_eq!(done.facts()["clips"], json!(clips), "{params}");
+        let step = largest_step(&done);
+        assert!(step < 60.0, "{params}: a step of {step} of 1023");
+    };
+    check(json!({"seconds": 6}), &[], 72, 3);
+    check(json!({"mode": "extend", "seconds": 4}), &["clip"], 48, 2);
 }
