@@ -3,12 +3,13 @@
 import argparse
 import gc
 import importlib
+import tempfile
 from pathlib import Path
 
 import torch
 from diffusers import DiffusionPipeline
 
-from .contract import Folder
+from .contract import Fallback, Folder
 from .parity import Graphs, compare
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -37,6 +38,7 @@ def arguments() -> argparse.Namespace:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--except", dest="excluded", help="countries it may not be used in: EU,GB,KR")
     where.add_argument("--only", help="the only countries it may be used in")
+    parser.add_argument("--full", action="store_true", help="text encoder and transformer in fp32 besides: of fp16 three times the size")
     parser.add_argument("--check", action="store_true", help="compare with the reference pipeline afterwards")
     chosen = parser.parse_args()
     if not (chosen.source / "model_index.json").is_file():
@@ -44,8 +46,8 @@ def arguments() -> argparse.Namespace:
     return chosen
 
 
-def load(chosen: argparse.Namespace):
-    dtype = DTYPES[chosen.dtype]
+def load(chosen: argparse.Namespace, dtype: str | None = None):
+    dtype = DTYPES[dtype or chosen.dtype]
     # The autoencoder is small and loses most by rounding: it stays f32.
     return DiffusionPipeline.from_pretrained(chosen.source, torch_dtype={"default": dtype, "vae": torch.float32})
 
@@ -79,11 +81,16 @@ def main() -> None:
         "video": VARIANTS.get(family.variant(pipe), VIDEO[chosen.family]),
     }
     torch.manual_seed(0)
-    family.export_pipeline(pipe, Folder(chosen.out, chosen.dtype), about)
+    folder = Folder(chosen.out, chosen.dtype)
+    family.export_pipeline(pipe, folder, about)
+    del pipe  # what was exported is changed, and its memory is needed
+    gc.collect()
+    if chosen.full and chosen.dtype != "fp32":
+        with tempfile.TemporaryDirectory() as scratch:
+            family.export_pipeline(load(chosen, "fp32"), Fallback(folder, Path(scratch)), about)
+        gc.collect()
     print(f"{chosen.out}: written", flush=True)
     if chosen.check:
-        del pipe  # what was exported is changed, and its memory is needed
-        gc.collect()
         pipe = load(chosen)
         difference = compare(pipe, Graphs(chosen.out), family.substitute, short_run(pipe, chosen.family))
         print(f"{chosen.out}: frames differ from the reference by {difference:.1e} at most (values from 0 to 1)", flush=True)

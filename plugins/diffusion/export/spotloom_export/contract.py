@@ -40,6 +40,30 @@ class Folder:
         (self.path / "model.yaml").write_text(text)
 
 
+class Fallback(Folder):
+    """What of a folder is in 16 bits, once more in 32, as `ROLE-f32` beside it: the runtime takes it where a value is not a number.
+
+    The rest of an export goes to `scratch`, and the contract is written anew with both.
+    """
+
+    ROLES = ("text-encoder", "transformer", "transformer-low", "image-encoder")
+
+    def __init__(self, folder: Folder, scratch: Path):
+        super().__init__(folder.path, "fp32")
+        self.folder, self.scratch = folder, scratch
+
+    def file(self, role: str, suffix: str = ".onnx") -> Path:
+        return super().file(f"{role}-f32", suffix) if role in self.ROLES else self.scratch / (role + suffix)
+
+    def add(self, role: str, path: Path, data: list[Path] = (), dtype: str | None = None) -> None:
+        if role in self.ROLES:
+            super().add(f"{role}-f32", path, data, dtype)
+
+    def write(self, contract: dict) -> None:
+        self.components = self.folder.components | self.components
+        super().write(contract)
+
+
 def scheduler_config(scheduler, names: tuple[str, ...]) -> dict:
     """Those of the reference's own figures that change what it computes, under its own names."""
     return {name: scheduler.config[name] for name in names if scheduler.config.get(name) is not None}
