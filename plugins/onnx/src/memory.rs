@@ -1,8 +1,10 @@
 //! How much memory there is, and a no with figures before the kernel says it without any.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
 use crate::error::Error;
+use crate::provider::Provider;
 
 /// The largest tensor that is computed reliably, in values: ONNX Runtime's kernels count with 32 bits in places
 /// (onnxruntime#32299).
@@ -26,6 +28,28 @@ pub fn available() -> Option<Available> {
         &read("/proc/self/limits"),
         &read("/proc/self/statm"),
     )
+}
+
+/// What a provider may still take: of NVIDIA's card where it computes there and the driver's own program says how much is free,
+/// else of the machine. ONNX Runtime takes the first card that it sees.
+#[must_use]
+pub fn available_to(provider: Provider) -> Option<Available> {
+    if !matches!(provider, Provider::Cuda | Provider::TensorRt) {
+        return available();
+    }
+    let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
+    let first =
+        visible.as_deref().and_then(|list| list.split(',').next()).map(str::trim).filter(|card| !card.is_empty());
+    let mut asking = Command::new("nvidia-smi");
+    asking.args(["--query-gpu=memory.free", "--format=csv,noheader,nounits", "--id", first.unwrap_or("0")]);
+    let said = asking.stderr(Stdio::null()).output().ok().filter(|said| said.status.success());
+    said.and_then(|said| card(&String::from_utf8_lossy(&said.stdout))).or_else(available)
+}
+
+/// Free memory of a card, in the words of `nvidia-smi`: a number of MiB.
+fn card(said: &str) -> Option<Available> {
+    let mebibytes: u64 = said.lines().next()?.trim().parse().ok()?;
+    Some(Available { bytes: mebibytes.saturating_mul(1 << 20), limit: "free on the card" })
 }
 
 /// Limit and use of each control group from the process's up to the root, as text.
@@ -110,6 +134,15 @@ pub fn human(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_card_says_its_free_memory_in_mebibytes() {
+        let check = |said: &str, expected: Option<u64>| assert_eq!(card(said).map(|a| a.bytes), expected, "{said:?}");
+        check("23028\n", Some(23028 << 20));
+        check("23028\n40000\n", Some(23028 << 20));
+        check("[N/A]\n", None);
+        check("", None);
+    }
 
     #[test]
     fn the_tightest_limit_counts() {

@@ -47,7 +47,7 @@ impl Network {
         let engine = Engine { provider, ..Engine::cpu(threads)? };
         let network = Self { model, engine };
         let needed = network.weights(TRANSFORMER)?;
-        memory::require(&network.model.contract.name, needed, memory::available().as_ref())?;
+        memory::require(&network.model.contract.name, needed, memory::available_to(engine.provider).as_ref())?;
         Ok(network)
     }
 

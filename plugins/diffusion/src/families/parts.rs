@@ -56,7 +56,7 @@ impl Loader {
         };
         let sizes = roles.iter().map(|role| loader.weights(role)).collect::<Result<Vec<_>, _>>()?;
         let (largest, all) = (sizes.iter().max().copied().unwrap_or(0), sizes.iter().sum::<u64>());
-        let available = memory::available();
+        let available = memory::available_to(engine.provider);
         memory::require(&model.contract.name, largest, available.as_ref())?;
         loader.warm = available.is_none_or(|a| all <= a.bytes / 2);
         Ok(loader)
@@ -100,7 +100,7 @@ impl Loader {
             largest = largest.max(weights.saturating_add(work));
         }
         let needed = if self.warm { all.saturating_add(most) } else { largest };
-        Ok(memory::require(&self.name(), needed, memory::available().as_ref())?)
+        Ok(memory::require(&self.name(), needed, memory::available_to(self.engine.provider).as_ref())?)
     }
 
     /// Holds every file that the shot under way takes against the contract and the family, before the first of them is
