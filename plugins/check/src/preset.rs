@@ -34,7 +34,17 @@ pub(crate) struct Video {
     pub codec: String,
     pub profile: Option<String>,
     pub max_kbps: Option<f64>,
+    pub buffer_kbps: Option<f64>,
     pub constant_kbps: Option<f64>,
+}
+
+impl Video {
+    /// What the decoder's buffer holds, in kilobits, for a rate of so many in a second; where it is not said, as the transcoder
+    /// takes it then.
+    pub(crate) fn buffer(&self, most: f64) -> f64 {
+        let usual = if self.constant_kbps.is_some() { most } else { 1.5 * most };
+        self.buffer_kbps.unwrap_or(usual)
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

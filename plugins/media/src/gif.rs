@@ -92,8 +92,10 @@ impl GifWriter {
         encoder.send_eof().map_err(Error::write(self.muxer.path(), "encoding"))?;
         self.muxer.drain(&mut encoder, stream, 1)?;
         let frames = self.frames.unsigned_abs();
+        let picture_bytes = self.muxer.bytes(0);
         let bytes = self.muxer.finish()?;
-        Ok(Written { frames, seconds: frames as f64 * f64::from(self.fps.1) / f64::from(self.fps.0), bytes })
+        let seconds = frames as f64 * f64::from(self.fps.1) / f64::from(self.fps.0);
+        Ok(Written { frames, seconds, bytes, picture_bytes })
     }
 }
 

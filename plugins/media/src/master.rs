@@ -206,11 +206,13 @@ impl MasterWriter {
         let frames = self.frames.unsigned_abs();
         let path = self.muxer.path().to_path_buf();
         let in_mp4 = matches!(self.muxer.container(), "mp4" | "mov");
+        let picture_bytes = self.muxer.bytes(self.stream);
         let bytes = self.muxer.finish()?;
         if in_mp4 && matches!(self.encoder, "libx265" | "hevc_nvenc" | "hevc_qsv" | "hevc_videotoolbox") {
             name_hvc1(&path).map_err(|source| Error::Io { doing: "write", path, source })?;
         }
-        Ok(Written { frames, seconds: frames as f64 * f64::from(self.fps.1) / f64::from(self.fps.0), bytes })
+        let seconds = frames as f64 * f64::from(self.fps.1) / f64::from(self.fps.0);
+        Ok(Written { frames, seconds, bytes, picture_bytes })
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Muxer {
     container: String,
     output: Output,
     time_bases: Vec<Rational>,
+    /// Of each stream's packets.
+    bytes: Vec<u64>,
 }
 
 impl Muxer {
@@ -34,7 +36,7 @@ impl Muxer {
         let stream = StreamIo::from_write_seek_with_capacity(file, BUFFER).map_err(Error::write(path, "opening"))?;
         let output =
             format::output_to_stream(stream, Some(&name), Some(container)).map_err(Error::write(path, "opening"))?;
-        Ok(Self { path: path.into(), container: container.into(), output, time_bases: Vec::new() })
+        Ok(Self { path: path.into(), container: container.into(), output, time_bases: Vec::new(), bytes: Vec::new() })
     }
 
     /// Adds a stream for an opened encoder and returns its index.
@@ -59,6 +61,7 @@ impl Muxer {
         dictionary.set("fflags", "+bitexact");
         self.output.write_header_with(dictionary).map_err(Error::write(&self.path, "writing its header"))?;
         self.time_bases = self.output.streams().map(|s| s.time_base()).collect();
+        self.bytes = vec![0; self.time_bases.len()];
         Ok(())
     }
 
@@ -80,9 +83,17 @@ impl Muxer {
                 packet.set_duration(duration);
             }
             packet.rescale_ts(from, to);
+            if let Some(bytes) = self.bytes.get_mut(stream) {
+                *bytes += packet.size() as u64;
+            }
             packet.write_interleaved(&mut self.output).map_err(Error::write(&self.path, "writing"))?;
             written += 1;
         }
+    }
+
+    /// Bytes of a stream's packets so far.
+    pub(crate) fn bytes(&self, stream: usize) -> u64 {
+        self.bytes.get(stream).copied().unwrap_or(0)
     }
 
     /// Writes the trailer and returns the size of the file.

@@ -40,7 +40,10 @@ pub struct WriteOptions {
 pub struct Written {
     pub frames: u64,
     pub seconds: f64,
+    /// Of the file.
     pub bytes: u64,
+    /// Of the coded picture in it.
+    pub picture_bytes: u64,
 }
 
 /// libx264's result depends on its number of threads, so that is fixed as well. Each takes some 25 MB at 1080p; a machine with
@@ -141,8 +144,10 @@ impl Writer {
         self.encoder.send_eof().map_err(Error::write(self.muxer.path(), "encoding"))?;
         self.muxer.drain(&mut self.encoder, self.stream, 1)?;
         let frames = self.frames.unsigned_abs();
+        let picture_bytes = self.muxer.bytes(self.stream);
         let bytes = self.muxer.finish()?;
-        Ok(Written { frames, seconds: frames as f64 * f64::from(self.fps.1) / f64::from(self.fps.0), bytes })
+        let seconds = frames as f64 * f64::from(self.fps.1) / f64::from(self.fps.0);
+        Ok(Written { frames, seconds, bytes, picture_bytes })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What each master will be, decided before anything is encoded. Pure.
 
-use spotloom_media::{AudioCodec, Codec, Container, EncoderChoice, MasterOptions, Pass, RateControl};
+use spotloom_media::{AudioCodec, Codec, Container, EncoderChoice, MasterOptions, Pass, RateControl, Written};
 use spotloom_plugin_sdk::api::Failure;
 
 use crate::names;
@@ -42,6 +42,7 @@ impl Planned {
         let too_large = match (&self.options.rate, room(&self.preset, seconds)) {
             // A ceiling holds over the decoder's buffer, not to the bit.
             (RateControl::Quality { max_kbps, .. }, Some(room)) => f64::from(*max_kbps) * 1.1 > room,
+            (RateControl::Quality { .. }, None) => keeps_no_ceiling(self.options.codec),
             _ => false,
         };
         too_large || self.preset.limits.min_kbps.is_some()
@@ -277,11 +278,30 @@ fn room(preset: &Preset, seconds: f64) -> Option<f64> {
     preset.limits.max_megabytes.map(|mb| mb * 8000.0 / seconds * 0.97 - sound)
 }
 
-/// The same master, to be coded so that it stays inside the size its preset takes; `None` when its rate is not to be
+/// Encoders without a model of the decoder's buffer: a ceiling is what they tend to, and hard pictures pass it.
+fn keeps_no_ceiling(codec: Codec) -> bool {
+    matches!(codec, Codec::Vp9 | Codec::Av1)
+}
+
+/// How many times what it may have a master has, over 1 where it is too large: of its preset's bytes, and of what its ceiling comes to
+/// with the buffer once.
+pub(crate) fn excess(planned: &Planned, written: &Written) -> f64 {
+    let size = planned.preset.limits.max_megabytes.map_or(0.0, |mb| written.bytes as f64 / (mb * 1e6));
+    match planned.options.rate {
+        RateControl::Quality { max_kbps, buffer_kbps, .. } if keeps_no_ceiling(planned.options.codec) => {
+            let kilobits = f64::from(max_kbps) * 1.02 * written.seconds + f64::from(buffer_kbps);
+            size.max(written.picture_bytes as f64 / (kilobits * 125.0))
+        }
+        _ => size,
+    }
+}
+
+/// The same master, to be coded so that it stays inside what its preset takes; `None` when its rate is not to be
 /// chosen. `scale` is below 1 when the size was missed before.
 pub(crate) fn smaller(planned: &Planned, seconds: f64, scale: f64, pass: Pass) -> Option<Planned> {
     let RateControl::Quality { max_kbps, buffer_kbps, .. } = planned.options.rate else { return None };
-    let kbps = (room(&planned.preset, seconds)?.min(f64::from(max_kbps)) * scale).max(50.0) as u32;
+    let room = room(&planned.preset, seconds).unwrap_or(f64::INFINITY);
+    let kbps = (room.min(f64::from(max_kbps)) * scale).max(50.0) as u32;
     let max_kbps = max_kbps.min(kbps * 2);
     let mut again = planned.clone();
     again.options.rate = RateControl::Average { kbps, max_kbps, buffer_kbps: buffer_kbps.min(max_kbps * 3 / 2), pass };

@@ -178,13 +178,14 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What came out larger than its preset takes is made again at the rate that fits: in two passes where the encoder
-    /// has them, so that the bits go where they are needed. Without them a rate is met less well, so it is corrected.
+    /// What came out larger than its preset takes, or over its ceiling, is made again at the rate that fits: in two passes where the
+    /// encoder has them, so that the bits go where they are needed. Without them a rate is met less well, so it is corrected.
     fn shrink(&mut self, planned: &[Planned], sounds: &[AudioClip], made: &mut [Made]) -> Result<(), Failure> {
         let scratch = self.run.scratch().to_path_buf();
         let mut scale = vec![1.0; planned.len()];
-        for _ in 0..3 {
-            let over: Vec<bool> = planned.iter().zip(made.iter()).map(|(p, m)| over_size(p, &m.written)).collect();
+        for _ in 0..4 {
+            let over: Vec<bool> =
+                planned.iter().zip(made.iter()).map(|(p, m)| plan::excess(p, &m.written) > 1.0).collect();
             if !over.contains(&true) {
                 break;
             }
@@ -198,8 +199,7 @@ impl Work<'_> {
                 takes_two_passes(p.options.codec, p.options.encoder).then(|| smaller(i, p, w, Pass::Second))?
             })?;
             for ((scale, p), m) in scale.iter_mut().zip(planned).zip(made.iter()) {
-                let most = p.preset.limits.max_megabytes.unwrap_or(f64::INFINITY) * 1e6;
-                *scale *= (most / m.written.bytes as f64 * 0.95).min(1.0);
+                *scale *= (0.95 / plan::excess(p, &m.written)).min(1.0);
             }
         }
         Ok(())

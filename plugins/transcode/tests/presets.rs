@@ -177,6 +177,67 @@ fn a_size_limit_is_kept() {
     }
 }
 
+/// What can hardly be compressed is held to each preset's ceiling, over all of it and, by encoders that know the decoder's buffer, over any second. Size and rates are a fifth
+/// and a twenty-fifth of the preset's, so that a pixel has as many bits.
+#[test]
+fn ceilings_hold_where_nothing_can_be_compressed() {
+    let bench = Bench::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for entry in std::fs::read_dir(built_in("x").parent().unwrap()).unwrap().map(Result::unwrap) {
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        let video = text.lines().find(|line| line.starts_with("video:")).unwrap();
+        if !video.contains("-kbps") || !seen.insert(video.to_owned()) {
+            continue;
+        }
+        let smaller = |key: &str, by: f64| {
+            let value = text.split_once(&format!("{key}: ")).map(|(_, rest)| rest);
+            let number: String = value?.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+            Some((format!("{key}: {number}"), number.parse::<f64>().unwrap() / by))
+        };
+        let mut small = text.clone();
+        // A spot of five seconds at any rate, whatever the platform's limits are.
+        small = small.lines().filter(|line| !line.starts_with("limits:")).map(|line| format!("{line}\n")).collect();
+        for (key, by) in
+            [("width", 5.0), ("height", 5.0), ("max-kbps", 25.0), ("buffer-kbps", 25.0), ("constant-kbps", 25.0)]
+        {
+            if let Some((was, is)) = smaller(key, by) {
+                let is = if by == 5.0 { (is / 2.0).round() * 2.0 } else { is.round() };
+                small = small.replace(&was, &format!("{key}: {is}"));
+            }
+        }
+        let name = entry.path().file_stem().unwrap().to_str().unwrap().to_owned();
+        let preset = Preset::parse(&name, &small).unwrap();
+        let noise = bench.noise((preset.width, preset.height), 25, 5.0);
+        let path = noise.with_file_name(format!("{name}.yaml"));
+        std::fs::write(&path, &small).unwrap();
+        let done = harness(&noise, &[path], params()).run();
+        let (file, output) = masters(&done)[0];
+        let packets = ffprobe(&output.path, "packet=codec_type,pts_time,size");
+        let value = |line: &str, key: &str| -> f64 {
+            line.split('|').find_map(|part| part.strip_prefix(&format!("{key}="))).unwrap().parse().unwrap()
+        };
+        let packets: Vec<(f64, f64)> = packets
+            .lines()
+            .filter(|line| line.contains("codec_type=video"))
+            .map(|line| (value(line, "pts_time"), value(line, "size") * 8.0 / 1000.0))
+            .collect();
+        let around = preset.leader.slate_seconds + preset.leader.black_seconds;
+        let ad: Vec<_> = packets.iter().filter(|(at, _)| *at >= around).collect();
+        let kbps = ad.iter().map(|(_, kilobits)| kilobits).sum::<f64>() / 5.0;
+        let most = f64::from(preset.video.constant_kbps.or(preset.video.max_kbps).unwrap());
+        let buffer = preset.video.buffer_kbps.map_or(most, f64::from);
+        let peak = ad.iter().map(|(from, _)| {
+            ad.iter().filter(|(at, _)| (*from..from + 1.0).contains(at)).map(|(_, kilobits)| kilobits).sum::<f64>()
+        });
+        let peak = peak.fold(0.0, f64::max);
+        assert!(kbps <= 1.02 * most + buffer / 5.0, "{file}: {kbps:.0} kb/s, and {most} at most");
+        // Those that keep no buffer are held over the whole.
+        let keeps = matches!(preset.video.codec, VideoCodec::H264 | VideoCodec::Hevc);
+        assert!(!keeps || peak <= most + buffer, "{file}: {peak:.0} kb in a second");
+    }
+    assert!(seen.len() >= 14, "{}", seen.len());
+}
+
 #[test]
 fn a_sheet_and_a_curve_go_with_the_masters() {
     let bench = Bench::new();
