@@ -100,7 +100,7 @@ fn video(Facts { header, preset, .. }: &Facts<'_>) -> Check {
     };
     d.is("the codec", &video.codec, codec(&preset.video.codec));
     let coded = coded(&preset.video);
-    if let Some((profile, _)) = coded.filter(|(profile, _)| !profile.is_empty()) {
+    if let Some(profile) = coded.and_then(|(profile, _)| profile) {
         let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' '], "");
         let found = plain(&header.video_profile);
         // As the specifications call them.
@@ -142,18 +142,18 @@ fn join(figures: &[f64], between: &str) -> String {
 
 /// The profile and the pixel format, by FFmpeg's names, of a preset's picture; what the transcoder takes where it names none.
 /// Neither is known of a preview.
-fn coded(video: &Video) -> Option<(&str, &'static str)> {
+fn coded(video: &Video) -> Option<(Option<&str>, &'static str)> {
     let (named, ten) = (video.profile.as_deref(), video.profile.as_deref() == Some("main10"));
     let pixel = if ten { "yuv420p10le" } else { "yuv420p" };
     Some(match codec(&video.codec) {
-        "h264" if named == Some("baseline") => ("constrained baseline", pixel),
-        "h264" => (named.unwrap_or("high"), pixel),
-        "hevc" => (named.unwrap_or("main"), pixel),
-        "vp9" => ("profile 0", pixel),
+        "h264" if named == Some("baseline") => (Some("constrained baseline"), pixel),
+        "h264" => (named.or(Some("high")), pixel),
+        "hevc" => (named.or(Some("main")), pixel),
+        "vp9" => (Some("profile 0"), pixel),
         // Which ProRes or AV1 it is, the library does not tell.
-        "av1" => ("", pixel),
-        "prores" => ("", "yuv422p10le"),
-        "mpeg2video" => ("4:2:2", "yuv422p"),
+        "av1" => (None, pixel),
+        "prores" => (None, "yuv422p10le"),
+        "mpeg2video" => (Some("4:2:2"), "yuv422p"),
         _ => return None,
     })
 }

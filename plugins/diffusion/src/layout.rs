@@ -128,9 +128,9 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
     };
     let mut conditions = image(run, "image", 0, size, warnings)?;
     conditions.extend(image(run, "last-image", cut.wanted - 1, size, warnings)?);
-    if mode == Mode::Loop && clip.is_none() {
-        // Told once what there is to say of the picture.
-        conditions.extend(image(run, "image", cut.wanted - 1, size, &mut Vec::new())?);
+    if ends.turn {
+        let again = conditions.first().map(|first| Condition { start: cut.wanted - 1, ..first.clone() });
+        conditions.extend(again);
     }
     let mut given = |clip: Option<&Clip>, first: usize, offset: f64| -> Result<(), Error> {
         let Some(clip) = clip else { return Ok(()) };

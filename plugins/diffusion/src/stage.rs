@@ -129,12 +129,12 @@ impl Diffusion {
                 "to decode in tiles; models of the families `wan` and `cogvideox` can. Leave `decode` out".into();
             return Err(Error::Unable { model: contract.name.clone(), reason });
         }
-        let left = shot.edit.take_if(|edit| !family.takes_draft(&edit.draft)).is_some();
-        if left && shot.conditions.is_empty() {
+        let dropped = shot.edit.take_if(|edit| !family.takes_draft(&edit.draft)).is_some();
+        if dropped && shot.conditions.is_empty() {
             let reason = format!("to {mode}: it has no way to begin with a clip in place of noise");
             return Err(Error::Unable { model: contract.name.clone(), reason });
         }
-        if left && params.strength.is_some() {
+        if dropped && params.strength.is_some() {
             warnings.push(format!(
                 "`strength` has no effect on {}: what is given is told to it by pictures alone",
                 contract.name

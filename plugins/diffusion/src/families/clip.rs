@@ -4,10 +4,11 @@
 use ndarray::{ArrayD, Axis, IxDyn};
 
 use super::parts::Loader;
+use super::tiles::{self, Tile};
 use super::windows;
 use crate::contract::{Contract, Negative, SchedulerName};
 use crate::error::Error;
-use crate::family::{Shot, Step};
+use crate::family::{Decode, Shot, Step};
 use crate::picture::Picture;
 use crate::schedulers::{Schedule, Scheduler, scheduler};
 
@@ -17,10 +18,6 @@ pub type OnLatents<'a> = dyn FnMut(usize, Option<&ArrayD<f32>>) -> Result<(), Er
 
 /// Why the latents of a shot that is longer than a clip do not stay on a device.
 pub const THROUGH_WINDOWS: &str = "the shot is longer than one clip of the model, which looks at it through windows";
-
-/// What is said where tiles were not asked for.
-pub const IN_TILES: &str = "whole frames do not fit into the memory that is free, so they were decoded in tiles, which takes longer; \
-    the result differs a little from one made with more memory";
 
 /// The stream of noise that stochastic schedulers stir in; the clip's own is 0.
 pub const STIR: u32 = u32::MAX;
@@ -57,6 +54,43 @@ pub fn counted<'a>(
         clip = clip % windows + 1;
         on_step(Step { clip, step: step + 1 })
     }
+}
+
+/// How frames are decoded, in which tiles, and what is to be said of it.
+pub struct Decoding {
+    pub decode: Decode,
+    pub tiles: Vec<Tile>,
+    pub told: Option<String>,
+}
+
+/// Chooses how a shot is decoded: as it is asked for, else whole frames; tiles of `side` pixels come to the rescue where `require` refuses
+/// those.
+///
+/// # Errors
+/// Those of `require`; where tiles do not fit either, that is what is told.
+pub fn decoding(
+    loader: &Loader,
+    shot: &Shot,
+    side: usize,
+    require: &dyn Fn(&[Tile]) -> Result<(), Error>,
+) -> Result<Decoding, Error> {
+    let [_, down, across] = loader.model.contract.latent.stride;
+    let lay = |side| tiles::tiles([shot.height / down, shot.width / across], [down, across], side);
+    let whole = lay(usize::MAX);
+    let refused = match shot.levers.decode {
+        Decode::Tiles => None,
+        Decode::Whole => return require(&whole).map(|()| Decoding { decode: Decode::Whole, tiles: whole, told: None }),
+        Decode::Auto => match require(&whole) {
+            Ok(()) => return Ok(Decoding { decode: Decode::Whole, tiles: whole, told: None }),
+            Err(refused) => Some(refused),
+        },
+    };
+    let tiles = lay(side);
+    require(&tiles)?;
+    let told = refused.map(|why| {
+        format!("frames were decoded in tiles, which takes longer and differs a little from whole ones, since {why}")
+    });
+    Ok(Decoding { decode: Decode::Tiles, tiles, told })
 }
 
 /// Refuses to begin with a clip in place of noise.

@@ -8,13 +8,15 @@
 //! The decoder normalises over the frames of a chunk, so that the chunks must be the reference's: three latent frames
 //! first when their number is odd, then two and two. Memory does not grow with the clip.
 
+mod shot;
 mod size;
 mod there;
 
 use ndarray::{Array2, ArrayD, Axis, Slice};
-use spotloom_onnx::{Engine, Port, Tensor, memory};
+use spotloom_onnx::{Engine, Port, Tensor};
 
-use super::chain::{Clip, ClipFamily};
+use self::shot::CogShot;
+use super::chain::ClipFamily as _;
 use super::clip::{self, OnLatents};
 use super::decoder::Decoder;
 use super::guidance::{Prompt, Prompts, guide, repeated};
@@ -22,13 +24,11 @@ use super::parts::{Loader, Part};
 use super::resident;
 use super::text::{Rows, TextEncoder};
 use super::tiles::{self, Tile};
-use super::windows;
-use crate::contract::{Contract, Model, Rope, SchedulerName};
+use super::windows::Windows;
+use crate::contract::{Model, Rope, SchedulerName};
 use crate::error::Error;
-use crate::family::{Calls, Decode, Frames, Shot, Step};
-use crate::noise;
-use crate::picture::Picture;
-use crate::schedulers::{Draw, Here, Skipped, StepCache};
+use crate::family::{Calls, Decode, Frames, Shot};
+use crate::schedulers::{Draw, Here, StepCache};
 
 /// Latent frames of every chunk but the first, which has one more when their number is odd.
 const CHUNK: usize = 2;
@@ -123,6 +123,7 @@ impl CogVideoX {
         let mut scheduler = clip::schedule(contract, shot, None, &FITTING)?;
         let prompts = Prompts::new(text, calls);
         let mut cache = StepCache::new(shot.levers.step_cache, shot.steps);
+        let over = Windows { axis: Axis(1), window, ring: false };
         let mut sample = noise;
         for step in 0..shot.steps {
             let time = scheduler.times()[step];
@@ -148,11 +149,11 @@ impl CogVideoX {
                 }
                 None => {
                     let guidance = if dynamic { growing(shot.guidance, shot.steps, time) } else { shot.guidance };
-                    let prediction = windows::average(&sample, Axis(1), window, step, &mut |seen, number| {
-                        let (mut prediction, away) =
-                            prompts.predict(shot.guidance > 1.0, &mut |prompt: &Prompt| predict(seen, prompt))?;
+                    let prediction = over.average(&sample, step, &mut |seen| {
+                        let (mut prediction, away) = prompts
+                            .predict(shot.guidance > 1.0, &mut |prompt: &Prompt| predict(seen.sample, prompt))?;
                         away.iter().for_each(|away| guide(&mut prediction, away, guidance));
-                        if number + 1 < windows {
+                        if seen.number + 1 < windows {
                             on_step(step, None)?;
                         }
                         Ok(prediction)
@@ -253,155 +254,4 @@ fn crop(rope: Rope, rows: usize, columns: usize) -> (f64, f64, f64, f64) {
     };
     let middle = |base: f64, length: f64| ((base - length) / 2.0).round_ties_even();
     (middle(base_rows, high), middle(base_columns, wide), high, wide)
-}
-
-impl CogVideoX {
-    /// Lays a clip out, and refuses everything that can be refused, before a graph is loaded.
-    fn lay_out(&mut self, shot: &Shot) -> Result<Laid, Error> {
-        self.loader.begin(shot)?;
-        clip::new_only(&self.loader, shot)?;
-        let [count, rows, columns] = clip::cells(&self.loader, shot, true)?;
-        if !shot.conditions.is_empty() {
-            return Err(self.loader.unable("a given picture or clip; it makes clips from text alone"));
-        }
-        let contract = self.contract();
-        let frames = clip::frames(&self.loader, shot, true)?;
-        let [pt, py, px] = contract.latent.patch;
-        let tokens = count.min(contract.window()) / pt * (rows / py) * (columns / px) + contract.prompt.tokens;
-        let attention = self.loader.attention(tokens)?;
-        let shape = [1, count, contract.latent.channels, rows, columns];
-        let largest = attention.max(memory::check_elements("the latents", &shape)?);
-        let prompts = clip::prompts(contract, shot);
-        let text = self.text_encoder.needs(&self.loader, &prompts);
-        let needs: Vec<_> = text.into_iter().chain([(&self.transformer, largest)]).collect();
-        let cell = [contract.latent.stride[1], contract.latent.stride[2]];
-        let [in_tiles, whole] = [TILE, usize::MAX].map(|side| tiles::tiles([rows, columns], cell, side));
-        let require = |tiles: &[Tile]| -> Result<(), Error> {
-            let layer = size::decoding(&contract.latent, frames, tiles)?;
-            let decoder = self.decoder.parts().map(|part| (part, layer));
-            self.loader.require(&needs.iter().copied().chain(decoder).collect::<Vec<_>>())
-        };
-        let decode = match shot.levers.decode {
-            Decode::Auto if require(&whole).is_err() => Decode::Tiles,
-            Decode::Auto => Decode::Whole,
-            decode => decode,
-        };
-        let tiles = if decode == Decode::Tiles { in_tiles } else { whole };
-        require(&tiles)?;
-        let prompts = clip::prompts(self.contract(), shot);
-        let known = self.text_encoder.needs(&self.loader, &prompts).is_none();
-        let (loader, parts) = self.split();
-        // The text encoder is the first; nothing is asked of it when the prompts were encoded before.
-        loader.inspect(&parts[usize::from(known)..])?;
-        Ok(Laid { frames, shape, tiles, decode })
-    }
-
-    /// Everything of a clip up to its first step.
-    fn prepare(&mut self, shot: &Shot) -> Result<(Work, Decode), Error> {
-        let Laid { frames, shape, tiles, decode } = self.lay_out(shot)?;
-        self.split().1.into_iter().for_each(Part::reset);
-        let prompts = clip::prompts(self.contract(), shot);
-        let text = self.encode_text(&prompts)?;
-        if shot.levers.decode == Decode::Auto && decode == Decode::Tiles {
-            self.loader.warnings.push(clip::IN_TILES.into());
-        }
-        let noise = clip::noise(&self.loader, shot, &shape, Axis(1))?;
-        Ok((Work { shot: shot.clone(), text, noise, frames, tiles }, decode))
-    }
-}
-
-/// A clip that nothing speaks against.
-struct Laid {
-    frames: usize,
-    /// Of its latents.
-    shape: [usize; 5],
-    tiles: Vec<Tile>,
-    decode: Decode,
-}
-
-impl ClipFamily for CogVideoX {
-    fn begin<'a>(&'a mut self, clip: &Shot) -> Result<Box<dyn Clip + 'a>, Error> {
-        let (work, decode) = self.prepare(clip)?;
-        Ok(Box::new(CogShot { work: Some(work), decode, model: self }))
-    }
-
-    fn examine(&mut self, clip: &Shot) -> Result<(), Error> {
-        self.lay_out(clip).map(drop)
-    }
-
-    fn contract(&self) -> &Contract {
-        &self.loader.model.contract
-    }
-
-    fn try_out(&mut self) -> Result<(), Error> {
-        let (loader, parts) = self.split();
-        loader.inspect(&parts)?;
-        parts.into_iter().try_for_each(|part| part.try_out(loader))
-    }
-
-    fn windowed(&self) -> bool {
-        true
-    }
-
-    fn decodes_in_tiles(&self) -> bool {
-        true
-    }
-}
-
-/// A shot of this family under way.
-struct CogShot<'a> {
-    model: &'a mut CogVideoX,
-    /// What is to be denoised first.
-    work: Option<Work>,
-    decode: Decode,
-}
-
-struct Work {
-    shot: Shot,
-    text: Vec<Rows>,
-    noise: ArrayD<f32>,
-    frames: usize,
-    tiles: Vec<Tile>,
-}
-
-impl Clip for CogShot<'_> {
-    fn go_on(&mut self, clip: &Shot) -> Result<(), Error> {
-        let (work, decode) = self.model.prepare(clip)?;
-        (self.work, self.decode) = (Some(work), decode);
-        Ok(())
-    }
-}
-
-impl Frames for CogShot<'_> {
-    fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
-        if let Some(Work { shot, text, noise, frames, tiles }) = self.work.take() {
-            let mut drawn = 0;
-            // Each draw is a stream of its own, counted from the end: the clip's noise is stream 0.
-            let draw: &mut Draw<'_> = &mut |shape| {
-                drawn += 1;
-                noise::normal(shot.seed, clip::STIR - drawn, shape)
-            };
-            let windows = clip::windows(self.model.contract(), noise.shape()[1]);
-            let latents = self.model.denoise(&shot, &text, noise, draw, &mut clip::counted(windows, on_step))?;
-            self.model.begin_decoding(&latents, frames, tiles);
-        }
-        let CogVideoX { decoder, loader, .. } = &mut *self.model;
-        decoder.next(loader)
-    }
-
-    fn understood(&self) -> &[(String, String)] {
-        &[]
-    }
-
-    fn warnings(&self) -> &[String] {
-        &self.model.loader.warnings
-    }
-
-    fn decode(&self) -> Decode {
-        self.decode
-    }
-
-    fn skipped(&self) -> Option<Skipped> {
-        self.model.loader.skipped
-    }
 }

@@ -24,7 +24,7 @@ pub fn count(frames: usize, window: usize, ring: bool) -> usize {
 
 /// Where the windows of a step begin. They move from step to step, so that no frame is always at an edge: what is
 /// shared travels further, and no seam stays at one place.
-pub fn starts(frames: usize, window: usize, ring: bool, step: usize) -> Vec<usize> {
+fn starts(frames: usize, window: usize, ring: bool, step: usize) -> Vec<usize> {
     let count = count(frames, window, ring);
     if ring {
         return (0..count).map(|j| ((j * frames) / count + step) % frames).collect();
@@ -45,7 +45,7 @@ pub fn slots(start: usize, window: usize, frames: usize) -> Vec<usize> {
 }
 
 /// How much a window says of its own frame of that number: least at its edges, where it knows only one side.
-pub fn weight(slot: usize, window: usize) -> f32 {
+fn weight(slot: usize, window: usize) -> f32 {
     (slot + 1).min(window - slot) as f32
 }
 
@@ -59,38 +59,56 @@ pub fn decoded(frames: usize, window: usize, ring: bool) -> Vec<usize> {
     (0..count(frames, window, false)).map(|j| (j * stride(window)).min(last)).collect()
 }
 
-/// What the transformer says of a window, and which window it is.
-pub type Look<'a> = dyn FnMut(&ArrayD<f32>, usize) -> Result<ArrayD<f32>, Error> + 'a;
+/// How windows lie over a sample.
+#[derive(Clone, Copy)]
+pub struct Windows {
+    /// Of the sample's latent frames.
+    pub axis: Axis,
+    /// Latent frames of a window.
+    pub window: usize,
+    /// Whether the last frame leads into the first.
+    pub ring: bool,
+}
 
-/// What windows along `axis` of a `sample` say of it, averaged. `of` is given each window, from `sample`'s beginning to its end, and
-/// its number.
-///
-/// # Errors
-/// Those of `of`.
-pub fn average(
-    sample: &ArrayD<f32>,
-    axis: Axis,
-    window: usize,
-    step: usize,
-    of: &mut Look<'_>,
-) -> Result<ArrayD<f32>, Error> {
-    let frames = sample.len_of(axis);
-    if frames <= window {
-        return of(sample, 0);
-    }
-    let (mut sum, mut weights) = (ArrayD::zeros(sample.raw_dim()), vec![0.0; frames]);
-    for (number, start) in starts(frames, window, false, step).into_iter().enumerate() {
-        let part = sample.slice_axis(axis, Slice::from(start..start + window)).as_standard_layout().into_owned();
-        let said = of(&part, number)?;
-        for (k, slot) in (start..start + window).enumerate() {
-            weights[slot] += weight(k, window);
-            sum.index_axis_mut(axis, slot).scaled_add(weight(k, window), &said.index_axis(axis, k));
+/// One window of a step.
+pub struct Window<'a> {
+    pub sample: &'a ArrayD<f32>,
+    /// The latent frames of the shot that it lies over.
+    pub slots: &'a [usize],
+    pub number: usize,
+}
+
+impl Windows {
+    /// What windows say of a `sample`, averaged. `of` is asked for each of them in turn.
+    ///
+    /// # Errors
+    /// Those of `of`.
+    pub fn average(
+        self,
+        sample: &ArrayD<f32>,
+        step: usize,
+        of: &mut dyn FnMut(Window<'_>) -> Result<ArrayD<f32>, Error>,
+    ) -> Result<ArrayD<f32>, Error> {
+        let Self { axis, window, ring } = self;
+        let frames = sample.len_of(axis);
+        if frames <= window && !ring {
+            let slots: Vec<_> = (0..frames).collect();
+            return of(Window { sample, slots: &slots, number: 0 });
         }
+        let (mut sum, mut weights) = (ArrayD::zeros(sample.raw_dim()), vec![0.0; frames]);
+        for (number, start) in starts(frames, window, ring, step).into_iter().enumerate() {
+            let slots = slots(start, window, frames);
+            let said = of(Window { sample: &sample.select(axis, &slots), slots: &slots, number })?;
+            for (k, slot) in slots.into_iter().enumerate() {
+                weights[slot] += weight(k, window);
+                sum.index_axis_mut(axis, slot).scaled_add(weight(k, window), &said.index_axis(axis, k));
+            }
+        }
+        for (mut frame, weight) in sum.axis_iter_mut(axis).zip(&weights) {
+            frame.mapv_inplace(|v| v / weight);
+        }
+        Ok(sum)
     }
-    for (mut frame, weight) in sum.axis_iter_mut(axis).zip(&weights) {
-        frame.mapv_inplace(|v| v / weight);
-    }
-    Ok(sum)
 }
 
 /// Noise for a shot of `shape`. What comes after the first window along `axis` is akin to it, which keeps what noise decides (where a
@@ -155,16 +173,25 @@ mod tests {
 
     #[test]
     fn what_windows_agree_on_is_the_average() {
-        let sample = ArrayD::from_shape_fn(vec![1, 2, 11, 1, 1], |at| (at[1] * 100 + at[2]) as f32);
-        let mut numbers = Vec::new();
-        let of = &mut |part: &ArrayD<f32>, number| {
-            numbers.push(number);
-            assert_eq!(part.shape(), [1, 2, 4, 1, 1]);
-            Ok(part.mapv(|v| 2.0 * v))
+        let check = |frames: usize, ring: bool, expected: usize| {
+            let sample = ArrayD::from_shape_fn(vec![1, 2, frames, 1, 1], |at| (at[1] * 100 + at[2]) as f32);
+            let mut seen = 0;
+            let of = &mut |window: Window<'_>| {
+                assert_eq!(window.number, seen);
+                seen += 1;
+                // It is shown what lies there.
+                let first = window.sample.index_axis(Axis(1), 0);
+                assert!(first.iter().zip(window.slots).all(|(value, slot)| *value == *slot as f32));
+                Ok(window.sample.mapv(|v| 2.0 * v))
+            };
+            let found = Windows { axis: Axis(2), window: 4, ring }.average(&sample, 1, of).expect("an average");
+            assert!(found.iter().zip(&sample).all(|(a, b)| (a - 2.0 * b).abs() < 1e-4));
+            assert_eq!(seen, expected, "{frames} {ring}");
         };
-        let found = average(&sample, Axis(2), 4, 1, of).expect("an average");
-        assert!(found.iter().zip(&sample).all(|(a, b)| (a - 2.0 * b).abs() < 1e-4));
-        assert_eq!(numbers, [0, 1, 2, 3]);
+        check(3, false, 1);
+        check(4, false, 1);
+        check(11, false, 4);
+        check(11, true, 4);
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use ndarray::{Array2, ArrayD, ArrayViewD, Axis, Slice, Zip};
 use spotloom_onnx::Tensor;
 
-use super::shot::{cut, pin};
+use super::shot::pin;
 use super::{Ambient, Given, Text};
 use crate::error::Error;
 use crate::families::guidance::{guide, repeated};
-use crate::families::windows;
+use crate::families::windows::{self, Windows};
 use crate::family::{Calls, Shot, Step};
 use crate::noise;
 use crate::schedulers::{Here, Schedule, StepCache, scheduler};
@@ -47,39 +47,33 @@ impl Ambient {
             let level = scheduler.levels()[given.first_step] as f32;
             Zip::from(&mut sample).and(draft).for_each(|z, draft| *z = level * *z + (1.0 - level) * draft);
         }
-        let (slots, window) = (sample.len_of(Axis(2)), self.window());
+        let slots = sample.len_of(Axis(2));
+        let windows = Windows { axis: Axis(2), window: self.window(), ring: given.ring };
+        let count = windows::count(slots, windows.window, given.ring);
         let mut cache = StepCache::new(shot.levers.step_cache, shot.steps - given.first_step);
         for step in given.first_step..shot.steps {
             pin(&mut sample, &given.pins);
             let mut times = vec![scheduler.levels()[step] as f32; slots];
             given.pins.iter().for_each(|(slot, _)| times[*slot] = 0.0);
             let level = scheduler.levels()[step];
-            let starts = windows::starts(slots, window, given.ring, step);
-            if let Some(velocity) = cache.predict(step - given.first_step, level, &sample) {
-                for clip in 1..=starts.len() {
-                    on_step(Step { clip, step: step + 1 })?;
+            let velocity = match cache.predict(step - given.first_step, level, &sample) {
+                Some(velocity) => {
+                    (1..=count).try_for_each(|clip| on_step(Step { clip, step: step + 1 }))?;
+                    velocity
                 }
-                scheduler.step(step, velocity, &mut sample, &mut Here(&mut draw))?;
-                continue;
-            }
-            let (mut sum, mut weights) = (ArrayD::zeros(sample.raw_dim()), vec![0.0; slots]);
-            let place = || format!("denoising step {} of {}", step + 1, shot.steps);
-            for (clip, start) in starts.into_iter().enumerate() {
-                let part = windows::slots(start, window, slots);
-                let times: Vec<_> = part.iter().map(|slot| times[*slot]).collect();
-                let velocity = self.guided(shot, text, &cut(&sample, &part), &times, &place)?;
-                for (k, slot) in part.into_iter().enumerate() {
-                    let weight = windows::weight(k, window);
-                    weights[slot] += weight;
-                    sum.index_axis_mut(Axis(2), slot).scaled_add(weight, &velocity.index_axis(Axis(2), k));
+                None => {
+                    let place = || format!("denoising step {} of {}", step + 1, shot.steps);
+                    let velocity = windows.average(&sample, step, &mut |seen| {
+                        let times: Vec<_> = seen.slots.iter().map(|slot| times[*slot]).collect();
+                        let velocity = self.guided(shot, text, seen.sample, &times, &place)?;
+                        on_step(Step { clip: seen.number + 1, step: step + 1 })?;
+                        Ok(velocity)
+                    })?;
+                    cache.learn(level, &sample, &velocity);
+                    velocity
                 }
-                on_step(Step { clip: clip + 1, step: step + 1 })?;
-            }
-            for (mut frame, weight) in sum.axis_iter_mut(Axis(2)).zip(&weights) {
-                frame.mapv_inplace(|v| v / weight);
-            }
-            cache.learn(level, &sample, &sum);
-            scheduler.step(step, sum, &mut sample, &mut Here(&mut draw))?;
+            };
+            scheduler.step(step, velocity, &mut sample, &mut Here(&mut draw))?;
         }
         self.loader.skipped = cache.report();
         pin(&mut sample, &given.pins);

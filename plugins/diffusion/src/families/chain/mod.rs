@@ -8,7 +8,7 @@
 mod link;
 mod tone;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use self::link::{Link, links};
 use self::tone::{End, Tones};
@@ -105,8 +105,9 @@ impl<F: ClipFamily> Family for Chain<F> {
             return Err(Error::Unable { model, reason });
         }
         let carried = contract.carried();
-        // What a later clip needs (an encoder, say) is told before the first is made. Any picture will do.
-        for (index, _) in links.iter().enumerate().skip(1) {
+        // What a later clip needs (an encoder, say) is told before the first is made. Any picture will do; those between the second
+        // and the last need what it needs.
+        for index in BTreeSet::from([1, links.len() - 1]).into_iter().filter(|index| (1..links.len()).contains(index)) {
             let tail = vec![Picture::filled(shot.width, shot.height, 0.0); carried];
             self.model.examine(&link::clip(&links, index, carried, shot, tail))?;
         }
@@ -214,23 +215,15 @@ impl ChainShot<'_> {
             return (self.at == 0).then(|| was.clone());
         }
         let link = &self.links[self.at];
-        let (own, later) = ((link.frames.saturating_sub(given)).max(1) as f32, self.at > 0);
-        // What is given at its end, or under it, says what its colours are.
-        let (ends, free) = (link.ends(&self.shot), self.shot.edit.is_none());
+        // What is given at its end, or lies under it, says what its colours come to.
+        let end = match link.ends(&self.shot) || self.shot.edit.is_some() {
+            true => End::Given,
+            false if self.at > 0 => End::Back,
+            false => End::Open,
+        };
         let picture = match given {
             0 => picture,
-            _ => self.tones.even(
-                picture,
-                (index - given) as f32,
-                own,
-                if ends {
-                    End::Given
-                } else if later && free {
-                    End::Back
-                } else {
-                    End::Open
-                },
-            ),
+            _ => self.tones.even(picture, index - given, link.frames.saturating_sub(given), end),
         };
         if self.at == 0 && self.links.len() > 1 {
             self.tones.learn(&picture);

@@ -113,7 +113,8 @@ impl Tones {
     }
 
     /// A frame of a clip, set right by what it begins with: the one of that number of so many that it adds.
-    pub fn even(&self, mut picture: Picture, index: f32, own: f32, end: End) -> Picture {
+    pub fn even(&self, mut picture: Picture, index: usize, own: usize, end: End) -> Picture {
+        let (index, own) = (index as f32, own.max(1) as f32);
         let way = ((index + 1.0) / own).min(1.0);
         apply(&mut picture, &self.right, if end == End::Given { 1.0 - way } else { 1.0 });
         let near = 1.0 - index / LET_IN.min(own);
@@ -158,7 +159,7 @@ mod tests {
         tones.learn(&ramp(0.1, 0.8));
         // Darker and flatter than it was given.
         tones.meet(&ramp(0.1, 0.8), &ramp(0.04, 0.74), true);
-        let found = tones.even(ramp(0.04, 0.74), 0.0, 8.0, End::Open);
+        let found = tones.even(ramp(0.04, 0.74), 0, 8, End::Open);
         let differs = found.data.iter().zip(&ramp(0.1, 0.8).data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(differs < 1e-3, "{differs}");
     }
@@ -175,7 +176,7 @@ mod tests {
             // In each clip the model lets the picture become brighter by 0.04.
             for frame in 0..8 {
                 let brighter = 0.04 * (frame + 1) as f32 / 8.0;
-                let next = tones.even(ramp(start + brighter, 0.8), frame as f32, 8.0, End::Back);
+                let next = tones.even(ramp(start + brighter, 0.8), frame, 8, End::Back);
                 let step = (Tone::of(&next).mean[0] - Tone::of(&shown).mean[0]).abs();
                 assert!(step < 0.02, "a step of {step}");
                 shown = next;
@@ -191,6 +192,6 @@ mod tests {
         tones.learn(&ramp(0.5, 0.4));
         tones.meet(&ramp(0.5, 0.4), &ramp(0.4, 0.4), true);
         let last = ramp(-0.3, 0.6);
-        assert_eq!(tones.even(last.clone(), 23.0, 24.0, End::Given).plane(0)[5], last.plane(0)[5]);
+        assert_eq!(tones.even(last.clone(), 23, 24, End::Given).plane(0)[5], last.plane(0)[5]);
     }
 }

@@ -10,14 +10,16 @@
 mod encode;
 mod given;
 mod memory;
+mod shot;
 mod there;
 
 use ndarray::{ArrayD, Axis, Slice, concatenate};
-use spotloom_onnx::{Engine, Port, Tensor, memory::check_elements};
+use spotloom_onnx::{Engine, Port, Tensor};
 
 use self::encode::Encoder;
 pub use self::given::Given;
-use super::chain::{Clip, ClipFamily};
+use self::shot::WanShot;
+use super::chain::ClipFamily as _;
 use super::clip::{self, OnLatents};
 use super::decoder::Decoder;
 use super::guidance::{Prompt, Prompts, guide, repeated};
@@ -25,13 +27,12 @@ use super::parts::{Loader, Part};
 use super::resident;
 use super::text::{Rows, TextEncoder};
 use super::tiles::{self, Tile};
-use super::windows;
+use super::windows::Windows;
 use crate::contract::{Contract, Mode, Model, SchedulerName, Variant};
 use crate::error::Error;
-use crate::family::{Calls, Decode, Frames, Shot, Step};
+use crate::family::{Calls, Decode, Frames, Shot};
 use crate::noise;
-use crate::picture::Picture;
-use crate::schedulers::{Draw, Here, Skipped, StepCache};
+use crate::schedulers::{Draw, Here, StepCache};
 
 /// Steps of the time the models were trained with.
 const TRAINED: f64 = 1000.0;
@@ -155,6 +156,7 @@ impl Wan {
         let prompts = Prompts::new(text, calls);
         let first = shot.first_step();
         let mut cache = StepCache::new(shot.levers.step_cache, shot.steps - first);
+        let over = Windows { axis: Axis(2), window, ring: false };
         let mut sample = given.begin(noise, scheduler.levels()[first]);
         for step in first..shot.steps {
             let level = scheduler.levels()[step];
@@ -187,12 +189,12 @@ impl Wan {
                     velocity
                 }
                 None => {
-                    let velocity = windows::average(&sample, Axis(2), window, step, &mut |seen, number| {
-                        let seen = given.seen(seen);
+                    let velocity = over.average(&sample, step, &mut |seen| {
+                        let shown = given.seen(seen.sample);
                         let (mut velocity, away) =
-                            prompts.predict(guidance > 1.0, &mut |prompt: &Prompt| predict(&seen, prompt))?;
+                            prompts.predict(guidance > 1.0, &mut |prompt: &Prompt| predict(&shown, prompt))?;
                         away.iter().for_each(|away| guide(&mut velocity, away, guidance));
-                        if number + 1 < windows {
+                        if seen.number + 1 < windows {
                             on_step(step, None)?;
                         }
                         Ok(velocity)
@@ -251,175 +253,6 @@ impl Wan {
         let parts = [&mut text_encoder.part, image_encoder, transformer, transformer_low];
         let encoder = encoder.parts().filter(|_| encodes);
         (loader, parts.into_iter().chain(encoder).chain(decoder.parts_mut()).collect())
-    }
-}
-
-impl Wan {
-    /// Lays a clip out, and refuses everything that can be refused, before a graph is loaded. Of a later clip memory is not asked
-    /// again: the first one has it.
-    fn lay_out(&mut self, shot: &Shot, later: bool) -> Result<Laid, Error> {
-        self.loader.begin(shot)?;
-        let [count, rows, columns] = clip::cells(&self.loader, shot, self.windowed())?;
-        let contract = self.contract();
-        let frames = contract.latent.pixels(count);
-        self.check_given(shot, frames)?;
-        let step = [DECODER_WIDTH, contract.latent.stride[0], shot.height, shot.width];
-        check_elements("the decoder's widest layer", &step)?;
-        let [_, py, px] = contract.latent.patch;
-        let attention = self.loader.attention(count.min(contract.window()) * (rows / py) * (columns / px))?;
-        let shape = [1, contract.latent.channels, count, rows, columns];
-        let largest = attention.max(check_elements("the latents", &shape)?);
-        let prompts = clip::prompts(contract, shot);
-        let mut needs = vec![(&self.transformer, largest)];
-        needs.extend(self.text_encoder.needs(&self.loader, &prompts));
-        if contract.variant == Some(Variant::A14b) {
-            needs.push((&self.transformer_low, largest));
-        }
-        let encodes = !shot.conditions.is_empty() || shot.edit.is_some();
-        if encodes {
-            let frames = if conditioned(contract) || shot.edit.is_some() { frames } else { 1 };
-            needs.extend(self.encoder.needs(shot, frames)?);
-        }
-        if contract.variant == Some(Variant::I2vClip) {
-            needs.push((&self.image_encoder, 0));
-        }
-        let cell = [contract.latent.stride[1], contract.latent.stride[2]];
-        let [in_tiles, whole] = [tiles::SIDE, usize::MAX].map(|side| tiles::tiles([rows, columns], cell, side));
-        let require = |tiles: &[Tile]| {
-            self.loader
-                .require(&needs.iter().copied().chain(self::memory::needs(&self.decoder, tiles)).collect::<Vec<_>>())
-        };
-        let decode = match shot.levers.decode {
-            // Tiles come to the rescue; that they don't fit either is what is told.
-            Decode::Auto if !later && require(&whole).is_err() => Decode::Tiles,
-            Decode::Auto => Decode::Whole,
-            decode => decode,
-        };
-        let tiles = if decode == Decode::Tiles { in_tiles } else { whole };
-        if !later {
-            require(&tiles)?;
-        }
-
-        let prompts = clip::prompts(self.contract(), shot);
-        let known = self.text_encoder.needs(&self.loader, &prompts).is_none();
-        let (loader, parts) = self.split(encodes);
-        // The text encoder is the first; nothing is asked of it when the prompts were encoded before.
-        loader.inspect(&parts[usize::from(known)..])?;
-        Ok(Laid { frames, shape, tiles, decode })
-    }
-
-    /// What a clip that is laid out is denoised from.
-    fn prepare(&mut self, shot: &Shot, laid: Laid) -> Result<Work, Error> {
-        let given = self.encode_given(shot, laid.frames)?;
-        let noise = clip::noise(&self.loader, shot, &laid.shape, Axis(2))?;
-        Ok(Work { shot: shot.clone(), given, noise, tiles: laid.tiles })
-    }
-}
-
-impl ClipFamily for Wan {
-    fn begin<'a>(&'a mut self, clip: &Shot) -> Result<Box<dyn Clip + 'a>, Error> {
-        let laid = self.lay_out(clip, false)?;
-        let decode = laid.decode;
-        self.split(true).1.into_iter().for_each(Part::reset);
-        let prompts = clip::prompts(self.contract(), clip);
-        let text = self.encode_text(&prompts)?;
-        if clip.levers.decode == Decode::Auto && decode == Decode::Tiles {
-            self.loader.warnings.push(clip::IN_TILES.into());
-        }
-        let work = Some(self.prepare(clip, laid)?);
-        Ok(Box::new(WanShot { model: self, text, work, decode }))
-    }
-
-    fn examine(&mut self, clip: &Shot) -> Result<(), Error> {
-        self.lay_out(clip, false).map(drop)
-    }
-
-    fn contract(&self) -> &Contract {
-        &self.loader.model.contract
-    }
-
-    fn try_out(&mut self) -> Result<(), Error> {
-        let (loader, parts) = self.split(true);
-        loader.inspect(&parts)?;
-        parts.into_iter().try_for_each(|part| part.try_out(loader))
-    }
-
-    fn decodes_in_tiles(&self) -> bool {
-        true
-    }
-
-    fn edits(&self) -> bool {
-        let contract = self.contract();
-        !conditioned(contract) && Encoder::roles(&self.loader.model).iter().all(|role| self.loader.model.has(role))
-    }
-
-    /// A model that takes a picture goes on from one.
-    fn windowed(&self) -> bool {
-        let contract = self.contract();
-        !conditioned(contract) && !contract.modes.contains(&Mode::ImageToVideo)
-    }
-}
-
-/// A clip that nothing speaks against.
-struct Laid {
-    /// Frames of it, whole latent frames.
-    frames: usize,
-    /// Of its latents.
-    shape: [usize; 5],
-    tiles: Vec<Tile>,
-    decode: Decode,
-}
-
-/// A shot of this family under way.
-struct WanShot<'a> {
-    model: &'a mut Wan,
-    /// The same for every clip.
-    text: Vec<Rows>,
-    /// What is to be denoised first.
-    work: Option<Work>,
-    decode: Decode,
-}
-
-struct Work {
-    shot: Shot,
-    given: Given,
-    noise: ArrayD<f32>,
-    tiles: Vec<Tile>,
-}
-
-impl Clip for WanShot<'_> {
-    fn go_on(&mut self, clip: &Shot) -> Result<(), Error> {
-        let laid = self.model.lay_out(clip, true)?;
-        self.work = Some(self.model.prepare(clip, laid)?);
-        Ok(())
-    }
-}
-
-impl Frames for WanShot<'_> {
-    fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
-        if let Some(Work { shot, given, noise, tiles }) = self.work.take() {
-            let windows = clip::windows(self.model.contract(), noise.shape()[2]);
-            let latents = self.model.denoise(&shot, &self.text, &given, noise, &mut clip::counted(windows, on_step))?;
-            self.model.begin_decoding(latents, [shot.height, shot.width], tiles);
-        }
-        let Wan { decoder, loader, .. } = &mut *self.model;
-        decoder.next(loader)
-    }
-
-    fn understood(&self) -> &[(String, String)] {
-        &[]
-    }
-
-    fn warnings(&self) -> &[String] {
-        &self.model.loader.warnings
-    }
-
-    fn decode(&self) -> Decode {
-        self.decode
-    }
-
-    fn skipped(&self) -> Option<Skipped> {
-        self.model.loader.skipped
     }
 }
 
