@@ -102,7 +102,7 @@ pub enum Decode {
     Auto,
     /// Whole frames, as the reference does unless it is told otherwise.
     Whole,
-    /// Tiles of 256 pixels that overlap by 64 and more: less memory, more time, and pictures that differ a little.
+    /// Tiles of 256 or 512 pixels, as the family does, that overlap by 64 and more: less memory, more time, and pictures that differ a little.
     Tiles,
 }
 

@@ -111,7 +111,7 @@ pub struct Params {
     /// Whether prompts that this process has encoded before are not encoded again.
     #[serde(default = "yes")]
     pub embedding_cache: bool,
-    /// How frames come out of the model's latents: `whole`, in `tiles` where the model's family can (`wan`, `cogvideox`), which takes less memory
+    /// How frames come out of the model's latents: `whole`, in `tiles` where the model's family can (`wan`, `ltx`, `cogvideox`), which takes less memory
     /// and more time, or `auto`: in tiles only where whole frames do not fit.
     #[serde(default)]
     pub decode: Decode,

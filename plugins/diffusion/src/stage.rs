@@ -126,7 +126,8 @@ impl Diffusion {
         shot.levers = params.levers(family.calls());
         if shot.levers.decode == Decode::Tiles && !family.decodes_in_tiles() {
             let reason =
-                "to decode in tiles; models of the families `wan` and `cogvideox` can. Leave `decode` out".into();
+                "to decode in tiles; models of the families `wan`, `ltx` and `cogvideox` can. Leave `decode` out"
+                    .into();
             return Err(Error::Unable { model: contract.name.clone(), reason });
         }
         let dropped = shot.edit.take_if(|edit| !family.takes_draft(&edit.draft)).is_some();

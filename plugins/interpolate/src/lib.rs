@@ -1,13 +1,19 @@
 //! Stage `interpolate`: a clip at another frame rate.
 //!
-//! Purpose: frames between frames are made along the motion by FFmpeg's `minterpolate`, which also notices cuts and does
-//! not blend across them. The report names the method. Networks (RIFE, FILM) are not read yet.
+//! Purpose: with a model folder of the family `interpolate` a network (RIFE, FILM) makes the frames in between; without one
+//! FFmpeg's `minterpolate` does. Neither blends across a cut, and the report names the method.
 //!
-//! Invariants: the clip keeps its length to within a frame of the new rate; only what the filter looks at is in memory,
-//! however long the clip is.
+//! Invariants: the clip keeps its length to within half a frame of the new rate; frames of the clip that stand where one of
+//! the new rate does are passed untouched by a network; only the frames that are looked at are in memory, however long the
+//! clip is.
 
+mod between;
+pub mod contract;
+mod cut;
+mod network;
 mod params;
 mod rate;
+mod sink;
 mod stage;
 
 pub use params::Params;

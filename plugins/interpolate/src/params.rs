@@ -2,16 +2,29 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use spotloom_onnx::Provider;
+use spotloom_plugin_sdk::api::Failure;
 
 /// The rate, and how to reach it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Params {
     /// Frames a second of the result, more than 0 and at most 240: `24`, `59.94` (read as 60000/1001) or `"30000/1001"`.
-    pub fps: Rate,
-    /// How frames between frames are made.
+    // Checking a model needs none.
+    #[schemars(required)]
+    pub fps: Option<Rate>,
+    /// Without a model: how frames between frames are made. Left out: along the motion.
+    pub method: Option<Method>,
+    /// With a model: what does the arithmetic, `cpu`, an accelerator by name, or `auto`. Left out, the environment's
+    /// SPOTLOOM_PROVIDER, else the processor. A provider that is named and can't be had is an error.
+    pub provider: Option<Provider>,
+    /// Where the clip will be shown, by ISO 3166 codes, `EU` or `WORLD`: a model whose licence forbids one of them is refused.
     #[serde(default)]
-    pub method: Method,
+    pub territory: Vec<String>,
+    /// Loads the model, holds it against its contract and makes nothing.
+    #[serde(default)]
+    #[schemars(extend("x-models" = {"families": ["interpolate"]}))]
+    pub check_model: bool,
 }
 
 /// A rate as people write it.
@@ -31,4 +44,11 @@ pub enum Method {
     Motion,
     /// The two neighbours mixed. Fast; shows doubled edges.
     Blend,
+}
+
+impl Params {
+    /// A mistake under `with:`, in words for people.
+    pub(crate) fn wrong(reason: impl Into<String>) -> Failure {
+        Failure::new("bad-params", reason).hint("correct it under this stage's `with:` in the pipeline")
+    }
 }

@@ -33,9 +33,38 @@ fn nearest(value: f64) -> Option<(u32, u32)> {
     }
 }
 
+/// How many frames a clip of so many frames has at another rate: at least one, and within half a frame of its length.
+pub(crate) fn frames(count: u64, from: (u32, u32), to: (u32, u32)) -> u64 {
+    let above = u128::from(count) * u128::from(from.1) * u128::from(to.0);
+    let below = u128::from(from.0) * u128::from(to.1);
+    u64::try_from((above + below / 2) / below.max(1)).unwrap_or(u64::MAX).max(1)
+}
+
+/// Whether two rates are the same.
+pub(crate) fn same(a: (u32, u32), b: (u32, u32)) -> bool {
+    u64::from(a.0) * u64::from(b.1) == u64::from(b.0) * u64::from(a.1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_at_other_rates() {
+        fn check(count: u64, from: (u32, u32), to: (u32, u32), expected: u64) {
+            assert_eq!(frames(count, from, to), expected, "{count} at {from:?} to {to:?}");
+        }
+        check(24, (24, 1), (60000, 1001), 60);
+        check(60, (60000, 1001), (24, 1), 24);
+        check(24, (24, 1), (24, 1), 24);
+        check(1, (240, 1), (1, 1), 1);
+        check(100_000_000, (240, 1), (1, 1000), 417);
+    }
+
+    #[test]
+    fn rates_are_fractions() {
+        assert!(same((24, 1), (48, 2)) && !same((24, 1), (24000, 1001)));
+    }
 
     #[test]
     fn rates_as_people_write_them() {

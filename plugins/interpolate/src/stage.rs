@@ -1,14 +1,16 @@
-//! The stage `interpolate`: frames through a filter into a mezzanine.
+//! The stage `interpolate`: frames read, frames made in between, and a mezzanine written.
 
-use spotloom_media::{FilterChain, FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer};
-use spotloom_plugin_sdk::api::Output;
+use spotloom_media::{FilterChain, Frame, FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer};
+use spotloom_onnx::Provider;
+use spotloom_plugin_sdk::api::{Level, Output};
 use spotloom_plugin_sdk::prelude::*;
 
+use crate::between::{Pair, Place};
+use crate::cut::{CUT, Cuts};
+use crate::network::Network;
 use crate::params::{Method, Params};
 use crate::rate;
-
-/// How far apart two frames are, of 100, where the filter sees a cut. FFmpeg's own default.
-const CUT: f64 = 10.0;
+use crate::sink::Sink;
 
 /// Changes frame rates.
 #[derive(Default)]
@@ -20,17 +22,34 @@ impl Stage for Interpolate {
     fn about() -> About {
         About::new("interpolate", env!("CARGO_PKG_VERSION"), "Brings a clip to another frame rate")
             .input(input("clip", "The clip").required().media("video/*"))
+            .input(
+                input("model", "A model folder of the family `interpolate`; FFmpeg makes the frames without one")
+                    .resource(Resource::Model),
+            )
             .output("clip", "The clip at its new rate, lossless", "video/x-matroska")
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
-        let to = rate::parse(&params.fps).map_err(|reason| {
-            Failure::new("bad-params", reason).hint("correct it under this stage's `with:` in the pipeline")
-        })?;
+        let open = |model: &Artifact| -> Result<Network, Failure> {
+            let provider = Provider::chosen(params.provider)?;
+            Ok(Network::open(&model.path, (provider, run.threads()), &params.territory)?)
+        };
+        if params.check_model {
+            open(run.require("model")?)?;
+            return Ok(Outputs::new());
+        }
+        let rate = params
+            .fps
+            .as_ref()
+            .ok_or_else(|| Params::wrong("the parameter `fps` is missing; expected a rate such as 24"))?;
+        let to = rate::parse(rate).map_err(Params::wrong)?;
+        let mut network = run.input("model").map(open).transpose()?;
+        if network.is_some() && params.method.is_some() {
+            return Err(Params::wrong("`method` is about FFmpeg's ways, and a model is given; leave one of them out"));
+        }
         let clip = &run.require("clip")?.path;
         let mut reader = Reader::open(clip, ReadOptions::new(Pixel::Yuv420p10).threads(run.threads()))?;
         let from = reader.video().fps;
-        let counted = reader.video().frames.unwrap_or(0);
         if from.0 == 0 {
             return Err(Failure::new("bad-media", format!("{} does not say how fast it runs", clip.display()))
                 .hint("give a video with a constant frame rate to `clip`"));
@@ -38,25 +57,23 @@ impl Stage for Interpolate {
         let first = reader.next().transpose()?;
         let first = first.ok_or_else(|| Failure::new("no-video", format!("{} has no frame", clip.display())))?;
         let format = FrameFormat::new(first.width(), first.height(), Pixel::Yuv420p10);
-        let mut chain = FilterChain::new(&filter(params.method, from, to), format, from, Pixel::Yuv420p10)?;
         let path = run.scratch().join("clip.mkv");
         let options = WriteOptions { codec: Mezzanine::Lossless, format, fps: to, threads: run.threads() };
-        let mut out = Sink { writer: Writer::create(&path, options)?, wanted: u64::MAX, last: None };
-        let mut read = 0;
-        for frame in std::iter::once(Ok(first)).chain(reader) {
-            run.check_cancelled()?;
-            let frame = frame?;
-            chain.push(&frame)?;
-            out.last.get_or_insert(frame.clone());
-            read += 1;
-            out.drain(&mut chain)?;
-            run.progress(read, counted.max(read), "making frames in between");
-        }
-        out.wanted = frames(read, from, to);
-        chain.finish()?;
-        out.drain(&mut chain)?;
-        let repeated = out.fill()?;
-        let written = out.writer.finish()?;
+        let mut work = Work {
+            run,
+            from,
+            to,
+            format,
+            expected: reader.video().frames.unwrap_or(0),
+            sink: Sink::new(Writer::create(&path, options)?, first.clone()),
+        };
+        let method = params.method.unwrap_or_default();
+        let count = match &mut network {
+            Some(network) => work.with_network(network, first, reader)?,
+            None => work.with_filter(method, first, reader)?,
+        };
+        let repeated = work.sink.fill(rate::frames(count, from, to))?;
+        let written = work.sink.writer.finish()?;
         let mut output =
             Output { path, media: "video/x-matroska".into(), name: "clip.mkv".into(), facts: Default::default() };
         for (name, value) in [
@@ -68,66 +85,128 @@ impl Stage for Interpolate {
         ] {
             output.facts.insert(name.into(), value.into());
         }
-        let method = if reduced(from) == reduced(to) {
-            "none"
-        } else if params.method == Method::Motion {
-            "minterpolate-mci"
-        } else {
-            "minterpolate-blend"
+        let outputs = Outputs::new().output("clip", output).fact("frames-repeated-at-the-end", repeated);
+        let way = match (&network, method) {
+            _ if rate::same(from, to) => "none",
+            (Some(_), _) => "network",
+            (None, Method::Motion) => "minterpolate-mci",
+            (None, Method::Blend) => "minterpolate-blend",
         };
-        Ok(Outputs::new().output("clip", output).fact("method", method).fact("frames-repeated-at-the-end", repeated))
+        let outputs = outputs.fact("method", way);
+        let Some(mut network) = network else { return Ok(outputs) };
+        let told = network.told();
+        told.iter().for_each(|warning| run.log(Level::Warn, warning));
+        let outputs = if told.is_empty() { outputs } else { outputs.fact("warnings", told) };
+        Ok(outputs
+            .fact("model", network.model.contract.name.clone())
+            .fact("model-sha256", network.model.sha256.clone())
+            .fact("licence", network.model.contract.licence.spdx.clone())
+            .fact("provider", network.provider.to_string())
+            .fact("onnxruntime", network.runtime))
     }
 }
 
-/// The mezzanine, and what its end needs.
-struct Sink {
-    writer: Writer,
-    /// Frames that the clip's length makes at its new rate.
-    wanted: u64,
-    last: Option<spotloom_media::Frame>,
+/// One clip on its way to another rate.
+struct Work<'r> {
+    run: &'r Run,
+    from: (u32, u32),
+    to: (u32, u32),
+    format: FrameFormat,
+    /// Frames that the clip says it has; 0 where it does not.
+    expected: u64,
+    sink: Sink,
 }
 
-impl Sink {
-    fn drain(&mut self, chain: &mut FilterChain) -> Result<(), Failure> {
+impl Work<'_> {
+    /// Gives all frames to FFmpeg's filter, and says how many there were.
+    fn with_filter(&mut self, method: Method, first: Frame, rest: Reader) -> Result<u64, Failure> {
+        let spec = filter(method, self.from, self.to);
+        let mut chain = FilterChain::new(&spec, self.format, self.from, Pixel::Yuv420p10)?;
+        let mut read = 0;
+        for frame in std::iter::once(Ok(first)).chain(rest) {
+            self.run.check_cancelled()?;
+            chain.push(&frame?)?;
+            read += 1;
+            self.drain(&mut chain, read)?;
+            self.progress(read);
+        }
+        chain.finish()?;
+        self.drain(&mut chain, read)?;
+        Ok(read)
+    }
+
+    fn drain(&mut self, chain: &mut FilterChain, read: u64) -> Result<(), Failure> {
         while let Some(frame) = chain.pull()? {
-            if self.writer.frames() < self.wanted {
-                self.writer.write(&frame)?;
-                self.last = Some(frame);
-            }
+            self.sink.give(frame, rate::frames(read, self.from, self.to))?;
         }
         Ok(())
     }
 
-    /// The filter has nothing after the last frame to move towards: that frame stays to the end of the clip.
-    fn fill(&mut self) -> Result<u64, Failure> {
-        let before = self.writer.frames();
-        if let Some(last) = &self.last {
-            while self.writer.frames() < self.wanted {
-                self.writer.write(last)?;
+    /// Goes from frame to frame: one that stands where the new rate has one is passed as it is, others are made, and where a
+    /// scene ends the nearer neighbour stands. Says how many frames there were.
+    fn with_network(&mut self, network: &mut Network, first: Frame, rest: Reader) -> Result<u64, Failure> {
+        let size = (self.format.width, self.format.height);
+        let mut rgb = FilterChain::new("", self.format, self.from, Pixel::Rgb48)?;
+        let made = FrameFormat::new(size.0, size.1, Pixel::Rgb48);
+        let mut yuv = FilterChain::new("", made, self.from, Pixel::Yuv420p10)?;
+        let (mut cuts, mut earlier) = (Cuts::default(), first);
+        let (mut read, mut index) = (1, 0);
+        for later in rest {
+            self.run.check_cancelled()?;
+            let later = later?;
+            read += 1;
+            let cut = cuts.between(&earlier, &later);
+            let mut pair = None;
+            loop {
+                let place = Place::of(index, self.from, self.to);
+                if place.frame + 1 >= read {
+                    break;
+                }
+                let frame = if place.part == 0.0 || (cut && place.part < 0.5) {
+                    earlier.clone()
+                } else if cut {
+                    later.clone()
+                } else {
+                    let pair = match &mut pair {
+                        Some(pair) => pair,
+                        none => {
+                            let mut picture = |frame: &Frame| -> Result<_, Failure> {
+                                Ok(network.picture(&converted(&mut rgb, frame)?)?)
+                            };
+                            none.insert(Pair::new(picture(&earlier)?, picture(&later)?))
+                        }
+                    };
+                    let picture = pair.at(network, place.part, || self.run.check_cancelled())?;
+                    converted(&mut yuv, &Network::frame(&picture, size))?
+                };
+                self.sink.give(frame, rate::frames(read, self.from, self.to))?;
+                index += 1;
             }
+            earlier = later;
+            self.progress(read);
         }
-        Ok(self.writer.frames() - before)
+        if Place::of(index, self.from, self.to) == (Place { frame: read - 1, part: 0.0 }) {
+            self.sink.give(earlier, rate::frames(read, self.from, self.to))?;
+        } else {
+            self.sink.stand(earlier);
+        }
+        Ok(read)
+    }
+
+    fn progress(&self, read: u64) {
+        self.run.progress(read, self.expected.max(read), "making frames in between");
     }
 }
 
-/// How many frames a clip of so many frames has at another rate: at least one, and within half a frame of its length.
-fn frames(count: u64, from: (u32, u32), to: (u32, u32)) -> u64 {
-    let above = u128::from(count) * u128::from(from.1) * u128::from(to.0);
-    let below = u128::from(from.0) * u128::from(to.1);
-    u64::try_from((above + below / 2) / below.max(1)).unwrap_or(u64::MAX).max(1)
-}
-
-fn reduced((n, d): (u32, u32)) -> (u32, u32) {
-    let (mut a, mut b) = (n, d);
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    (n / a.max(1), d / a.max(1))
+/// A frame in other pixels.
+fn converted(chain: &mut FilterChain, frame: &Frame) -> Result<Frame, Failure> {
+    chain.push(frame)?;
+    chain.pull()?.ok_or_else(|| Failure::new("internal", "a conversion of pixels kept its frame back"))
 }
 
 /// Empty when the rates are the same: frames then pass untouched.
 fn filter(method: Method, from: (u32, u32), to: (u32, u32)) -> String {
-    if reduced(from) == reduced(to) {
+    if rate::same(from, to) {
         return String::new();
     }
     let mode = match method {
@@ -135,21 +214,4 @@ fn filter(method: Method, from: (u32, u32), to: (u32, u32)) -> String {
         Method::Blend => "mi_mode=blend",
     };
     format!("minterpolate=fps={}/{}:{mode}:scd=fdiff:scd_threshold={CUT}", to.0, to.1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_at_other_rates() {
-        fn check(count: u64, from: (u32, u32), to: (u32, u32), expected: u64) {
-            assert_eq!(frames(count, from, to), expected, "{count} at {from:?} to {to:?}");
-        }
-        check(24, (24, 1), (60000, 1001), 60);
-        check(60, (60000, 1001), (24, 1), 24);
-        check(24, (24, 1), (24, 1), 24);
-        check(1, (240, 1), (1, 1), 1);
-        check(100_000_000, (240, 1), (1, 1000), 417);
-    }
 }

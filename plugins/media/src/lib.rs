@@ -47,6 +47,7 @@ mod reader;
 pub mod scale;
 mod soundtrack;
 pub mod subject;
+mod unit;
 mod writer;
 
 pub use audio::AudioClip;

@@ -6,6 +6,7 @@ use ort::ep;
 use ort::memory::AllocationDevice;
 use ort::session::builder::SessionBuilder;
 use serde::Deserialize;
+use spotloom_plugin_api::Failure;
 
 /// An execution provider. Each but `cpu` needs a build of ONNX Runtime that has it, and its driver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -117,6 +118,14 @@ impl Provider {
 pub struct UnknownProvider {
     pub name: String,
     pub expected: String,
+}
+
+impl From<UnknownProvider> for Failure {
+    fn from(unknown: UnknownProvider) -> Self {
+        let UnknownProvider { name, expected } = unknown;
+        Self::new("bad-params", format!("the parameter `provider` is {name}; {expected}"))
+            .hint("correct it under this stage's `with:` in the pipeline, or in the daemon's environment")
+    }
 }
 
 impl fmt::Display for Provider {

@@ -77,7 +77,15 @@ impl Engine {
     /// # Errors
     /// Those of [`runtime`].
     pub fn cpu(threads: usize) -> Result<Self, Error> {
-        Ok(Self { runtime: runtime()?, threads, provider: Provider::Cpu, session: SessionOptions::default() })
+        Self::on(Provider::Cpu, threads)
+    }
+
+    /// A provider, with so many threads for what it leaves to the processor.
+    ///
+    /// # Errors
+    /// Those of [`runtime`].
+    pub fn on(provider: Provider, threads: usize) -> Result<Self, Error> {
+        Ok(Self { runtime: runtime()?, threads, provider, session: SessionOptions::default() })
     }
 
     /// The provider that a session gets here: what `auto` turns out to be, else the one that was asked for.

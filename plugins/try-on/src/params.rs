@@ -42,10 +42,7 @@ impl Params {
     /// # Errors
     /// `bad-params` when the environment names none that there is.
     pub fn provider(&self) -> Result<Provider, Failure> {
-        Provider::chosen(self.provider).map_err(|e| {
-            Failure::new("bad-params", format!("the parameter `provider` is {}; {}", e.name, e.expected))
-                .hint("correct it under this stage's `with:` in the pipeline, or in the daemon's environment")
-        })
+        Ok(Provider::chosen(self.provider)?)
     }
 
     /// The number of the category, where all of this can be done with the model.

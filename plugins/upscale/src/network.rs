@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ndarray::{Array4, ArrayView4, Ix4, s};
 use spotloom_media::{Frame, FrameFormat, Pixel};
-use spotloom_onnx::{Engine, Error, Graph, Model, Port, Tensor, memory};
+use spotloom_onnx::{Engine, Error, Graph, Model, Port, Provider, Tensor, memory};
 
 use crate::contract::{Contract, NETWORK};
 use crate::tiles::spans;
@@ -13,14 +13,19 @@ pub(crate) struct Network {
     pub model: Model<Contract>,
     graph: Graph,
     pub runtime: String,
+    pub provider: Provider,
 }
 
 impl Network {
     /// Loads a model folder, for use in these places.
-    pub(crate) fn open(folder: &Path, threads: usize, places: &[String]) -> Result<Self, Error> {
+    pub(crate) fn open(
+        folder: &Path,
+        (provider, threads): (Provider, usize),
+        places: &[String],
+    ) -> Result<Self, Error> {
         let model = Model::<Contract>::open(folder)?;
         model.contract.licence.check(&model.contract.name, places)?;
-        let engine = Engine::cpu(threads)?;
+        let engine = Engine::on(provider, threads)?;
         let sides = |a, b| [Some(1), Some(3), a, b];
         let graph = Graph::open(
             &engine,
@@ -38,7 +43,7 @@ impl Network {
                 reason: format!("takes {width}x{height} alone; export it with free height and width"),
             });
         }
-        Ok(Self { model, graph, runtime: engine.runtime.version.clone() })
+        Ok(Self { model, graph, runtime: engine.runtime.version.clone(), provider: engine.gets() })
     }
 
     /// Enlarges a 16-bit RGB frame. `pause` is asked before each tile and may end the work.
@@ -51,7 +56,8 @@ impl Network {
         let (width, height) = (frame.width() as usize, frame.height() as usize);
         let scale = self.model.contract.scale;
         let pad = self.model.contract.pad;
-        let picture = unpack(frame);
+        let picture = Array4::from_shape_vec((1, 3, height, width), frame.to_unit());
+        let picture = picture.map_err(|e| self.failed(format!("it is given 16-bit RGB alone: {e}")))?;
         let (columns, rows) = (spans(width, tile, pad), spans(height, tile, pad));
         let large = FrameFormat::new(frame.width() * scale as u32, frame.height() * scale as u32, Pixel::Rgb48);
         let mut out = Frame::new(large);
@@ -66,47 +72,34 @@ impl Network {
                     (keep.start - read.start) * scale..(keep.end - read.start) * scale
                 };
                 let kept = result.slice(s![.., .., inner(&row.read, &row.keep), inner(&column.read, &column.keep)]);
-                pack(kept, &mut out, column.keep.start * scale, row.keep.start * scale);
+                let place = (column.keep.start * scale, row.keep.start * scale);
+                out.put_unit(place, (column.keep.len() * scale, row.keep.len() * scale), kept.iter().copied());
             }
         }
         Ok(out)
     }
 
     fn run(&mut self, window: ArrayView4<'_, f32>, shape: [usize; 4]) -> Result<Array4<f32>, Error> {
-        let name = &self.model.contract.name;
-        let failed = |reason: String| Error::Inference { model: name.clone(), component: NETWORK.into(), reason };
         let result = self.graph.run(&[("input", Tensor::F32(window.into_dyn()))])?.array("output")?;
         if result.shape() != shape {
-            return Err(failed(format!(
+            return Err(self.failed(format!(
                 "it gave {:?}; a scale of {} asks for {shape:?}",
                 result.shape(),
                 self.model.contract.scale
             )));
         }
         if result.iter().any(|v| !v.is_finite()) {
-            return Err(failed("it gave values that are no numbers".into()));
+            return Err(self.failed("it gave values that are no numbers".into()));
         }
-        result.into_dimensionality::<Ix4>().map_err(|e| failed(e.to_string()))
+        result.into_dimensionality::<Ix4>().map_err(|e| self.failed(e.to_string()))
     }
-}
 
-/// 16-bit RGB to `[1,3,H,W]` in 0-1.
-fn unpack(frame: &Frame) -> Array4<f32> {
-    let (width, height) = (frame.width() as usize, frame.height() as usize);
-    let bytes = frame.plane(0);
-    Array4::from_shape_fn((1, 3, height, width), |(_, c, y, x)| {
-        let at = ((y * width + x) * 3 + c) * 2;
-        f32::from(u16::from_le_bytes([bytes[at], bytes[at + 1]])) / 65535.0
-    })
-}
+    fn failed(&self, reason: String) -> Error {
+        Error::Inference { model: self.model.contract.name.clone(), component: NETWORK.into(), reason }
+    }
 
-/// Puts a part of a picture into a frame, rounded to 16 bits.
-fn pack(part: ArrayView4<'_, f32>, frame: &mut Frame, left: usize, top: usize) {
-    let stride = frame.stride(0);
-    let plane = frame.plane_mut(0);
-    for ((_, c, y, x), value) in part.indexed_iter() {
-        let at = (top + y) * stride + ((left + x) * 3 + c) * 2;
-        let sample = (value.clamp(0.0, 1.0) * 65535.0).round() as u16;
-        plane[at..at + 2].copy_from_slice(&sample.to_le_bytes());
+    /// What a person should know of the runs so far.
+    pub(crate) fn told(&mut self) -> Vec<String> {
+        self.graph.told()
     }
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use spotloom_onnx::Provider;
 use spotloom_plugin_sdk::api::Failure;
 
 /// How much larger, and how.
@@ -18,6 +19,9 @@ pub struct Params {
     /// With a model: pixels of one tile's side, before enlargement. Less needs less memory. Left out: what the model says.
     #[schemars(range(min = 16, max = 4096))]
     pub tile: Option<usize>,
+    /// With a model: what does the arithmetic, `cpu`, an accelerator by name, or `auto`. Left out, the environment's
+    /// SPOTLOOM_PROVIDER, else the processor. A provider that is named and can't be had is an error.
+    pub provider: Option<Provider>,
     /// Where the clip will be shown, by ISO 3166 codes, `EU` or `WORLD`: a model whose licence forbids one of them is refused.
     #[serde(default)]
     pub territory: Vec<String>,

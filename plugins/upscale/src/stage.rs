@@ -6,6 +6,7 @@ use spotloom_media::frame::MAX_SIDE;
 use spotloom_media::{
     FilterChain, Frame, FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer, filters,
 };
+use spotloom_onnx::Provider;
 use spotloom_plugin_sdk::api::{Level, Output};
 use spotloom_plugin_sdk::prelude::*;
 
@@ -32,12 +33,14 @@ impl Stage for Upscale {
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
         params.check()?;
+        let open = |folder: &Path| -> Result<Network, Failure> {
+            Ok(Network::open(folder, (Provider::chosen(params.provider)?, run.threads()), &params.territory)?)
+        };
         if params.check_model {
-            Network::open(&run.require("model")?.path, run.threads(), &params.territory)?;
+            open(&run.require("model")?.path)?;
             return Ok(Outputs::new());
         }
         let clip = &run.require("clip")?.path;
-        let open = |folder: &Path| Network::open(folder, run.threads(), &params.territory);
         let mut network = run.input("model").map(|m| open(&m.path)).transpose()?;
         let scale = match &network {
             Some(n) => agreed(params.scale, n.model.contract.scale as u32, &n.model.contract.name)?,
@@ -102,12 +105,18 @@ impl Stage for Upscale {
         }
         let outputs = Outputs::new().output("clip", output).fact("scale", scale);
         Ok(match network {
-            Some(n) => outputs
-                .fact("method", "network")
-                .fact("model", n.model.contract.name.clone())
-                .fact("model-sha256", n.model.sha256.clone())
-                .fact("licence", n.model.contract.licence.spdx.clone())
-                .fact("onnxruntime", n.runtime),
+            Some(mut n) => {
+                let outputs = outputs
+                    .fact("method", "network")
+                    .fact("model", n.model.contract.name.clone())
+                    .fact("model-sha256", n.model.sha256.clone())
+                    .fact("licence", n.model.contract.licence.spdx.clone())
+                    .fact("provider", n.provider.to_string())
+                    .fact("onnxruntime", n.runtime.clone());
+                let told = n.told();
+                told.iter().for_each(|warning| run.log(Level::Warn, warning));
+                if told.is_empty() { outputs } else { outputs.fact("warnings", told) }
+            }
             None => {
                 run.log(
                     Level::Warn,

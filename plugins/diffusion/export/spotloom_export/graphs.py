@@ -4,6 +4,7 @@ Invariant: a graph takes and gives f32 (or i64) whatever its weights are; a grap
 file beside it, because an ONNX file itself can't be larger than 2 GB.
 """
 
+import math
 import tempfile
 import warnings
 from collections import Counter
@@ -12,6 +13,7 @@ from pathlib import Path
 import onnx
 import torch
 from diffusers.models.activations import GELU
+from diffusers.models.embeddings import Timesteps, get_timestep_embedding
 
 OPSET = 18
 EXTERNAL_ABOVE = 1_900_000_000
@@ -38,6 +40,34 @@ def replace_norms(module: torch.nn.Module) -> torch.nn.Module:
         for name, child in list(parent.named_children()):
             if isinstance(child, torch.nn.RMSNorm):
                 setattr(parent, name, PrimitiveRMSNorm(child))
+    return module
+
+
+class ExportTimesteps(torch.nn.Module):
+    """The reference's embedding of times (`Timesteps`) with its frequencies as numbers: the newer exporter works them out by another
+    exponential, and the last bit of one turns the wave of a time of 700 by 4e-5."""
+
+    def __init__(self, times: Timesteps):
+        super().__init__()
+        self.times = times
+        half = times.num_channels // 2
+        exponent = -math.log(10000) * torch.arange(half, dtype=torch.float32) / (half - times.downscale_freq_shift)
+        self.register_buffer("frequencies", torch.exp(exponent))
+        same = get_timestep_embedding(torch.tensor([700.0]), times.num_channels, times.flip_sin_to_cos, times.downscale_freq_shift, times.scale)
+        assert torch.equal(self(torch.tensor([700.0])), same), "the reference embeds times in another way than it did"
+
+    def forward(self, timesteps: torch.Tensor) -> torch.Tensor:
+        angles = self.times.scale * (timesteps[:, None].float() * self.frequencies.float())
+        waves = [angles.cos(), angles.sin()] if self.times.flip_sin_to_cos else [angles.sin(), angles.cos()]
+        return torch.cat(waves, dim=-1)
+
+
+def fix_times(module: torch.nn.Module) -> torch.nn.Module:
+    """Puts an ExportTimesteps in place of each Timesteps."""
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, Timesteps):
+                setattr(parent, name, ExportTimesteps(child))
     return module
 
 

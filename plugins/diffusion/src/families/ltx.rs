@@ -3,28 +3,29 @@
 //!
 //! (1) tokenise and (2) encode the text without a mask, (3) draw noise, (4) encode given pictures and pin them, (5) pack
 //! latents into tokens with their coordinates, (6) denoise along a shift that grows with the tokens, pinned tokens at
-//! time 0, (7) unpack and scale, (8) decode the clip at once; a decoder that takes a time gets a little noise first.
+//! time 0, (7) unpack and scale, (8) decode the clip at once, or all of its frames tile by tile; a decoder that takes a time
+//! gets a little noise first.
 
+mod shot;
 mod there;
 
 use ndarray::{Array2, Array3, ArrayD, Axis, Ix3, Slice, s};
-use spotloom_onnx::{Engine, Port, Tensor, memory};
+use spotloom_onnx::{Engine, Port, Tensor};
 
-use super::chain::{Clip, ClipFamily};
+use super::chain::ClipFamily as _;
 use super::clip::{self, OnLatents};
 use super::guidance::{Prompt, Prompts, guide, repeated};
 use super::parts::{Loader, Part};
 use super::resident;
 use super::text::{Rows, TextEncoder};
+use super::tiles::Tile;
 use crate::contract::{Contract, Model, SchedulerName, Variant};
 use crate::error::Error;
-use crate::family::{Calls, Condition, Frames, Shot, Step};
+use crate::family::{Calls, Shot};
 use crate::noise;
 use crate::picture::Picture;
-use crate::schedulers::{Draw, Here, Skipped, StepCache};
+use crate::schedulers::{Draw, Here, StepCache};
 
-/// Channels of the decoder's layers at a quarter of the full size, the widest there are.
-const DECODER_WIDTH: usize = 128;
 /// The stream of the noise that a timed decoder gets.
 const DECODER_NOISE: u32 = u32::MAX - 1;
 /// Schedulers that walk along a velocity.
@@ -195,11 +196,17 @@ impl Ltx {
         (self.contract().variant == Some(Variant::Timestep)).then(|| noise::normal(seed, DECODER_NOISE, shape))
     }
 
-    /// 8. The clip of denoised latents, [1, 3, frames, height, width].
+    /// 8. The clip of denoised latents, [1, 3, frames, height, width], whose frames are decoded in these tiles.
     ///
     /// # Errors
-    /// `inference-failed`, `non-finite` and what loading may say.
-    pub fn decode(&mut self, mut latents: ArrayD<f32>, noise: Option<&ArrayD<f32>>) -> Result<ArrayD<f32>, Error> {
+    /// `inference-failed`, `non-finite` and what loading may say; `model-unable` when pictures come out of another size than
+    /// the contract says.
+    pub fn decode(
+        &mut self,
+        mut latents: ArrayD<f32>,
+        noise: Option<&ArrayD<f32>>,
+        tiles: &[Tile],
+    ) -> Result<ArrayD<f32>, Error> {
         self.contract().latent.denormalise(&mut latents);
         let sampling = &self.contract().sampling;
         let time = sampling.decode_timestep.unwrap_or(0.0) as f32;
@@ -208,27 +215,23 @@ impl Ltx {
             latents.zip_mut_with(noise, |z, n| *z = (1.0 - share) * *z + share * n);
         }
         let times = ArrayD::from_elem(vec![1], time);
-        let inputs = [("latents", Tensor::F32(latents.view())), ("timestep", Tensor::F32(times.view()))];
-        let place = || "the decoded frames".into();
-        let (video, _) = self.decoder.run(&mut self.loader, &inputs, "video", &place)?;
-        self.decoder.rest(&self.loader);
-        Ok(video)
-    }
-
-    /// Pictures that the clip begins with; anything else that is given is refused.
-    fn beginning<'s>(&self, shot: &'s Shot) -> Result<Option<&'s [Picture]>, Error> {
-        let [Condition { start: 0, pictures }] = &shot.conditions[..] else {
-            return match shot.conditions.is_empty() {
-                true => Ok(None),
-                false => Err(self.loader.unable("pictures elsewhere than at the beginning of the clip")),
-            };
-        };
-        let whole = self.contract().latent.whole(pictures.len());
-        if whole != pictures.len() {
-            let reason = format!("{} frames to begin with; the nearest this model takes are {whole}", pictures.len());
-            return Err(self.loader.unable(reason));
+        let [_, down, across] = self.contract().latent.stride;
+        let size = [latents.shape()[3] * down, latents.shape()[4] * across];
+        let mut whole: Option<ArrayD<f32>> = None;
+        for tile in tiles {
+            let latents = tile.cut(&latents);
+            let inputs = [("latents", Tensor::F32(latents.view())), ("timestep", Tensor::F32(times.view()))];
+            let place = || "the decoded frames".into();
+            let (video, _) = self.decoder.run(&mut self.loader, &inputs, "video", &place)?;
+            let shape = [1, video.shape()[1], video.shape()[2], size[0], size[1]];
+            if !tile.lay(&video, whole.get_or_insert_with(|| ArrayD::zeros(&shape[..]))) {
+                let found = &video.shape()[3..];
+                let reason = format!("a decoder that makes pictures of {found:?}; latents and `stride` say others");
+                return Err(self.loader.unable(reason));
+            }
         }
-        Ok(Some(pictures))
+        self.decoder.rest(&self.loader);
+        Ok(whole.unwrap_or_else(|| ArrayD::zeros(vec![0; 5])))
     }
 
     fn split(&mut self) -> (&mut Loader, Vec<&mut Part>) {
@@ -271,128 +274,4 @@ fn coordinates(contract: &Contract, cells: &[usize]) -> Array3<f32> {
 /// Standard deviation with Bessel's correction.
 fn deviation(values: &ArrayD<f32>) -> f32 {
     values.mapv(f64::from).std(1.0) as f32
-}
-
-impl Ltx {
-    /// Refuses everything that can be refused, before a graph is loaded; the shape of the latents. Of a later clip memory is not
-    /// asked again: the first one has it.
-    fn lay_out(&mut self, shot: &Shot, later: bool) -> Result<[usize; 5], Error> {
-        self.loader.begin(shot)?;
-        clip::new_only(&self.loader, shot)?;
-        let [count, rows, columns] = clip::cells(&self.loader, shot, false)?;
-        let first = self.beginning(shot)?.map(<[Picture]>::len);
-        let contract = self.contract();
-        let frames = contract.latent.pixels(count);
-        let layer = [DECODER_WIDTH, frames, shot.height / 4, shot.width / 4];
-        let layer = memory::check_elements("the decoder's widest layer", &layer)?;
-        let attention = self.loader.attention(count * rows * columns)?;
-        let prompts = clip::prompts(contract, shot);
-        let mut needs = vec![(&self.encoder, 0), (&self.transformer, attention), (&self.decoder, layer)];
-        needs.extend(self.text_encoder.needs(&self.loader, &prompts));
-        if !later {
-            self.loader.require(&needs)?;
-        }
-        let shape = [1, contract.latent.channels, count, rows, columns];
-        memory::check_elements("the latents", &shape)?;
-        if first.is_some_and(|pictures| pictures >= frames) {
-            return Err(self.loader.unable(format!("as many frames to begin with as the clip has, {frames}")));
-        }
-
-        let prompts = clip::prompts(self.contract(), shot);
-        let known = self.text_encoder.needs(&self.loader, &prompts).is_none();
-        let (loader, parts) = self.split();
-        // The text encoder is the first; nothing is asked of it when the prompts were encoded before.
-        loader.inspect(&parts[usize::from(known)..])?;
-        Ok(shape)
-    }
-
-    /// What a clip with latents of this shape is denoised from.
-    fn prepare(&mut self, shot: &Shot, shape: [usize; 5]) -> Result<Work, Error> {
-        let first = self.beginning(shot)?.map(<[Picture]>::to_vec);
-        let first = first.map(|pictures| self.encode_pictures(&pictures)).transpose()?;
-        let noise = clip::noise(&self.loader, shot, &shape, Axis(2))?;
-        Ok(Work { shot: shot.clone(), noise, first })
-    }
-}
-
-impl ClipFamily for Ltx {
-    fn begin<'a>(&'a mut self, clip: &Shot) -> Result<Box<dyn Clip + 'a>, Error> {
-        let shape = self.lay_out(clip, false)?;
-        self.split().1.into_iter().for_each(Part::reset);
-        let prompts = clip::prompts(self.contract(), clip);
-        let text = self.encode_text(&prompts)?;
-        let work = Some(self.prepare(clip, shape)?);
-        Ok(Box::new(LtxShot { model: self, text, work, video: None, shown: 0 }))
-    }
-
-    fn examine(&mut self, clip: &Shot) -> Result<(), Error> {
-        self.lay_out(clip, false).map(drop)
-    }
-
-    fn contract(&self) -> &Contract {
-        &self.loader.model.contract
-    }
-
-    fn try_out(&mut self) -> Result<(), Error> {
-        let (loader, parts) = self.split();
-        loader.inspect(&parts)?;
-        parts.into_iter().try_for_each(|part| part.try_out(loader))
-    }
-}
-
-/// What a clip is denoised from.
-struct Work {
-    shot: Shot,
-    noise: ArrayD<f32>,
-    /// The latent frames to begin with.
-    first: Option<ArrayD<f32>>,
-}
-
-/// A shot of this family under way.
-struct LtxShot<'a> {
-    model: &'a mut Ltx,
-    /// The same for every clip.
-    text: Vec<Rows>,
-    /// What is to be denoised first.
-    work: Option<Work>,
-    /// The whole clip: this family's decoder looks ahead, so that it can't be cut.
-    video: Option<ArrayD<f32>>,
-    /// Frames handed out so far.
-    shown: usize,
-}
-
-impl Clip for LtxShot<'_> {
-    fn go_on(&mut self, clip: &Shot) -> Result<(), Error> {
-        (self.video, self.shown) = (None, 0);
-        let shape = self.model.lay_out(clip, true)?;
-        self.work = Some(self.model.prepare(clip, shape)?);
-        Ok(())
-    }
-}
-
-impl Frames for LtxShot<'_> {
-    fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
-        if let Some(Work { shot, noise, first }) = self.work.take() {
-            let latents =
-                self.model.denoise(&shot, &self.text, &noise, first.as_ref(), &mut clip::counted(1, on_step))?;
-            let noise = self.model.decoder_noise(shot.seed, latents.shape());
-            self.video = Some(self.model.decode(latents, noise.as_ref())?);
-        }
-        let video = self.video.as_ref().filter(|v| self.shown < v.shape()[2]);
-        let picture = video.map(|video| clip::picture(video, self.shown));
-        self.shown += 1;
-        Ok(picture)
-    }
-
-    fn understood(&self) -> &[(String, String)] {
-        &[]
-    }
-
-    fn warnings(&self) -> &[String] {
-        &self.model.loader.warnings
-    }
-
-    fn skipped(&self) -> Option<Skipped> {
-        self.model.loader.skipped
-    }
 }

@@ -4,7 +4,7 @@ import torch
 from diffusers.models.transformers.transformer_ltx import LTXAttention, LTXVideoAttnProcessor, apply_rotary_emb
 
 from ..contract import Folder, scheduler_config
-from ..graphs import Ports, attention, export, fuse_gelus, replace_norms
+from ..graphs import Ports, attention, export, fix_times, fuse_gelus, replace_norms
 from ..text import export_text
 
 SCHEDULER = (
@@ -39,7 +39,7 @@ def velocity(model, latents, text, timestep, text_mask, coordinates):
 
 
 def export_transformer(folder: Folder, model, tokens: int) -> None:
-    model = fuse_gelus(replace_norms(model))
+    model = fix_times(fuse_gelus(replace_norms(model)))
     for layer in model.modules():
         if isinstance(layer, LTXAttention):
             layer.set_processor(ExportProcessor())
@@ -73,7 +73,7 @@ def export_vae(folder: Folder, vae) -> None:
         example.append(torch.tensor([0.05, 0.05]))
         dynamic["timestep"] = {0: "batch"}
     path = folder.file("vae-decoder")
-    ports = Ports(vae, names, lambda vae, latents, timestep=None: vae.decoder(latents, timestep))
+    ports = Ports(fix_times(vae), names, lambda vae, latents, timestep=None: vae.decoder(latents, timestep))
     folder.add("vae-decoder", path, export(ports, tuple(example), path, ["video"], dynamic, dynamo=True), "f32")
     path = folder.file("vae-encoder")
     ports = Ports(vae, ["video"], lambda vae, video: vae.encoder(video)[:, : vae.config.latent_channels])

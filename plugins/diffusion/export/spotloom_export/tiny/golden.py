@@ -25,15 +25,13 @@ class Golden:
         self.tensors[f"{case}.{name}"] = np.ascontiguousarray(value)
         return f"{case}.{name}"
 
-    def run(self, case: str, mode: str, pipe, noise: np.ndarray, *, prompt, negative, size, frames, facts, tensors,
-            limits=None, **call):  # fmt: skip
+    def run(self, case: str, mode: str, pipe, noise: np.ndarray, *, prompt, negative, size, frames, facts, tensors, **call):  # fmt: skip
         """One call of the pipeline from noise. `facts` go into the case as they are, `tensors` with it; `call` to the pipeline."""
         call |= {"num_frames": frames, "latents": torch.from_numpy(noise.copy())}
         self.record(case, mode, pipe, noise, prompt=prompt, negative=negative, size=size, frames=frames, facts=facts,
-                    tensors=tensors, limits=limits, **call)  # fmt: skip
+                    tensors=tensors, **call)  # fmt: skip
 
-    def record(self, case: str, mode: str, pipe, noise: np.ndarray, *, prompt, negative, size, frames, facts, tensors,
-               limits=None, **call):  # fmt: skip
+    def record(self, case: str, mode: str, pipe, noise: np.ndarray, *, prompt, negative, size, frames, facts, tensors, **call):  # fmt: skip
         """One call of a pipeline that draws `noise` by itself."""
         pipe.set_progress_bar_config(disable=True)
         steps = []
@@ -61,7 +59,7 @@ class Golden:
         self.cases.append(
             {
                 "name": case, "mode": mode, "prompt": prompt, "negative": negative, "size": list(size), "frames": frames,
-                **facts, "tensors": names, "tolerance": TOLERANCE | (limits or {}),
+                **facts, "tensors": names, "tolerance": TOLERANCE,
             }
         )  # fmt: skip
         print(f"{case}: frames {frames_out.shape}, spread {spread:.3f}", flush=True)
