@@ -21,6 +21,7 @@ impl Stage for Interpolate {
 
     fn about() -> About {
         About::new("interpolate", env!("CARGO_PKG_VERSION"), "Brings a clip to another frame rate")
+            .cpu(0)
             .input(input("clip", "The clip").required().media("video/*"))
             .input(
                 input("model", "A model folder of the family `interpolate`; FFmpeg makes the frames without one")
