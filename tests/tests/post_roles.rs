@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::{Value, json};
 use spotloom_tests::TestStudio;
 
 /// Puts a model of a plugin's tests into the studio.
@@ -63,9 +64,18 @@ fn clips_are_smoother_and_larger_with_models_and_without() {
     assert!(made.unwrap().success());
     let post = studio.path("post.yaml");
     studio.write("post.yaml", BRIEF);
-    let check = |smooth: &str, larger: &str| {
+    let facts = |job: &str| {
+        let shown = studio.run(&["jobs", "show", job, "--json"]).ok().json();
+        let of = |stage: &str, fact: &str| -> Value {
+            let tasks = shown["tasks"].as_array().unwrap();
+            tasks.iter().find(|t| t["key"] == stage).map_or(Value::Null, |t| t["facts"][fact].clone())
+        };
+        [of("smooth", "method"), of("smooth", "model"), of("larger", "method"), of("larger", "model")]
+    };
+    let check = |smooth: &str, larger: &str, expected: Value| {
         studio.write("pipelines/post.yaml", &pipeline(smooth, larger));
-        studio.run(&["run", post.to_str().unwrap()]).ok();
+        let run = studio.run(&["run", post.to_str().unwrap(), "--json"]).ok().json();
+        assert_eq!(json!(facts(&run["job"].to_string())), expected);
         let folder = studio.path("deliveries/post");
         let version = fs::read_dir(&folder).unwrap().flatten().map(|e| e.path()).max().unwrap();
         let file = fs::read_dir(&version)
@@ -75,8 +85,8 @@ fn clips_are_smoother_and_larger_with_models_and_without() {
             .find(|p| p.extension().is_some_and(|e| e == "mkv"));
         assert_eq!(probed(&file.unwrap()), "192,128,30/1,30", "{smooth} {larger}");
     };
-    check(", model: rife", ", model: double");
-    check("", "");
+    check(", model: rife", ", model: double", json!(["network", "rife", "network", "double"]));
+    check("", "", json!(["minterpolate-mci", null, "lanczos", null]));
 
     // What can't be had is said before anything runs, and where.
     studio.write("pipelines/post.yaml", &pipeline(", model: film", ""));

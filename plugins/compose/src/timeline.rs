@@ -2,6 +2,8 @@
 
 pub use spotloom_composition::timeline::{Part, PartKind, Showing, Timeline};
 
+use spotloom_media::rate;
+
 use crate::error::Error;
 use crate::params::{EndCardBackground, Params, TransitionKind};
 
@@ -89,12 +91,7 @@ pub fn in_range(name: &str, value: f64, low: f64, high: f64) -> Result<(), Error
 /// The exact fraction behind a rate: 29.97 is 30000/1001.
 fn frame_rate(fps: f64) -> Result<(u32, u32), Error> {
     in_range("fps", fps, 10.0, 120.0)?;
-    for nominal in [24_000_u32, 30_000, 60_000, 48_000, 120_000] {
-        if (fps - f64::from(nominal) / 1001.0).abs() < 0.006 && fps.fract() != 0.0 {
-            return Ok((nominal, 1001));
-        }
-    }
-    Ok(if fps.fract() == 0.0 { (fps as u32, 1) } else { ((fps * 1000.0).round() as u32, 1000) })
+    Ok(rate::exact(fps))
 }
 
 #[cfg(test)]

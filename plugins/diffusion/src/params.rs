@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use spotloom_media::rate;
 use spotloom_onnx::{Provider, SessionOptions};
 
 use crate::contract::{Mode, SchedulerName};
@@ -244,7 +245,7 @@ impl Params {
         Ok(Settings {
             width: side(self.width),
             height: side(self.height),
-            fps: rational(self.fps),
+            fps: rate::exact(self.fps),
             grain: self.grain,
             provider,
             territory: self.territory.clone(),
@@ -252,33 +253,9 @@ impl Params {
     }
 }
 
-/// A rate as a fraction: whole, broadcast (n * 1000 / 1001), or in thousandths.
-fn rational(fps: f64) -> (u32, u32) {
-    let whole = fps.round();
-    let near = |other: f64| (fps - other).abs() < 0.004;
-    if (fps - whole).abs() < 1e-6 {
-        (whole as u32, 1)
-    } else if near(fps.ceil() * 1000.0 / 1001.0) {
-        (fps.ceil() as u32 * 1000, 1001)
-    } else {
-        ((fps * 1000.0).round() as u32, 1000)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rates_as_people_write_them() {
-        let check = |fps: f64, expected: (u32, u32)| assert_eq!(rational(fps), expected, "{fps}");
-        check(24.0, (24, 1));
-        check(25.0, (25, 1));
-        check(23.976, (24000, 1001));
-        check(29.97, (30000, 1001));
-        check(59.94, (60000, 1001));
-        check(12.5, (12500, 1000));
-    }
 
     #[test]
     fn each_figure_out_of_range_is_named() {

@@ -2,7 +2,10 @@
 
 mod support;
 
+use std::ops::Range;
+
 use ndarray::{ArrayD, Axis, Slice};
+use spotloom_diffusion::error::Error;
 use spotloom_diffusion::families::chain::ClipFamily;
 use spotloom_diffusion::families::ltx::Ltx;
 use spotloom_diffusion::families::tiles::{tiles, whole};
@@ -44,34 +47,52 @@ fn a_decoder_that_takes_a_time_gives_the_frames_of_the_reference() {
         let noise = case.tensor("noise_grid");
         let latents = ltx.denoise(&shot, &rows, &noise, None, &mut case.steps(false)).expect("latents");
         let frame = whole([latents.shape()[3], latents.shape()[4]], [32, 32]);
-        let video = ltx.decode(latents.clone(), Some(&case.tensor("decode_noise")), &frame).expect("frames");
+        let video =
+            ltx.decode(latents.clone(), Some(&case.tensor("decode_noise")), &frame, &mut || Ok(())).expect("frames");
         case.check_video(&video);
         // And of its own noise something comes that is like it, and the same each time.
         let own = ltx.decoder_noise(7, latents.shape()).expect("noise");
         assert_eq!(Some(&own), ltx.decoder_noise(7, latents.shape()).as_ref());
-        let other = ltx.decode(latents, Some(&own), &frame).expect("frames");
+        let other = ltx.decode(latents, Some(&own), &frame, &mut || Ok(())).expect("frames");
         let differs = video.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!((1e-5..0.5).contains(&differs), "{differs}");
     }
 }
 
-/// What only one tile covers is what that tile gives by itself, and between tiles nothing is lost.
+/// Each tile is decoded by itself and laid where it belongs, in parts that add up to one.
 #[test]
 fn frames_are_decoded_in_tiles_of_the_whole_clip() {
     let Fixture { model, engines, .. } = Fixture::open("ltx");
     let mut ltx = Ltx::load(&model, &engines[0]).expect("the model");
-    let latents = noise::normal(5, 0, &[1, 8, 2, 2, 6]);
-    let in_tiles = tiles([2, 6], [32, 32], 96);
-    assert_eq!(in_tiles.iter().map(|tile| tile.cells[1].clone()).collect::<Vec<_>>(), [0..3, 1..4, 2..5, 3..6]);
-    let video = ltx.decode(latents.clone(), None, &in_tiles).expect("frames");
-    assert_eq!(video.shape(), [1, 3, 9, 64, 192]);
-    for (tile, alone) in [(&in_tiles[0], 0..32), (&in_tiles[3], 160..192)] {
-        let own = ltx.decode(tile.cut(&latents), None, &whole([2, 3], [32, 32])).expect("frames");
-        let start = tile.cells[1].start * 32;
-        let part = video.slice_axis(Axis(4), Slice::from(alone.clone()));
-        assert_eq!(part, own.slice_axis(Axis(4), Slice::from(alone.start - start..alone.end - start)));
+    let latents = noise::normal(5, 0, &[1, 8, 2, 4, 6]);
+    let in_tiles = tiles([4, 6], [32, 32], 96);
+    assert_eq!(in_tiles.len(), 2 * 4);
+    let stopped = || Error::Clip { name: "this".into(), reason: "was stopped".into() };
+    let mut asked = 0;
+    let mut pause = || {
+        asked += 1;
+        Ok(())
+    };
+    let video = ltx.decode(latents.clone(), None, &in_tiles, &mut pause).expect("frames");
+    assert_eq!((video.shape(), asked), (&[1, 3, 9, 128, 192][..], 8));
+    let mut expected = ArrayD::zeros(video.shape());
+    for tile in &in_tiles {
+        let [width, height] = tile.size();
+        let alone = whole([height / 32, width / 32], [32, 32]);
+        let own = ltx.decode(tile.cut(&latents), None, &alone, &mut || Ok(())).expect("frames");
+        assert!(tile.lay(&own, &mut expected));
     }
-    let expected = ltx.decode(latents, None, &whole([2, 6], [32, 32])).expect("frames");
-    let mean = |video: &ArrayD<f32>| video.mean().expect("values");
-    assert!((mean(&video) - mean(&expected)).abs() < 0.1, "{} and {}", mean(&video), mean(&expected));
+    assert_eq!(video, expected);
+    // Upper left and lower right corners lie in one tile each.
+    let corner = |video: &ArrayD<f32>, rows: Range<usize>, columns: Range<usize>| {
+        video.slice_axis(Axis(3), Slice::from(rows)).slice_axis(Axis(4), Slice::from(columns)).into_owned()
+    };
+    for (tile, rows, columns) in [(&in_tiles[0], 0..32, 0..32), (&in_tiles[7], 96..128, 160..192)] {
+        let own = ltx.decode(tile.cut(&latents), None, &whole([3, 3], [32, 32]), &mut || Ok(())).expect("frames");
+        let (top, left) = (tile.cells[0].start * 32, tile.cells[1].start * 32);
+        let (down, across) = (rows.start - top..rows.end - top, columns.start - left..columns.end - left);
+        assert_eq!(corner(&video, rows, columns), corner(&own, down, across));
+    }
+    let ended = ltx.decode(latents, None, &in_tiles, &mut || Err(stopped())).expect_err("an end");
+    assert_eq!(ended.to_string(), stopped().to_string());
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path as FilePath;
 
-use spotloom_media::{ReadOptions, Reader, Subject, Written, filters};
+use spotloom_media::{ReadOptions, Reader, Subject, Written, filters, rate};
 use spotloom_plugin_sdk::api::Output;
 use spotloom_plugin_sdk::prelude::*;
 
@@ -33,7 +33,7 @@ impl Stage for Footage {
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
-        let fps = rate(params.fps);
+        let fps = rate::exact(params.fps);
         let ground = Ground { colour: colour(&params.ground)?, field: Room::field(params.room) };
         for (name, side) in [("width", params.width), ("height", params.height)] {
             if side % 2 != 0 {
@@ -160,16 +160,6 @@ fn still_clip(
         run.progress(number + 1, count, "moving the camera");
     }
     Ok(film.finish()?)
-}
-
-/// The exact fraction behind a rate: 29.97 is 30000/1001.
-fn rate(fps: f64) -> (u32, u32) {
-    for nominal in [24_000_u32, 30_000, 60_000, 48_000, 120_000] {
-        if (fps - f64::from(nominal) / 1001.0).abs() < 0.006 && fps.fract() != 0.0 {
-            return (nominal, 1001);
-        }
-    }
-    if fps.fract() == 0.0 { (fps as u32, 1) } else { ((fps * 1000.0).round() as u32, 1000) }
 }
 
 fn colour(text: &str) -> Result<[u8; 3], Failure> {

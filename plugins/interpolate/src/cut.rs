@@ -8,6 +8,16 @@ use spotloom_media::Frame;
 /// From where on it is a cut. The default of FFmpeg's filters.
 pub(crate) const CUT: f64 = 10.0;
 
+/// What lies between two frames that follow one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Between {
+    /// A scene ends.
+    Cut,
+    /// They are the same picture.
+    Nothing,
+    Motion,
+}
+
 /// What it knows of the pair before.
 #[derive(Default)]
 pub(crate) struct Cuts {
@@ -15,12 +25,18 @@ pub(crate) struct Cuts {
 }
 
 impl Cuts {
-    /// Whether a scene ends between two frames of [`Yuv420p10`](spotloom_media::Pixel::Yuv420p10) that follow one another.
-    pub(crate) fn between(&mut self, first: &Frame, second: &Frame) -> bool {
+    /// Of two frames of [`Yuv420p10`](spotloom_media::Pixel::Yuv420p10).
+    pub(crate) fn between(&mut self, first: &Frame, second: &Frame) -> Between {
         let difference = difference(first, second);
         let sudden = (difference - self.before).abs();
         self.before = difference;
-        difference.min(sudden) >= CUT
+        if difference.min(sudden) >= CUT {
+            Between::Cut
+        } else if (0..3).all(|plane| first.plane(plane) == second.plane(plane)) {
+            Between::Nothing
+        } else {
+            Between::Motion
+        }
     }
 }
 
@@ -41,18 +57,19 @@ mod tests {
 
     #[test]
     fn a_cut_is_sudden_and_large() {
-        fn check(luma: &[u16], expected: &[bool]) {
+        fn check(luma: &[u16], expected: &[Between]) {
             let frames: Vec<Frame> = luma.iter().map(|value| flat(*value)).collect();
             let mut cuts = Cuts::default();
-            let found: Vec<bool> = frames.windows(2).map(|pair| cuts.between(&pair[0], &pair[1])).collect();
+            let found: Vec<_> = frames.windows(2).map(|pair| cuts.between(&pair[0], &pair[1])).collect();
             assert_eq!(found, expected, "{luma:?}");
         }
-        check(&[200, 200, 700, 700], &[false, true, false]);
-        check(&[200, 250, 300, 350], &[false, false, false]);
+        use Between::{Cut, Motion, Nothing};
+        check(&[200, 200, 700, 700], &[Nothing, Cut, Nothing]);
+        check(&[200, 250, 300, 350], &[Motion, Motion, Motion]);
         // A flash: there and back are both sudden.
-        check(&[100, 900, 900, 100], &[true, false, true]);
+        check(&[100, 900, 900, 100], &[Cut, Nothing, Cut]);
         // As fast as before: the first is a cut, what goes on like it is motion.
-        check(&[100, 300, 500, 700], &[true, false, false]);
+        check(&[100, 300, 500, 700], &[Cut, Motion, Motion]);
     }
 
     fn flat(value: u16) -> Frame {

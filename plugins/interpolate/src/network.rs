@@ -12,6 +12,8 @@ pub(crate) struct Network {
     pub model: Model<Contract>,
     pub runtime: String,
     pub provider: Provider,
+    /// Pictures made so far.
+    pub made: u64,
     graph: Graph,
     time: Time,
 }
@@ -40,32 +42,50 @@ impl Network {
         let time = if model.contract.times == Times::Middle { time.optional() } else { time };
         let inputs = [picture(&ports.first), picture(&ports.second), time];
         let graph = Graph::open(&engine, &model, NETWORK, &inputs, &[picture(&ports.output)])?;
+        let file = model.component(NETWORK)?.file.clone();
+        let wrong = |port: &str, reason: String| Error::Port {
+            model: model.contract.name.clone(),
+            file: file.clone(),
+            direction: "input",
+            port: port.into(),
+            reason,
+        };
         for port in [&ports.first, &ports.second] {
-            if let [_, _, height, width] = graph.input_shape(port)[..]
-                && (height.is_some() || width.is_some())
-            {
-                let side = |side: Option<usize>| side.map_or("any".into(), |pixels| pixels.to_string());
-                return Err(Error::Port {
-                    model: model.contract.name.clone(),
-                    file: model.component(NETWORK)?.file.clone(),
-                    direction: "input",
-                    port: port.clone(),
-                    reason: format!(
-                        "takes {} by {} pixels alone; export it with free height and width",
-                        side(width),
-                        side(height)
-                    ),
-                });
+            match graph.input_shape(port)[..] {
+                [_, None, _, Some(3)] => {
+                    return Err(wrong(port, "has its channels last; export it as [1,3,height,width]".into()));
+                }
+                [_, _, None, None] => {}
+                ref shape => {
+                    let sides = shape.iter().skip(2).map(|side| side.map_or("any".into(), |pixels| pixels.to_string()));
+                    let sides = sides.collect::<Vec<_>>().join(" by ");
+                    return Err(wrong(
+                        port,
+                        format!("takes {sides} pixels (height by width) alone; export it with free height and width"),
+                    ));
+                }
             }
         }
-        let time = match graph.input_shape(&ports.time)[..] {
-            [_, _, height, width] if (height, width) != (Some(1), Some(1)) => Time::Plane,
-            ref dimensions => Time::Number(dimensions.len()),
+        let one = |side: &Option<usize>| side.is_none_or(|values| values == 1);
+        let time = match &graph.input_shape(&ports.time)[..] {
+            [batch, channel, None, None] if one(batch) && one(channel) => Time::Plane,
+            shape if shape.iter().all(one) => Time::Number(shape.len()),
+            shape => {
+                let shape: Vec<_> =
+                    shape.iter().map(|side| side.map_or("?".into(), |values| values.to_string())).collect();
+                return Err(wrong(
+                    &ports.time,
+                    format!(
+                        "is [{}]; expected one value, or [1,1,height,width] with free height and width",
+                        shape.join(",")
+                    ),
+                ));
+            }
         };
-        Ok(Self { runtime: engine.runtime.version.clone(), provider: engine.gets(), model, graph, time })
+        Ok(Self { runtime: engine.runtime.version.clone(), provider: engine.gets(), made: 0, model, graph, time })
     }
 
-    /// A frame of 16-bit RGB as it takes pictures, continued at the right and at the bottom to sides that it can halve.
+    /// A frame of 16-bit RGB as it takes pictures, continued at the right and at the bottom to sides that are its multiples.
     pub(crate) fn picture(&self, frame: &Frame) -> Result<Array4<f32>, Error> {
         let (width, height) = frame.format().plane_size(0);
         let whole = |side: usize| side.next_multiple_of(self.model.contract.multiple);
@@ -114,6 +134,7 @@ impl Network {
         if made.iter().any(|value| !value.is_finite()) {
             return Err(Error::NonFinite { model: contract.name.clone(), place: "a frame in between".into() });
         }
+        self.made += 1;
         made.into_dimensionality::<Ix4>().map_err(|e| failed(e.to_string()))
     }
 

@@ -12,25 +12,14 @@ pub(crate) fn parse(rate: &Rate) -> Result<(u32, u32), String> {
         || format!("the parameter `fps` is {text}; expected more than 0 and at most 240, such as 24 or 30000/1001");
     let fraction = match text.split_once('/') {
         Some((n, d)) => (n.trim().parse().map_err(|_| bad())?, d.trim().parse().map_err(|_| bad())?),
-        None => nearest(text.parse().map_err(|_| bad())?).ok_or_else(bad)?,
+        None => {
+            let fps = text.parse::<f64>().ok().filter(|fps| *fps > 0.0 && *fps <= 240.0);
+            spotloom_media::rate::exact(fps.ok_or_else(bad)?)
+        }
     };
     let (n, d) = fraction;
     let fits = n > 0 && d > 0 && n <= 1_000_000 && d <= 1_000_000 && u64::from(n) <= 240 * u64::from(d);
     if fits { Ok(fraction) } else { Err(bad()) }
-}
-
-fn nearest(value: f64) -> Option<(u32, u32)> {
-    if !(value > 0.0 && value <= 240.0) {
-        return None;
-    }
-    let whole = value.ceil();
-    if value.fract() == 0.0 {
-        Some((whole as u32, 1))
-    } else if (whole * 1000.0 / 1001.0 - value).abs() < 0.006 {
-        Some((whole as u32 * 1000, 1001))
-    } else {
-        Some(((value * 1000.0).round() as u32, 1000))
-    }
 }
 
 /// How many frames a clip of so many frames has at another rate: at least one, and within half a frame of its length.

@@ -6,7 +6,7 @@ use spotloom_plugin_sdk::api::{Level, Output};
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::between::{Pair, Place};
-use crate::cut::{CUT, Cuts};
+use crate::cut::{Between, CUT, Cuts};
 use crate::network::Network;
 use crate::params::{Method, Params};
 use crate::rate;
@@ -44,8 +44,8 @@ impl Stage for Interpolate {
             .as_ref()
             .ok_or_else(|| Params::wrong("the parameter `fps` is missing; expected a rate such as 24"))?;
         let to = rate::parse(rate).map_err(Params::wrong)?;
-        let mut network = run.input("model").map(open).transpose()?;
-        if network.is_some() && params.method.is_some() {
+        let model = run.input("model");
+        if model.is_some() && params.method.is_some() {
             return Err(Params::wrong("`method` is about FFmpeg's ways, and a model is given; leave one of them out"));
         }
         let clip = &run.require("clip")?.path;
@@ -57,6 +57,8 @@ impl Stage for Interpolate {
         }
         let first = reader.next().transpose()?;
         let first = first.ok_or_else(|| Failure::new("no-video", format!("{} has no frame", clip.display())))?;
+        // At the clip's own rate there is nothing to be made.
+        let mut network = model.filter(|_| !rate::same(from, to)).map(open).transpose()?;
         let format = FrameFormat::new(first.width(), first.height(), Pixel::Yuv420p10);
         let path = run.scratch().join("clip.mkv");
         let options = WriteOptions { codec: Mezzanine::Lossless, format, fps: to, threads: run.threads() };
@@ -89,12 +91,13 @@ impl Stage for Interpolate {
         let outputs = Outputs::new().output("clip", output).fact("frames-repeated-at-the-end", repeated);
         let way = match (&network, method) {
             _ if rate::same(from, to) => "none",
+            (Some(network), _) if network.made == 0 => "none",
             (Some(_), _) => "network",
             (None, Method::Motion) => "minterpolate-mci",
             (None, Method::Blend) => "minterpolate-blend",
         };
         let outputs = outputs.fact("method", way);
-        let Some(mut network) = network else { return Ok(outputs) };
+        let Some(mut network) = network.filter(|network| network.made > 0) else { return Ok(outputs) };
         let told = network.told();
         told.iter().for_each(|warning| run.log(Level::Warn, warning));
         let outputs = if told.is_empty() { outputs } else { outputs.fact("warnings", told) };
@@ -123,13 +126,22 @@ impl Work<'_> {
     fn with_filter(&mut self, method: Method, first: Frame, rest: Reader) -> Result<u64, Failure> {
         let spec = filter(method, self.from, self.to);
         let mut chain = FilterChain::new(&spec, self.format, self.from, Pixel::Yuv420p10)?;
-        let mut read = 0;
+        let (mut read, mut last) = (0, None);
         for frame in std::iter::once(Ok(first)).chain(rest) {
             self.run.check_cancelled()?;
-            chain.push(&frame?)?;
+            let frame = frame?;
+            chain.push(&frame)?;
+            last = Some(frame);
             read += 1;
             self.drain(&mut chain, read)?;
             self.progress(read);
+        }
+        if let Some(last) = last {
+            // The filter gives a frame only when there is one behind it.
+            if !spec.is_empty() {
+                chain.push(&last)?;
+            }
+            self.sink.stand(last);
         }
         chain.finish()?;
         self.drain(&mut chain, read)?;
@@ -147,6 +159,7 @@ impl Work<'_> {
     /// scene ends the nearer neighbour stands. Says how many frames there were.
     fn with_network(&mut self, network: &mut Network, first: Frame, rest: Reader) -> Result<u64, Failure> {
         let size = (self.format.width, self.format.height);
+        let times = network.model.contract.times;
         let mut rgb = FilterChain::new("", self.format, self.from, Pixel::Rgb48)?;
         let made = FrameFormat::new(size.0, size.1, Pixel::Rgb48);
         let mut yuv = FilterChain::new("", made, self.from, Pixel::Yuv420p10)?;
@@ -156,17 +169,17 @@ impl Work<'_> {
             self.run.check_cancelled()?;
             let later = later?;
             read += 1;
-            let cut = cuts.between(&earlier, &later);
+            let between = cuts.between(&earlier, &later);
             let mut pair = None;
             loop {
-                let place = Place::of(index, self.from, self.to);
+                let place = Place::of(index, self.from, self.to, times);
                 if place.frame + 1 >= read {
                     break;
                 }
-                let frame = if place.part == 0.0 || (cut && place.part < 0.5) {
+                let frame = if place.part == 0.0 || between == Between::Nothing {
                     earlier.clone()
-                } else if cut {
-                    later.clone()
+                } else if between == Between::Cut {
+                    if place.part > 0.5 { later.clone() } else { earlier.clone() }
                 } else {
                     let pair = match &mut pair {
                         Some(pair) => pair,
@@ -177,7 +190,11 @@ impl Work<'_> {
                             none.insert(Pair::new(picture(&earlier)?, picture(&later)?))
                         }
                     };
-                    let picture = pair.at(network, place.part, || self.run.check_cancelled())?;
+                    let picture = pair.at(network, place.part, || {
+                        // A run may take a minute: each is a sign of life.
+                        self.progress(read);
+                        self.run.check_cancelled()
+                    })?;
                     converted(&mut yuv, &Network::frame(&picture, size))?
                 };
                 self.sink.give(frame, rate::frames(read, self.from, self.to))?;
@@ -186,7 +203,7 @@ impl Work<'_> {
             earlier = later;
             self.progress(read);
         }
-        if Place::of(index, self.from, self.to) == (Place { frame: read - 1, part: 0.0 }) {
+        if Place::of(index, self.from, self.to, times) == (Place { frame: read - 1, part: 0.0 }) {
             self.sink.give(earlier, rate::frames(read, self.from, self.to))?;
         } else {
             self.sink.stand(earlier);

@@ -69,6 +69,20 @@ fn a_frame_in_between_lies_in_between() {
 }
 
 #[test]
+fn the_last_frame_is_seen() {
+    let folder = TempDir::new().unwrap();
+    for (method, to, expected) in [("motion", 24, 12), ("blend", 24, 12), ("blend", 30, 15), ("blend", 6, 3)] {
+        let ramp: Vec<u16> = (0..6).map(|i| 300 + 20 * i).collect();
+        let done = interpolate(&clip(&folder, (12, 1), &ramp), json!({"fps": to, "method": method}));
+        let found = means(&done.path("clip"));
+        assert_eq!(found.len(), expected, "{method} to {to}");
+        let last = found[expected - 1];
+        // At half the rate the last frame of the clip has no place of its own.
+        assert!((last - 403.0).abs() < if to == 6 { 24.0 } else { 2.0 }, "{method} to {to}: {found:?}");
+    }
+}
+
+#[test]
 fn a_cut_is_not_blended() {
     let folder = TempDir::new().unwrap();
     let mut scenes = vec![200_u16; 10];

@@ -11,14 +11,15 @@ use spotloom_media::{Frame, FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, 
 use spotloom_plugin_sdk::harness::{Done, Harness};
 use tempfile::TempDir;
 
-const SIZE: (u32, u32) = (70, 46);
+/// Neither a multiple of what the networks want nor even.
+const SIZE: (u32, u32) = (71, 45);
 
 /// What is seen at a pixel of a clip whose frames get brighter: no two pixels' surroundings alike.
 fn luma(x: usize, y: usize, bright: f64) -> f64 {
     bright + 60.0 * (x as f64 * 0.37).sin() * (y as f64 * 0.29).cos()
 }
 
-/// A grey clip whose frames are so bright.
+/// A clip, a little warm, whose frames are so bright.
 fn clip(folder: &TempDir, fps: (u32, u32), bright: &[f64]) -> PathBuf {
     let path = folder.path().join("in.mkv");
     let format = FrameFormat::new(SIZE.0, SIZE.1, Pixel::Yuv420p10);
@@ -29,6 +30,9 @@ fn clip(folder: &TempDir, fps: (u32, u32), bright: &[f64]) -> PathBuf {
         for (at, sample) in frame.plane_mut(0).as_chunks_mut::<2>().0.iter_mut().enumerate() {
             let (x, y) = (at % SIZE.0 as usize, at / SIZE.0 as usize);
             *sample = (luma(x, y, *bright).round() as u16).to_le_bytes();
+        }
+        for (plane, value) in [(1, 500_u16), (2, 530)] {
+            frame.plane_mut(plane).as_chunks_mut::<2>().0.fill(value.to_le_bytes());
         }
         writer.write(&frame).unwrap();
     }
@@ -84,23 +88,29 @@ fn frames_in_between_lie_where_their_time_says() {
             let place = expected(index).min(11.0);
             let off = (bright(frame) - 300.0 - 20.0 * place).abs();
             assert!(off < 0.6, "{model_name} at {to}: frame {index} is {off:.2} of 1023 from where it belongs");
-            if place.fract() == 0.0 {
-                assert!(
-                    frame.plane(0) == source[place as usize].plane(0),
-                    "{model_name}: frame {index} is not untouched"
-                );
-            }
+            let same = |plane| frame.plane(plane) == source[place as usize].plane(plane);
+            assert!(place.fract() != 0.0 || (0..3).all(same), "{model_name}: frame {index} is not untouched");
+            let warm = |plane, value: u16| {
+                let mut samples = frame.plane(plane).as_chunks::<2>().0.iter().map(|s| u16::from_le_bytes(*s));
+                samples.all(|sample| sample.abs_diff(value) <= 1)
+            };
+            assert!(warm(1, 500) && warm(2, 530), "{model_name}: the colour of frame {index}");
         }
         let rate = to.as_f64().unwrap();
         assert_eq!(found.len(), rate.round() as usize, "a second");
-        let method = if rate == 12.0 { "none" } else { "network" };
-        assert_eq!((&done.facts()["method"], &done.facts()["provider"]), (&json!(method), &json!("cpu")));
+        // Where nothing is to be made no network is asked, nor named.
+        let (method, provider) =
+            if rate == 12.0 || rate == 6.0 { ("none", json!(null)) } else { ("network", json!("cpu")) };
+        let facts = done.facts();
+        let named = facts.get("provider").cloned().unwrap_or_default();
+        assert_eq!((&facts["method"], named), (&json!(method), provider));
     }
     for any in ["rife", "plane"] {
         check(any, json!(24), &ramp, |index| index as f64 / 2.0);
         check(any, json!(30), &ramp, |index| index as f64 * 0.4);
         check(any, json!(5), &ramp, |index| index as f64 * 2.4);
         check(any, json!(12), &ramp, |index| index as f64);
+        check(any, json!(6), &ramp, |index| 2.0 * index as f64);
     }
     // Middles of middles, to a sixteenth.
     let sixteenth = |place: f64| (place * 16.0).round() / 16.0;
@@ -119,6 +129,24 @@ fn the_end_stands_and_the_report_says_how_long() {
     assert_eq!(done.facts()["frames-repeated-at-the-end"], 3);
 }
 
+/// Matroska tells 60000/1001 as 19001/317; neither that nor a picture that stays is a reason to make anything.
+#[test]
+fn what_is_there_is_not_made_again() {
+    let folder = TempDir::new().unwrap();
+    let ramp: Vec<f64> = (0..24).map(|i| 300.0 + 8.0 * f64::from(i)).collect();
+    for (bright, to, expected) in [(&ramp[..], 59.94, 24), (&ramp[..], 29.97, 12), (&[400.0; 24][..], 119.88, 48)] {
+        let clip = clip(&folder, (60000, 1001), bright);
+        let done = interpolate(&clip, &model("rife"), json!({"fps": to}));
+        assert_eq!(done.facts()["method"], "none", "to {to}");
+        let (found, source) = (frames(&done.path("clip")), frames(&clip));
+        assert_eq!(found.len(), expected, "to {to}");
+        let place = |index: usize| (index as f64 * 60000.0 / 1001.0 / to + 1e-3) as usize;
+        let same =
+            |(index, frame): (usize, &Frame)| (0..3).all(|p| frame.plane(p) == source[place(index).min(23)].plane(p));
+        assert!(found.iter().enumerate().all(same), "to {to}");
+    }
+}
+
 #[test]
 fn a_cut_is_not_mixed() {
     let folder = TempDir::new().unwrap();
@@ -130,14 +158,14 @@ fn a_cut_is_not_mixed() {
         let dark = found.iter().filter(|frame| bright(frame) < 201.0).count();
         let light = found.iter().filter(|frame| bright(frame) > 799.0).count();
         // The nearer neighbour: the dark scene ends in the middle between its last frame and the next.
-        assert_eq!((dark, light), (22, 26), "{name}");
+        assert_eq!((dark, light), (23, 25), "{name}");
     }
 }
 
 #[test]
 fn what_is_wrong_has_a_name() {
     let folder = TempDir::new().unwrap();
-    let clip = clip(&folder, (24, 1), &[300.0; 3]);
+    let clip = clip(&folder, (24, 1), &[300.0, 310.0, 320.0]);
     let code = |model: &Path, params| interpolate(&clip, model, params).failure().code.clone();
     assert_eq!(code(&model("rife"), json!({})), "bad-params");
     assert_eq!(code(&model("rife"), json!({"fps": 48, "method": "blend"})), "bad-params");
@@ -163,6 +191,19 @@ fn what_is_wrong_has_a_name() {
     fails("film", ("first: x0", "first: left"), "model-port-mismatch", "`left`");
     fails("rife", ("components:", "ports: {time: when}\ncomponents:"), "model-port-mismatch", "`when`");
     fails("rife", ("contract: 1", "contract: 1\nmultiple: 2"), "inference-failed", "interpolator");
+    fails(
+        "plane",
+        ("components:", "ports: {first: timestep, time: img0}\ncomponents:"),
+        "model-port-mismatch",
+        "`timestep`",
+    );
+    fails(
+        "broken",
+        ("components:", "ports: {output: smaller}\ncomponents:"),
+        "inference-failed",
+        "it gave [1, 3, 23, 36]",
+    );
+    fails("broken", ("components:", "ports: {output: nothing}\ncomponents:"), "non-finite", "a frame in between");
     fails("rife", ("Apache-2.0}", "Apache-2.0, territories: {except: [EU]}}"), "licence-territory", "DE");
     fails("rife", ("sha256: ", "sha256: 0"), "model-contract-invalid", "sha256");
 }

@@ -43,6 +43,7 @@ mod master;
 mod mux;
 mod normal;
 pub mod probe;
+pub mod rate;
 mod reader;
 pub mod scale;
 mod soundtrack;

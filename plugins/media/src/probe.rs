@@ -95,7 +95,7 @@ fn video_info(path: &Path, stream: &Stream) -> Result<VideoInfo> {
         codec: decoder.id().name().to_owned(),
         width: decoder.width(),
         height: decoder.height(),
-        fps: rate(stream.avg_frame_rate()).or_else(|| rate(stream.rate())).unwrap_or((0, 1)),
+        fps: rate(stream.avg_frame_rate()).or_else(|| rate(stream.rate())).map_or((0, 1), crate::rate::told),
         frames: u64::try_from(stream.frames()).ok().filter(|f| *f > 0),
         seconds: seconds(stream),
         pixel: decoder.format().descriptor().map_or("unknown", |d| d.name()).to_owned(),

@@ -37,12 +37,21 @@ enum Step {
     End,
 }
 
-/// Encodes all jobs in one pass over the programme of `total` frames, with a contact sheet where one is wanted. `once`: no other pass
-/// is to be expected.
+/// One of the passes over the programme.
+#[derive(Clone, Copy)]
+pub(crate) struct Passage {
+    /// Frames that passes before it have handed out, and those of all together.
+    pub done: u64,
+    pub of: u64,
+    /// No other pass is to be expected.
+    pub last: bool,
+}
+
+/// Encodes all jobs in one pass over the programme, with a contact sheet where one is wanted.
 pub(crate) fn encode(
     source: &Source,
     mezzanine: &Mezzanine,
-    (total, once): (u64, bool),
+    passage: Passage,
     jobs: Vec<Job>,
     mut sheet: Option<&mut Sheet>,
     run: &Run,
@@ -61,8 +70,8 @@ pub(crate) fn encode(
                 (sender, scope.spawn(move || work(job, fps, &receiver)))
             })
             .unzip();
-        let fed = feed(frames, queues, total, &message, sheet.as_deref_mut(), run);
-        if once {
+        let fed = feed(frames, queues, passage, &message, sheet.as_deref_mut(), run);
+        if passage.last {
             source.seen();
         }
         if let (Ok(()), Some(sheet)) = (&fed, sheet) {
@@ -92,12 +101,12 @@ pub(crate) fn encode(
 fn feed(
     frames: Frames,
     mut queues: Vec<SyncSender<Step>>,
-    total: u64,
+    passage: Passage,
     message: &str,
     mut sheet: Option<&mut Sheet>,
     run: &Run,
 ) -> Result<(), Failure> {
-    let mut done = 0;
+    let Passage { mut done, of, .. } = passage;
     for frame in frames {
         run.check_cancelled()?;
         let frame = frame.map_err(failure)?;
@@ -112,10 +121,10 @@ fn feed(
         }
         done += 1;
         if done % 12 == 0 {
-            run.progress(done, total.max(done), message);
+            run.progress(done, of.max(done), message);
         }
     }
-    run.progress(done, done, message);
+    run.progress(done, of.max(done), message);
     for queue in queues {
         // A worker that has just failed takes no end; its error is read when it is joined.
         let _ = queue.send(Step::End);

@@ -36,6 +36,17 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
+    /// Bytes that its encoder holds, about: pictures that it looks ahead at, is at work on or refers to. With x264 and its threads 150 were
+    /// seen; codecs whose pictures stand alone, or in short groups, keep few.
+    pub(crate) fn memory(&self) -> u64 {
+        let pictures = match self.options.codec {
+            Codec::H264 | Codec::Hevc | Codec::Av1 | Codec::Vp9 => 150,
+            Codec::ProRes422Hq | Codec::XdcamHd422 | Codec::WebP => 20,
+        };
+        // One and a half samples to each pixel of 4:2:0, a byte each; 4:2:2 in ten bits takes more, and few are held.
+        u64::from(self.options.width) * u64::from(self.options.height) * 3 / 2 * pictures
+    }
+
     /// Whether it may come out too large for its preset and be made again, or too small.
     pub(crate) fn may_need_another_pass(&self, seconds: f64) -> bool {
         let seconds = seconds + self.around.total() as f64 / value(self.options.fps);
@@ -47,6 +58,30 @@ impl Planned {
         };
         too_large || self.preset.limits.min_kbps.is_some()
     }
+}
+
+/// What the encoders that run at once may hold together.
+const AT_ONCE: u64 = 2 << 30;
+
+/// Which masters are made in one pass over the programme: as many in their order as the memory of their encoders allows, and one at
+/// least. Painting once more costs a hundredth of encoding; a dozen encoders of 1080p at once would take six gigabytes.
+pub(crate) fn passes(planned: &[Planned]) -> Vec<usize> {
+    grouped(planned.iter().map(Planned::memory), AT_ONCE)
+}
+
+/// The lengths of runs whose sums stay within `most`.
+fn grouped(sizes: impl Iterator<Item = u64>, most: u64) -> Vec<usize> {
+    let (mut lengths, mut held) = (Vec::new(), most);
+    for size in sizes {
+        match lengths.last_mut().filter(|_| held.saturating_add(size) <= most) {
+            Some(length) => (*length, held) = (*length + 1, held + size),
+            None => {
+                lengths.push(1);
+                held = size;
+            }
+        }
+    }
+    lengths
 }
 
 /// Frames before and after the programme.
@@ -314,4 +349,23 @@ pub(crate) fn value((numerator, denominator): (u32, u32)) -> f64 {
 
 fn same_rate(a: (u32, u32), b: (u32, u32)) -> bool {
     u64::from(a.0) * u64::from(b.1) == u64::from(b.0) * u64::from(a.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encoders_share_a_pass_while_their_memory_allows() {
+        fn check(sizes: &[u64], expected: &[usize]) {
+            assert_eq!(grouped(sizes.iter().copied(), 10), expected, "{sizes:?}");
+        }
+        check(&[], &[]);
+        check(&[4, 4, 2], &[3]);
+        check(&[4, 4, 3], &[2, 1]);
+        // One that is too large by itself is made alone.
+        check(&[12, 1, 1], &[1, 2]);
+        check(&[1, 12, 12], &[1, 1, 1]);
+        check(&[u64::MAX, u64::MAX], &[1, 1]);
+    }
 }

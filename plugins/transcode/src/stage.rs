@@ -10,7 +10,7 @@ use spotloom_media::{AudioClip, Pass, RateControl, Sound, Written, takes_two_pas
 use spotloom_plugin_sdk::api::{Artifact, Level};
 use spotloom_plugin_sdk::prelude::*;
 
-use crate::encode::{self, Job, Made};
+use crate::encode::{self, Job, Made, Passage};
 use crate::facts;
 use crate::params::Params;
 use crate::plan::{self, Mezzanine, Planned};
@@ -132,7 +132,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// One pass over the programme for all of these.
+    /// Passes over the programme for all of these, as few as the memory of their encoders allows.
     fn make(&mut self, planned: &[Planned], sounds: impl IntoIterator<Item = Sound>) -> Result<Vec<Made>, Failure> {
         let mut jobs = Vec::with_capacity(planned.len());
         for (planned, sound) in planned.iter().zip(sounds) {
@@ -147,10 +147,19 @@ impl Work<'_> {
             let path = self.run.scratch().join(&planned.file);
             jobs.push(Job { planned, sound, path, slate });
         }
-        let first = self.sheet.is_none();
-        let sheet = first.then(|| Sheet::new(self.frames, self.mezzanine.width, self.mezzanine.height));
-        let sheet = sheet.map(|sheet| self.sheet.insert(sheet));
-        encode::encode(&self.source, &self.mezzanine, (self.frames, !self.again), jobs, sheet, self.run)
+        let passes = plan::passes(planned);
+        let of = self.frames * passes.len() as u64;
+        let (mut jobs, mut made) = (jobs.into_iter(), Vec::with_capacity(planned.len()));
+        for (pass, length) in passes.iter().enumerate() {
+            let last = pass + 1 == passes.len() && !self.again;
+            let passage = Passage { done: self.frames * pass as u64, of, last };
+            let first = self.sheet.is_none();
+            let sheet = first.then(|| Sheet::new(self.frames, self.mezzanine.width, self.mezzanine.height));
+            let sheet = sheet.map(|sheet| self.sheet.insert(sheet));
+            let jobs = jobs.by_ref().take(*length).collect();
+            made.extend(encode::encode(&self.source, &self.mezzanine, passage, jobs, sheet, self.run)?);
+        }
+        Ok(made)
     }
 
     /// Makes those anew that `mended` has something for.

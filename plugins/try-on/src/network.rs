@@ -44,7 +44,7 @@ impl Network {
     /// Those of [`Model::open`], `not-enough-memory`.
     pub fn open(folder: &Path, threads: usize, provider: Provider) -> Result<Self, Error> {
         let model = Model::<Contract>::open(folder)?;
-        let engine = Engine { provider, ..Engine::cpu(threads)? };
+        let engine = Engine::on(provider, threads)?;
         let network = Self { model, engine };
         let needed = network.weights(TRANSFORMER)?;
         memory::require(&network.model.contract.name, needed, memory::available_to(engine.provider).as_ref())?;

@@ -81,7 +81,12 @@ impl Stage for Upscale {
             match &mut network {
                 Some(network) => {
                     let tile = params.tile.unwrap_or(network.model.contract.tile);
-                    let large = network.enlarge(&frame, tile, || run.check_cancelled())?;
+                    let done = writer.frames();
+                    let large = network.enlarge(&frame, tile, || {
+                        // A large picture takes minutes: each tile is a sign of life.
+                        run.progress(done, total.max(done), "enlarging");
+                        run.check_cancelled()
+                    })?;
                     chain.push(&large)?;
                 }
                 None => chain.push(&frame)?,

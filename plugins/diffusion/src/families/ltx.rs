@@ -196,16 +196,18 @@ impl Ltx {
         (self.contract().variant == Some(Variant::Timestep)).then(|| noise::normal(seed, DECODER_NOISE, shape))
     }
 
-    /// 8. The clip of denoised latents, [1, 3, frames, height, width], whose frames are decoded in these tiles.
+    /// 8. The clip of denoised latents, [1, 3, frames, height, width], whose frames are decoded in these tiles. `pause` is asked before
+    ///    each of them and may end the work.
     ///
     /// # Errors
     /// `inference-failed`, `non-finite` and what loading may say; `model-unable` when pictures come out of another size than
-    /// the contract says.
+    /// the contract says; those of `pause`.
     pub fn decode(
         &mut self,
         mut latents: ArrayD<f32>,
         noise: Option<&ArrayD<f32>>,
         tiles: &[Tile],
+        pause: &mut dyn FnMut() -> Result<(), Error>,
     ) -> Result<ArrayD<f32>, Error> {
         self.contract().latent.denormalise(&mut latents);
         let sampling = &self.contract().sampling;
@@ -219,12 +221,16 @@ impl Ltx {
         let size = [latents.shape()[3] * down, latents.shape()[4] * across];
         let mut whole: Option<ArrayD<f32>> = None;
         for tile in tiles {
+            pause()?;
             let latents = tile.cut(&latents);
             let inputs = [("latents", Tensor::F32(latents.view())), ("timestep", Tensor::F32(times.view()))];
             let place = || "the decoded frames".into();
             let (video, _) = self.decoder.run(&mut self.loader, &inputs, "video", &place)?;
             let shape = [1, video.shape()[1], video.shape()[2], size[0], size[1]];
-            if !tile.lay(&video, whole.get_or_insert_with(|| ArrayD::zeros(&shape[..]))) {
+            if tiles.len() == 1 && video.shape() == shape {
+                // A whole frame needs no second copy to be laid into.
+                whole = Some(video);
+            } else if !tile.lay(&video, whole.get_or_insert_with(|| ArrayD::zeros(&shape[..]))) {
                 let found = &video.shape()[3..];
                 let reason = format!("a decoder that makes pictures of {found:?}; latents and `stride` say others");
                 return Err(self.loader.unable(reason));

@@ -162,16 +162,9 @@ fn check_audio(audio: &Audio) -> Result<(), String> {
 
 /// A rate as a fraction: whole numbers, and the NTSC rates that are written with decimals.
 pub(crate) fn rational(fps: f64) -> Option<(u32, u32)> {
-    let whole = fps.round();
-    if !(1.0..=120.0).contains(&whole) {
-        return None;
-    }
-    if (fps - whole).abs() < 1e-9 {
-        return Some((whole as u32, 1));
-    }
-    // 29.97 is 30000/1001; 23.98 is a common way to write 24000/1001.
-    let ntsc = fps.ceil();
-    ((fps - ntsc * 1000.0 / 1001.0).abs() < 0.006).then_some((ntsc as u32 * 1000, 1001))
+    let fraction = spotloom_media::rate::exact(fps);
+    let whole = (1.0..=120.0).contains(&fps.round());
+    (whole && fraction.1 != 1000).then_some(fraction)
 }
 
 #[cfg(test)]

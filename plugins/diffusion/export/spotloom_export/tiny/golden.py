@@ -15,8 +15,8 @@ TOLERANCE = {"text": 2e-5, "latents": 2e-4, "frames": 2e-5}
 
 
 class Golden:
-    def __init__(self):
-        self.tensors, self.cases = {}, []
+    def __init__(self, **limits):
+        self.tensors, self.cases, self.tolerance = {}, [], TOLERANCE | limits
 
     def keep(self, case: str, name: str, value) -> str:
         value = value.detach().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
@@ -59,7 +59,7 @@ class Golden:
         self.cases.append(
             {
                 "name": case, "mode": mode, "prompt": prompt, "negative": negative, "size": list(size), "frames": frames,
-                **facts, "tensors": names, "tolerance": TOLERANCE,
+                **facts, "tensors": names, "tolerance": self.tolerance,
             }
         )  # fmt: skip
         print(f"{case}: frames {frames_out.shape}, spread {spread:.3f}", flush=True)

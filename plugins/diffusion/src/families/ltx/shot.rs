@@ -8,7 +8,7 @@ use crate::contract::Contract;
 use crate::error::Error;
 use crate::families::chain::{Clip, ClipFamily};
 use crate::families::clip::{self, Decoding};
-use crate::families::parts::Part;
+use crate::families::parts::{Part, WORK};
 use crate::families::text::Rows;
 use crate::families::tiles::Tile;
 use crate::family::{Condition, Decode, Frames, Shot, Step};
@@ -54,6 +54,9 @@ impl Ltx {
             let largest = tiles.iter().max_by_key(|tile| tile.pixels()).map_or([0; 2], Tile::size);
             let layer = [DECODER_WIDTH, frames, largest[1] / 4, largest[0] / 4];
             let layer = memory::check_elements("the decoder's widest layer", &layer)?;
+            // The clip itself, and what a tile adds to it.
+            let clip = 3 * (frames * (shot.width * shot.height + largest[0] * largest[1])) as u64;
+            let layer = layer + clip / WORK;
             let all: Vec<_> = needs.iter().copied().chain([(&self.decoder, layer)]).collect();
             if later { Ok(()) } else { self.loader.require(&all) }
         };
@@ -157,7 +160,9 @@ impl Frames for LtxShot<'_> {
             let latents =
                 self.model.denoise(&shot, &self.text, &noise, first.as_ref(), &mut clip::counted(1, on_step))?;
             let noise = self.model.decoder_noise(shot.seed, latents.shape());
-            self.video = Some(self.model.decode(latents, noise.as_ref(), &tiles)?);
+            // Nothing is seen until all tiles are done; each says that the last step is past.
+            let mut pause = || on_step(Step { clip: 1, step: shot.steps });
+            self.video = Some(self.model.decode(latents, noise.as_ref(), &tiles, &mut pause)?);
         }
         let video = self.video.as_ref().filter(|v| self.shown < v.shape()[2]);
         let picture = video.map(|video| clip::picture(video, self.shown));
