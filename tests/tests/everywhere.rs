@@ -234,7 +234,7 @@ fn three_languages_and_four_shapes_in_one_run() {
 const LONGER: [&str; 3] = ["netflix-ads", "netflix-ads-prores", "youtube-skippable"];
 
 /// Every platform that is built in, in each language, as it is. Moving pictures without sound, GIF and WebP, are not among them:
-/// neither of the others can say much of those.
+/// neither of the others can say much of those. `EVERYWHERE_LOCALES=en` makes it in one language, in a third of the time.
 #[test]
 #[ignore = "a hundred masters, 4K and ProRes among them: an hour on two cores"]
 fn three_languages_and_every_platform() {
@@ -243,14 +243,20 @@ fn three_languages_and_every_platform() {
     let names = presets.filter_map(|e| e.file_name().to_str()?.strip_suffix(".yaml").map(str::to_owned));
     let (longer, names): (Vec<_>, Vec<_>) =
         names.filter(|name| !name.starts_with("preview-")).partition(|name| LONGER.contains(&name.as_str()));
+    let locales = std::env::var("EVERYWHERE_LOCALES").unwrap_or_else(|_| LOCALES.join(", "));
     let (mut wrong, mut seen) = (Vec::new(), 0);
     for (version, (names, seconds)) in [(names, 2), (longer, 5)].into_iter().enumerate() {
         let brief = brief(&studio, &format!("[{}]", names.join(", ")), seconds);
+        let text = fs::read_to_string(&brief).unwrap();
+        fs::write(&brief, text.replace("locales: [en, de, ar]", &format!("locales: [{locales}]"))).unwrap();
         studio.run(&["run", brief.to_str().unwrap()]).ok();
         let folder = studio.path(&format!("deliveries/summer-splash/zest-everywhere-v{}", version + 1));
         let manifest: Value = serde_json::from_str(&fs::read_to_string(folder.join("manifest.json")).unwrap()).unwrap();
         let masters = manifest["masters"].as_array().unwrap();
-        assert_eq!((masters.len(), &manifest["verdicts"]["fail"]), (3 * names.len(), &0.into()));
+        assert_eq!(
+            (masters.len(), &manifest["verdicts"]["fail"]),
+            (locales.split(',').count() * names.len(), &0.into())
+        );
         masters.iter().for_each(|master| compare(&folder, master, &mut wrong));
         seen += masters.len();
     }

@@ -64,7 +64,8 @@ impl Planned {
 const AT_ONCE: u64 = 2 << 30;
 
 /// Which masters are made in one pass over the programme: as many in their order as the memory of their encoders allows, and one at
-/// least. Painting once more costs a hundredth of encoding; a dozen encoders of 1080p at once would take six gigabytes.
+/// least. Painting once more costs a hundredth of
+/// encoding, and footage is decoded in the first pass alone; a dozen encoders of 1080p at once would take six gigabytes.
 pub(crate) fn passes(planned: &[Planned]) -> Vec<usize> {
     grouped(planned.iter().map(Planned::memory), AT_ONCE)
 }

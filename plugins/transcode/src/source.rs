@@ -37,13 +37,8 @@ impl Source {
                 let composition = Composition::read(&file.path).map_err(wrong)?;
                 let clips = run.inputs("clips");
                 composition.expect_clips(clips.iter().map(|c| c.sha256.as_str())).map_err(wrong)?;
-                let hashes = || clips.iter().map(|c| c.sha256.as_str());
-                let mut kept = reels.lock().unwrap_or_else(PoisonError::into_inner);
-                kept.only(hashes());
+                reels.lock().unwrap_or_else(PoisonError::into_inner).only(clips.iter().map(|c| c.sha256.as_str()));
                 let again = run.to_come("clips") > 0;
-                if again {
-                    kept.begin(hashes(), run.scratch());
-                }
                 let clips = clips.iter().map(|c| c.path.clone()).collect();
                 let timeline = &composition.timeline;
                 let mezzanine = Mezzanine {
@@ -54,7 +49,11 @@ impl Source {
                     seconds: timeline.time(timeline.frames),
                 };
                 let (composition, reels) = (Arc::new(composition), Arc::clone(reels));
-                Ok((Self::Painted { composition, clips, reels, again }, mezzanine))
+                let source = Self::Painted { composition, clips, reels, again };
+                if again {
+                    source.keep(run);
+                }
+                Ok((source, mezzanine))
             }
             (None, Some(file)) => Ok((Self::Video(file.path.clone()), look_at(&file.path)?)),
             (given, _) => {
@@ -63,6 +62,14 @@ impl Source {
                     "give it either the `composition` of `compose`, with its `clips`, or a finished video as `mezzanine`",
                 ))
             }
+        }
+    }
+
+    /// Keeps what clips are decoded to for the next time that all frames are wanted.
+    pub(crate) fn keep(&self, run: &Run) {
+        if let Self::Painted { reels, .. } = self {
+            let hashes = run.inputs("clips").iter().map(|c| c.sha256.as_str());
+            reels.lock().unwrap_or_else(PoisonError::into_inner).begin(hashes, run.scratch());
         }
     }
 

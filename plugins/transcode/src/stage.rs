@@ -96,6 +96,9 @@ impl Transcode {
         run.progress(0, frames, "reading the sound");
         let tracks = &mut self.tracks;
         let unmixed = tracks::read(tracks, mezzanine.seconds, params, run)?;
+        if plan::passes(&planned).len() > 1 {
+            source.keep(run);
+        }
         let again = planned.iter().any(|p| p.may_need_another_pass(mezzanine.seconds));
         let mut work = Work { source, mezzanine, frames, params, sheet: None, again, run };
         // An encoder looks at some dozens of pictures before it needs any sound, so that is mixed meanwhile.

@@ -12,7 +12,7 @@ use spotloom_plugin_sdk::api::{Artifact, End, Event};
 use spotloom_plugin_sdk::harness::{Harness, Warm};
 use spotloom_transcode::Transcode;
 
-use common::{Bench, ffprobe, harness, masters, params};
+use common::{Bench, built_in, ffprobe, harness, masters, params};
 
 #[test]
 fn one_mezzanine_becomes_a_master_per_preset() {
@@ -199,13 +199,6 @@ fn an_aspect_after_another_is_what_it_is_alone() {
     let bytes = |host: &Warm<Transcode>, (width, height): (usize, usize), preset: &str, to_come: u32| {
         let file = bench.0.path().join(format!("{width}x{height}"));
         composition(width, height).write(&file).unwrap();
-        let artifact = |path: &Path| Artifact {
-            path: path.into(),
-            sha256: "c".repeat(64),
-            media: "video/x-matroska".into(),
-            name: "clip".into(),
-            facts: serde_json::Map::new(),
-        };
         let run = Harness::<Transcode>::new().params(params()).warm(host).to_come("clips", to_come);
         let run = run.artifact("composition", artifact(&file)).artifact("clips", artifact(&clip));
         let done = run.input("presets", bench.preset(preset), "application/yaml").run();
@@ -221,6 +214,39 @@ fn an_aspect_after_another_is_what_it_is_alone() {
         assert!(bytes(&host, size, preset, to_come) == alone, "{size:?}");
         assert_eq!(nameless() > 0, to_come > 0, "{to_come} to come");
     }
+}
+
+/// A file as the composition's clip is known.
+fn artifact(path: &Path) -> Artifact {
+    Artifact {
+        path: path.into(),
+        sha256: "c".repeat(64),
+        media: "video/x-matroska".into(),
+        name: "clip".into(),
+        facts: serde_json::Map::new(),
+    }
+}
+
+/// A master in 4K and another do not fit into one pass.
+#[test]
+fn masters_of_several_passes_are_what_they_are_alone() {
+    let bench = Bench::new();
+    let clip = bench.mezzanine((96, 96), 25, 1.0);
+    let file = bench.0.path().join("composition");
+    let mut short = composition(128, 72);
+    let part = Part { end: 0.48, ..short.timeline.parts[0].clone() };
+    short.timeline = Timeline { fps: (25, 1), frames: 12, seconds: 0.48, parts: vec![part] };
+    short.write(&file).unwrap();
+    let made = |presets: &[&str]| -> Vec<Vec<u8>> {
+        let run = Harness::<Transcode>::new().params(params());
+        let run = run.artifact("composition", artifact(&file)).artifact("clips", artifact(&clip));
+        let run = presets.iter().fold(run, |run, name| run.input("presets", built_in(name), "application/yaml"));
+        let done = run.run();
+        masters(&done).into_iter().map(|(_, output)| std::fs::read(&output.path).unwrap()).collect()
+    };
+    let presets = ["youtube-4k", "youtube", "web-hevc"];
+    let alone: Vec<_> = presets.iter().flat_map(|name| made(&[name])).collect();
+    assert!(made(&presets) == alone);
 }
 
 /// Five seconds of one clip, nothing over it.
