@@ -221,7 +221,7 @@ pub(crate) fn rates(Facts { header, preset, .. }: &Facts<'_>, passed: &Passed) -
     let mut checks = Vec::new();
     let least = preset.limits.min_kbps;
     let most = preset.video.constant_kbps.or(preset.video.max_kbps);
-    let video_kbps = if header.video_kbps > 0.0 { header.video_kbps } else { kbps };
+    let video_kbps = passed.video_kbps();
     let limit = match (least, most) {
         (Some(l), Some(m)) => format!("{l} kb/s in all, at most {m} kb/s of picture"),
         (Some(l), None) => format!("at least {l} kb/s in all"),

@@ -229,13 +229,13 @@ fn summary(header: &Header, passed: &Passed) -> Map<String, Value> {
             "codec": v.codec, "profile": header.video_profile, "width": v.width, "height": v.height,
             "fps": round(f64::from(v.fps.0) / f64::from(v.fps.1.max(1))), "frames": passed.frames, "pixel": v.pixel,
             "matrix": v.color.matrix, "primaries": v.color.primaries, "transfer": v.color.transfer, "range": v.color.range,
-            "kbps": header.video_kbps.round(),
+            "kbps": passed.video_kbps().round(),
         })
     });
     let audio = info.audio.as_ref().map(|a| {
         json!({
             "codec": a.codec, "profile": header.audio_profile, "rate": a.rate, "channels": a.channels,
-            "tracks": header.audio_streams, "kbps": header.audio_kbps.round(),
+            "tracks": header.audio_streams, "kbps": passed.audio_kbps().round(),
         })
     });
     let facts = json!({

@@ -1,4 +1,4 @@
-//! What a header says beyond [`fn@crate::probe`]: profiles and rates.
+//! What a header says beyond [`fn@crate::probe`]: profiles, and how many streams there are.
 
 use std::path::Path;
 
@@ -15,9 +15,6 @@ pub struct Header {
     /// `High`, `Main`, `Low` (AAC), …; empty when the codec has none or it is not known.
     pub video_profile: String,
     pub audio_profile: String,
-    /// From the container, in kb/s; 0 when it does not say.
-    pub video_kbps: f64,
-    pub audio_kbps: f64,
     /// How many streams there are, by kind.
     pub video_streams: usize,
     pub audio_streams: usize,
@@ -35,27 +32,15 @@ pub fn header(path: &Path) -> Result<Header> {
     let info = probe::describe(path, &input)?;
     let count = |kind| input.streams().filter(|s| s.parameters().medium() == kind).count();
     let (video_streams, audio_streams) = (count(media::Type::Video), count(media::Type::Audio));
-    let of = |kind| -> Result<(String, f64)> {
-        let Some(stream) = input.streams().best(kind) else { return Ok((String::new(), 0.0)) };
-        let kbps = stream.parameters().bit_rate() as f64 / 1000.0;
-        let opened = demux::decoder(path, stream.parameters(), 1, stream.time_base())?;
-        Ok((profile(opened.profile()), kbps))
+    let of = |kind| -> Result<String> {
+        let Some(stream) = input.streams().best(kind) else { return Ok(String::new()) };
+        Ok(profile(demux::decoder(path, stream.parameters(), 1, stream.time_base())?.profile()))
     };
-    let ((video_profile, video_kbps), (audio_profile, audio_kbps)) = (of(media::Type::Video)?, of(media::Type::Audio)?);
+    let (video_profile, audio_profile) = (of(media::Type::Video)?, of(media::Type::Audio)?);
     let sounds = input.streams().filter(|s| s.parameters().medium() == media::Type::Audio);
     let sounds = sounds.map(|s| probe::audio_info(path, &s)).collect::<Result<_>>()?;
     let other_streams = input.streams().count() - video_streams - audio_streams;
-    Ok(Header {
-        info,
-        video_profile,
-        audio_profile,
-        video_kbps,
-        audio_kbps,
-        video_streams,
-        audio_streams,
-        sounds,
-        other_streams,
-    })
+    Ok(Header { info, video_profile, audio_profile, video_streams, audio_streams, sounds, other_streams })
 }
 
 /// `H264(High)` as `High`.

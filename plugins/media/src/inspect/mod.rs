@@ -74,6 +74,28 @@ pub struct Passed {
     pub irregular: u64,
     /// Pictures that are two fields.
     pub interlaced: u64,
+    /// Bytes of the picture's packets.
+    pub video_bytes: u64,
+    /// Of the sound's; where left and right are streams of their own, of the first.
+    pub audio_bytes: u64,
+}
+
+impl Passed {
+    /// The rate of the picture in kb/s, counted: a container may say none (WebM), or the one that was aimed at.
+    #[must_use]
+    pub fn video_kbps(&self) -> f64 {
+        kbps(self.video_bytes, self.video_seconds)
+    }
+
+    /// The same of the sound.
+    #[must_use]
+    pub fn audio_kbps(&self) -> f64 {
+        kbps(self.audio_bytes, self.audio_seconds)
+    }
+}
+
+fn kbps(bytes: u64, seconds: f64) -> f64 {
+    bytes as f64 * 8.0 / 1000.0 / seconds.max(0.001)
 }
 
 /// Decodes all of a file. `see` may end the pass with an error of its own.
@@ -174,6 +196,10 @@ impl<'o> Pass<'o> {
         let audio = self.audio.as_ref().and_then(sound);
         if !video && audio.is_none() {
             return Ok(());
+        }
+        let bytes = if video { &mut self.passed.video_bytes } else { &mut self.passed.audio_bytes };
+        if video || audio == Some(0) {
+            *bytes += packet.size() as u64;
         }
         if packet.is_corrupt() {
             see(Seen::Damage { at: self.passed.video_seconds, what: "a packet is marked as damaged".into() })?;
