@@ -58,7 +58,7 @@ pub use error::{Error, NO_FRAME, Result};
 pub use frame::{Frame, FrameFormat, Pixel};
 pub use gif::GifWriter;
 pub use loudness::{Loudness, LoudnessCurve};
-pub use master::{MasterOptions, MasterWriter, format as master_format};
+pub use master::{MasterOptions, MasterWriter, format as master_format, try_encoder};
 pub use probe::{AudioInfo, ColorTags, MediaInfo, VideoInfo, probe};
 pub use reader::{ReadOptions, Reader};
 pub use soundtrack::{AudioCodec, Sound, coded};

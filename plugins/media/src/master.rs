@@ -80,6 +80,40 @@ pub struct MasterWriter {
     bt601: Option<VideoGraph>,
 }
 
+/// Opens the encoder of a master and lets it go again: whether there is one, before there is a picture for it. `path` is what errors name;
+/// nothing is written.
+///
+/// # Errors
+/// Those of [`MasterWriter::create`] about the picture.
+pub fn try_encoder(path: &Path, options: &MasterOptions) -> Result<()> {
+    open(path, options).map(drop)
+}
+
+fn open(path: &Path, options: &MasterOptions) -> Result<(encoder::Video, &'static str)> {
+    av::init();
+    let format = format(options);
+    format.check()?;
+    if !format.width.is_multiple_of(2) || !format.height.is_multiple_of(2) {
+        return Err(Error::Unsupported {
+            what: "the size of a master",
+            found: format!("{}x{}", format.width, format.height),
+            expected: "even sides",
+        });
+    }
+    let wanted = Wanted {
+        codec: options.codec,
+        choice: options.encoder,
+        container: options.container,
+        format,
+        rate: writer::frame_rate(options.fps)?,
+        control: &options.rate,
+        gop: options.gop,
+        profile: options.profile.as_deref(),
+        level: options.level.as_deref(),
+    };
+    codecs::open(path, &wanted)
+}
+
 impl MasterWriter {
     /// Creates the file. `sound` is cut, or continued with silence, to the length of the picture; one that is still coming is
     /// waited for when the first picture has been encoded.
@@ -89,29 +123,8 @@ impl MasterWriter {
     /// encoder was asked for that is not there.
     pub fn create(path: impl AsRef<Path>, options: &MasterOptions, sound: impl Into<Sound>) -> Result<Self> {
         let path = path.as_ref();
-        av::init();
-        let format = format(options);
-        format.check()?;
-        if !format.width.is_multiple_of(2) || !format.height.is_multiple_of(2) {
-            return Err(Error::Unsupported {
-                what: "the size of a master",
-                found: format!("{}x{}", format.width, format.height),
-                expected: "even sides",
-            });
-        }
-        let rate = writer::frame_rate(options.fps)?;
-        let wanted = Wanted {
-            codec: options.codec,
-            choice: options.encoder,
-            container: options.container,
-            format,
-            rate,
-            control: &options.rate,
-            gop: options.gop,
-            profile: options.profile.as_deref(),
-            level: options.level.as_deref(),
-        };
-        let (video, encoder) = codecs::open(path, &wanted)?;
+        let (format, rate) = (format(options), writer::frame_rate(options.fps)?);
+        let (video, encoder) = open(path, options)?;
         let mut muxer = Muxer::create(path, options.container.muxer())?;
         let stream = muxer.add(&video, Some(rate))?;
         let sound = options.audio.map(|codec| Soundtrack::create(path, &mut muxer, codec, sound.into())).transpose()?;

@@ -95,7 +95,7 @@ fn video_info(path: &Path, stream: &Stream) -> Result<VideoInfo> {
         codec: decoder.id().name().to_owned(),
         width: decoder.width(),
         height: decoder.height(),
-        fps: rate(stream.avg_frame_rate()).or_else(|| rate(stream.rate())).map_or((0, 1), crate::rate::told),
+        fps: frame_rate(stream).unwrap_or((0, 1)),
         frames: u64::try_from(stream.frames()).ok().filter(|f| *f > 0),
         seconds: seconds(stream),
         pixel: decoder.format().descriptor().map_or("unknown", |d| d.name()).to_owned(),
@@ -140,6 +140,11 @@ fn clock(text: &str) -> Option<f64> {
         seconds = seconds * 60.0 + part.parse::<f64>().ok()?;
     }
     (seconds > 0.0).then_some(seconds)
+}
+
+/// The rate that a stream tells, as it is meant; `None` where it tells none.
+pub(crate) fn frame_rate(stream: &Stream) -> Option<(u32, u32)> {
+    rate(stream.avg_frame_rate()).or_else(|| rate(stream.rate())).map(crate::rate::told)
 }
 
 fn rate(r: Rational) -> Option<(u32, u32)> {

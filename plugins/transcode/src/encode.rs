@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use spotloom_media::{Error, FilterChain, Frame, FrameFormat, GifWriter, MasterWriter, Pixel, Sound, Written, filters};
+use spotloom_media::{
+    Error, FilterChain, Frame, FrameFormat, GifWriter, MasterWriter, Pixel, Sound, Written, filters, try_encoder,
+};
 use spotloom_plugin_sdk::Run;
 use spotloom_plugin_sdk::api::Failure;
 
@@ -95,6 +97,14 @@ pub(crate) fn encode(
         }
         Ok(all)
     })
+}
+
+/// Sees whether there is an encoder for a master.
+pub(crate) fn try_out(job: &Job) -> Result<(), Failure> {
+    match job.planned.preset.container {
+        Container::Gif => Ok(()),
+        _ => try_encoder(&job.path, &job.planned.options).map_err(failure),
+    }
 }
 
 /// Paints or decodes, and hands out. A queue whose worker has ended is dropped; its error is read when it is joined.

@@ -1,6 +1,8 @@
 //! What each master will be, decided before anything is encoded. Pure.
 
-use spotloom_media::{AudioCodec, Codec, Container, EncoderChoice, MasterOptions, Pass, RateControl, Written};
+use spotloom_media::{
+    AudioCodec, Codec, Container, EncoderChoice, MasterOptions, Pass, RateControl, Written, master_format,
+};
 use spotloom_plugin_sdk::api::Failure;
 
 use crate::names;
@@ -36,15 +38,18 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
-    /// Bytes that its encoder holds, about: pictures that it looks ahead at, is at work on or refers to. With x264 and its threads 150 were
-    /// seen; codecs whose pictures stand alone, or in short groups, keep few.
-    pub(crate) fn memory(&self) -> u64 {
-        let pictures = match self.options.codec {
+    /// Bytes that its encoder holds, about, for a programme of so many seconds: pictures that it looks ahead at, is at work on or refers
+    /// to. With x264 and its threads 150 were seen; codecs whose pictures stand alone, or in short groups, keep few; a GIF is kept whole, in RGBA.
+    fn memory(&self, seconds: f64) -> u64 {
+        let options = &self.options;
+        if self.preset.container == preset::Container::Gif {
+            return (seconds * value(options.fps)) as u64 * u64::from(options.width) * u64::from(options.height) * 4;
+        }
+        let pictures = match options.codec {
             Codec::H264 | Codec::Hevc | Codec::Av1 | Codec::Vp9 => 150,
             Codec::ProRes422Hq | Codec::XdcamHd422 | Codec::WebP => 20,
         };
-        // One and a half samples to each pixel of 4:2:0, a byte each; 4:2:2 in ten bits takes more, and few are held.
-        u64::from(self.options.width) * u64::from(self.options.height) * 3 / 2 * pictures
+        pictures * master_format(options).bytes() as u64
     }
 
     /// Whether it may come out too large for its preset and be made again, or too small.
@@ -60,14 +65,14 @@ impl Planned {
     }
 }
 
-/// What the encoders that run at once may hold together.
+/// What the encoders that run at once may hold together, for each four threads: more cores need more of them to be busy.
 const AT_ONCE: u64 = 2 << 30;
 
 /// Which masters are made in one pass over the programme: as many in their order as the memory of their encoders allows, and one at
 /// least. Painting once more costs a hundredth of
 /// encoding, and footage is decoded in the first pass alone; a dozen encoders of 1080p at once would take six gigabytes.
-pub(crate) fn passes(planned: &[Planned]) -> Vec<usize> {
-    grouped(planned.iter().map(Planned::memory), AT_ONCE)
+pub(crate) fn passes(planned: &[Planned], seconds: f64, threads: usize) -> Vec<usize> {
+    grouped(planned.iter().map(|p| p.memory(seconds)), AT_ONCE * (threads / 4).max(1) as u64)
 }
 
 /// The lengths of runs whose sums stay within `most`.

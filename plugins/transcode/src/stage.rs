@@ -96,7 +96,7 @@ impl Transcode {
         run.progress(0, frames, "reading the sound");
         let tracks = &mut self.tracks;
         let unmixed = tracks::read(tracks, mezzanine.seconds, params, run)?;
-        if plan::passes(&planned).len() > 1 {
+        if plan::passes(&planned, mezzanine.seconds, run.threads()).len() > 1 {
             source.keep(run);
         }
         let again = planned.iter().any(|p| p.may_need_another_pass(mezzanine.seconds));
@@ -150,7 +150,12 @@ impl Work<'_> {
             let path = self.run.scratch().join(&planned.file);
             jobs.push(Job { planned, sound, path, slate });
         }
-        let passes = plan::passes(planned);
+        let passes = plan::passes(planned, self.mezzanine.seconds, self.run.threads());
+        if self.sheet.is_none() {
+            // What can't be had is told before the passes that come before it, not after.
+            let later = jobs.iter().skip(passes.first().copied().unwrap_or(0));
+            later.into_iter().try_for_each(encode::try_out)?;
+        }
         let of = self.frames * passes.len() as u64;
         let (mut jobs, mut made) = (jobs.into_iter(), Vec::with_capacity(planned.len()));
         for (pass, length) in passes.iter().enumerate() {
@@ -182,6 +187,9 @@ impl Work<'_> {
             .unzip();
         if redo.is_empty() {
             return Ok(());
+        }
+        if self.again {
+            self.source.keep(self.run);
         }
         let names: Vec<&str> = redo.iter().map(|p| p.name.as_str()).collect();
         self.run.log(Level::Info, format!("{}: {why}", names.join(", ")));

@@ -2,14 +2,14 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use spotloom_composition::timeline::{EndCardBackground, Part, PartKind, Timeline, TransitionKind};
 use spotloom_composition::{ClipMark, Composition};
 use spotloom_media::AudioClip;
 use spotloom_plugin_sdk::api::{Artifact, End, Event};
-use spotloom_plugin_sdk::harness::{Harness, Warm};
+use spotloom_plugin_sdk::harness::{Done, Harness, Warm};
 use spotloom_transcode::Transcode;
 
 use common::{Bench, built_in, ffprobe, harness, masters, params};
@@ -237,16 +237,40 @@ fn masters_of_several_passes_are_what_they_are_alone() {
     let part = Part { end: 0.48, ..short.timeline.parts[0].clone() };
     short.timeline = Timeline { fps: (25, 1), frames: 12, seconds: 0.48, parts: vec![part] };
     short.write(&file).unwrap();
-    let made = |presets: &[&str]| -> Vec<Vec<u8>> {
+    let run = |presets: &[PathBuf]| {
         let run = Harness::<Transcode>::new().params(params());
         let run = run.artifact("composition", artifact(&file)).artifact("clips", artifact(&clip));
-        let run = presets.iter().fold(run, |run, name| run.input("presets", built_in(name), "application/yaml"));
-        let done = run.run();
-        masters(&done).into_iter().map(|(_, output)| std::fs::read(&output.path).unwrap()).collect()
+        presets.iter().fold(run, |run, preset| run.input("presets", preset, "application/yaml")).run()
     };
-    let presets = ["youtube-4k", "youtube", "web-hevc"];
-    let alone: Vec<_> = presets.iter().flat_map(|name| made(&[name])).collect();
-    assert!(made(&presets) == alone);
+    let bytes = |done: &Done, output: &str| -> Vec<Vec<u8>> {
+        done.outputs(output).iter().map(|output| std::fs::read(&output.path).unwrap()).collect()
+    };
+    // How far it came, out of how many frames of all passes.
+    let progress = |done: &Done| {
+        let of = |event: &Event| match event {
+            Event::Progress { done, total, .. } => Some((*done, *total)),
+            Event::Log { .. } => None,
+        };
+        done.events.iter().filter_map(of).max().unwrap()
+    };
+    // One of another loudness, so that its sound is another.
+    let presets = ["youtube-4k", "youtube", "netflix-ads-prores"].map(built_in);
+    let short = std::fs::read_to_string(&presets[2]).unwrap().replace("lengths: [10, 15, 20], ", "");
+    let prores = bench.0.path().join("prores.yaml");
+    std::fs::write(&prores, short).unwrap();
+    let presets = [presets[0].clone(), presets[1].clone(), prores];
+    let alone: Vec<Done> = presets.iter().map(|preset| run(std::slice::from_ref(preset))).collect();
+    let together = run(&presets);
+    assert!(bytes(&together, "masters") == alone.iter().flat_map(|done| bytes(done, "masters")).collect::<Vec<_>>());
+    assert!(bytes(&together, "contact-sheet") == bytes(&alone[0], "contact-sheet"));
+    assert_eq!((progress(&alone[0]), progress(&together)), ((12, 12), (24, 24)));
+
+    // What the second pass can't have is told before the first.
+    let text = std::fs::read_to_string(&presets[1]).unwrap().replace("codec: h264", "codec: h264, encoder: vaapi");
+    let hardware = bench.0.path().join("hardware.yaml");
+    std::fs::write(&hardware, text).unwrap();
+    let refused = run(&[presets[0].clone(), hardware]);
+    assert_eq!((refused.failure().code.as_str(), progress(&refused).0), ("no-encoder", 0));
 }
 
 /// Five seconds of one clip, nothing over it.

@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::filters;
 use crate::frame::{Frame, Pixel};
 use crate::graph::{Pulled, Source, VideoGraph};
+use crate::probe;
 
 pub use header::{Header, header};
 pub use stills::stills;
@@ -81,7 +82,7 @@ pub struct Passed {
 }
 
 impl Passed {
-    /// The rate of the picture in kb/s, counted: a container may say none (WebM), or the one that was aimed at.
+    /// The rate of the picture in kb/s, counted: a container may say none (WebM), or the one that was aimed at. 0 where no picture was decoded.
     #[must_use]
     pub fn video_kbps(&self) -> f64 {
         kbps(self.video_bytes, self.video_seconds)
@@ -95,7 +96,7 @@ impl Passed {
 }
 
 fn kbps(bytes: u64, seconds: f64) -> f64 {
-    bytes as f64 * 8.0 / 1000.0 / seconds.max(0.001)
+    if seconds > 0.0 { bytes as f64 * 8.0 / 1000.0 / seconds } else { 0.0 }
 }
 
 /// Decodes all of a file. `see` may end the pass with an error of its own.
@@ -165,11 +166,7 @@ impl<'o> Pass<'o> {
     fn open(path: &Path, options: &'o InspectOptions) -> Result<Self> {
         let input = demux::open(path)?;
         let stream = input.streams().best(media::Type::Video).ok_or_else(|| Error::NoVideo { path: path.into() })?;
-        let rate = stream.avg_frame_rate();
-        let fps = match (u32::try_from(rate.numerator()), u32::try_from(rate.denominator())) {
-            (Ok(n), Ok(d)) if n > 0 && d > 0 => (n, d),
-            _ => (25, 1),
-        };
+        let fps = probe::frame_rate(&stream).unwrap_or((25, 1));
         let video = VideoTrack {
             index: stream.index(),
             time_base: stream.time_base(),
