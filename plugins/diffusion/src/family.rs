@@ -238,11 +238,13 @@ pub trait Frames {
     }
 }
 
-/// A denoising step that is done, both counted from 1.
+/// A denoising step that is done, counted from 1 as its clip is.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
     pub clip: usize,
     pub step: usize,
+    /// No step, but a sign of life while the clip is decoded, which takes long where no frame is seen before all are.
+    pub decoding: bool,
 }
 
 /// What was left out of `asked`, by measurement (`tests/BENCH.md`): threads that spin make the steps of a large model

@@ -5,7 +5,7 @@ use std::time::Instant;
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::error::Error;
-use crate::family::Frames;
+use crate::family::{Frames, Step};
 use crate::finish::{colour, smooth};
 use crate::picture::Picture;
 
@@ -27,9 +27,12 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn step(&mut self, clip: usize, step: usize) -> Result<(), Error> {
-        self.done += 1;
-        let what = format!("clip {clip} of {}, step {step} of {}", self.clips, self.steps);
+    fn step(&mut self, Step { clip, step, decoding }: Step) -> Result<(), Error> {
+        self.done += u64::from(!decoding);
+        let what = match decoding {
+            true => format!("clip {clip} of {}, decoding", self.clips),
+            false => format!("clip {clip} of {}, step {step} of {}", self.clips, self.steps),
+        };
         self.run.progress(self.done + self.frames, self.total, what);
         Ok(self.run.check_cancelled()?)
     }
@@ -57,7 +60,7 @@ impl Reel<'_, '_> {
         }
         self.left -= 1;
         let start = Instant::now();
-        let picture = self.source.next(&mut |step| work.step(step.clip, step.step))?;
+        let picture = self.source.next(&mut |step| work.step(step))?;
         work.thinking += start.elapsed().as_secs_f64();
         Ok(picture.map(|picture| smooth::clean(&colour::to_ycbcr(&picture))))
     }

@@ -52,7 +52,7 @@ pub fn counted<'a>(
     let mut clip = 0;
     move |step, _| {
         clip = clip % windows + 1;
-        on_step(Step { clip, step: step + 1 })
+        on_step(Step { clip, step: step + 1, decoding: false })
     }
 }
 

@@ -58,7 +58,7 @@ impl Ambient {
             let level = scheduler.levels()[step];
             let velocity = match cache.predict(step - given.first_step, level, &sample) {
                 Some(velocity) => {
-                    (1..=count).try_for_each(|clip| on_step(Step { clip, step: step + 1 }))?;
+                    (1..=count).try_for_each(|clip| on_step(Step { clip, step: step + 1, decoding: false }))?;
                     velocity
                 }
                 None => {
@@ -66,7 +66,7 @@ impl Ambient {
                     let velocity = windows.average(&sample, step, &mut |seen| {
                         let times: Vec<_> = seen.slots.iter().map(|slot| times[*slot]).collect();
                         let velocity = self.guided(shot, text, seen.sample, &times, &place)?;
-                        on_step(Step { clip: seen.number + 1, step: step + 1 })?;
+                        on_step(Step { clip: seen.number + 1, step: step + 1, decoding: false })?;
                         Ok(velocity)
                     })?;
                     cache.learn(level, &sample, &velocity);

@@ -74,7 +74,7 @@ impl Clip for GreyClip<'_> {
 
 impl Frames for GreyClip<'_> {
     fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
-        on_step(Step { clip: 1, step: 1 })?;
+        on_step(Step { clip: 1, step: 1, decoding: false })?;
         Ok(self.frames.pop_front())
     }
 

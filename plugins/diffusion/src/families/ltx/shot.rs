@@ -160,8 +160,7 @@ impl Frames for LtxShot<'_> {
             let latents =
                 self.model.denoise(&shot, &self.text, &noise, first.as_ref(), &mut clip::counted(1, on_step))?;
             let noise = self.model.decoder_noise(shot.seed, latents.shape());
-            // Nothing is seen until all tiles are done; each says that the last step is past.
-            let mut pause = || on_step(Step { clip: 1, step: shot.steps });
+            let mut pause = || on_step(Step { clip: 1, step: shot.steps, decoding: true });
             self.video = Some(self.model.decode(latents, noise.as_ref(), &tiles, &mut pause)?);
         }
         let video = self.video.as_ref().filter(|v| self.shown < v.shape()[2]);
