@@ -192,7 +192,9 @@ fn view(
         _ => "tall",
     };
     let zone = params.safe_zone;
-    let (left, right) = (MARGIN.max(zone.left * width), width - MARGIN.max(zone.right * width));
+    // A look is drawn as it is read from left to right, and mirrored: what is right in the picture is left in it.
+    let (near, far) = if rtl { (zone.right, zone.left) } else { (zone.left, zone.right) };
+    let (left, right) = (MARGIN.max(near * width), width - MARGIN.max(far * width));
     let (top, bottom) = (MARGIN.max(zone.top * height), height - MARGIN.max(zone.bottom * height));
     let picture =
         |key: &str| pictures.get(key).map(|p| PictureView { href: key.into(), ratio: p.ratio, cut_out: p.cut_out });

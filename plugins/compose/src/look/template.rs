@@ -25,6 +25,7 @@ pub struct View {
     pub shape: &'static str,
     pub locale: String,
     pub rtl: bool,
+    /// Before the look is mirrored where words are read from right to left.
     pub safe: Area,
     pub brand: BrandView,
     pub copy: BTreeMap<String, String>,
