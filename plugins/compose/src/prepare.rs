@@ -192,7 +192,7 @@ fn view(
         _ => "tall",
     };
     let zone = params.safe_zone;
-    let (left, right) = sides((zone.left, zone.right), width, rtl);
+    let (left, right) = (MARGIN.max(zone.left * width), width - MARGIN.max(zone.right * width));
     let (top, bottom) = (MARGIN.max(zone.top * height), height - MARGIN.max(zone.bottom * height));
     let picture =
         |key: &str| pictures.get(key).map(|p| PictureView { href: key.into(), ratio: p.ratio, cut_out: p.cut_out });
@@ -239,26 +239,5 @@ fn view(
         seconds: timeline.seconds,
         product: picture("product"),
         images: (1..).map_while(|i| picture(&format!("image:{i}"))).collect(),
-    }
-}
-
-/// Where room begins and ends across a picture. A look is drawn as it is read from left to right, and mirrored: what is right in the
-/// picture is left in it.
-fn sides((left, right): (f64, f64), width: f64, rtl: bool) -> (f64, f64) {
-    let (near, far) = if rtl { (right, left) } else { (left, right) };
-    (MARGIN.max(near * width), width - MARGIN.max(far * width))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mirrored_look_keeps_to_a_zone_whose_sides_differ() {
-        let width = 1024.0;
-        let (left, right) = sides((0.125, 0.25), width, false);
-        assert_eq!((left, right), (128.0, 768.0));
-        let (mirrored_left, mirrored_right) = sides((0.125, 0.25), width, true);
-        assert_eq!((width - mirrored_right, width - mirrored_left), (left, right));
     }
 }

@@ -222,7 +222,9 @@ pub trait Frames {
     fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error>;
 
     /// What the text encoder understood, as (slot, word); empty when the model can't say.
-    fn understood(&self) -> &[(String, String)];
+    fn understood(&self) -> &[(String, String)] {
+        &[]
+    }
 
     /// What a person should know about this shot.
     fn warnings(&self) -> &[String];

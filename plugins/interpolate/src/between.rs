@@ -58,7 +58,7 @@ impl Pair {
         part: f64,
         mut pause: impl FnMut() -> Result<(), E>,
     ) -> Result<Array4<f32>, E> {
-        let times = network.model.contract.times;
+        let times = network.contract().times;
         let mut make = |first: &Array4<f32>, second: &Array4<f32>, part: f64| -> Result<Array4<f32>, E> {
             pause()?;
             Ok(network.between(first, second, part as f32)?)

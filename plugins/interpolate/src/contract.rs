@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use spotloom_onnx::Described;
-use spotloom_onnx::component::{self, Component, Licence};
+use spotloom_onnx::component::{Component, Licence, Mistakes};
 
 /// The component that does the work.
 pub(crate) const NETWORK: &str = "interpolator";
@@ -83,26 +83,23 @@ impl Described for Contract {
         &self.name
     }
 
+    fn licence(&self) -> &Licence {
+        &self.licence
+    }
+
     fn components(&self) -> &BTreeMap<String, Component> {
         &self.components
     }
 
     fn mistakes(&self) -> Vec<String> {
-        let mut found = component::mistakes(&self.components);
-        let mut check = |good: bool, text: String| {
-            if !good {
-                found.push(text);
-            }
-        };
-        check(self.contract == 1, format!("`contract` is {}; expected 1", self.contract));
-        check(self.family == "interpolate", format!("`family` is `{}`; this stage takes `interpolate`", self.family));
+        let mut found = Mistakes::of(self.contract, (&self.family, "interpolate"), &self.components, &[NETWORK]);
+        let mut check = |good, wrong| found.check(good, wrong);
         check((1..=256).contains(&self.multiple), format!("`multiple` is {}; expected 1 to 256", self.multiple));
         let Ports { first, second, time, output } = &self.ports;
         let inputs = [first, second, time];
         let apart = inputs.iter().enumerate().all(|(at, name)| !inputs[at + 1..].contains(name));
         check(apart, "`ports` names one input twice".into());
         check(!inputs.iter().any(|name| name.is_empty()) && !output.is_empty(), "`ports` has an empty name".into());
-        check(self.components.contains_key(NETWORK), format!("`components` has no `{NETWORK}`"));
-        found
+        found.all()
     }
 }

@@ -10,11 +10,11 @@ pub(crate) const CUT: f64 = 10.0;
 
 /// What lies between two frames that follow one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Between {
+pub(crate) enum Gap {
     /// A scene ends.
     Cut,
     /// They are the same picture.
-    Nothing,
+    Still,
     Motion,
 }
 
@@ -26,16 +26,16 @@ pub(crate) struct Cuts {
 
 impl Cuts {
     /// Of two frames of [`Yuv420p10`](spotloom_media::Pixel::Yuv420p10).
-    pub(crate) fn between(&mut self, first: &Frame, second: &Frame) -> Between {
+    pub(crate) fn between(&mut self, first: &Frame, second: &Frame) -> Gap {
         let difference = difference(first, second);
         let sudden = (difference - self.before).abs();
         self.before = difference;
         if difference.min(sudden) >= CUT {
-            Between::Cut
+            Gap::Cut
         } else if (0..3).all(|plane| first.plane(plane) == second.plane(plane)) {
-            Between::Nothing
+            Gap::Still
         } else {
-            Between::Motion
+            Gap::Motion
         }
     }
 }
@@ -57,17 +57,17 @@ mod tests {
 
     #[test]
     fn a_cut_is_sudden_and_large() {
-        fn check(luma: &[u16], expected: &[Between]) {
+        fn check(luma: &[u16], expected: &[Gap]) {
             let frames: Vec<Frame> = luma.iter().map(|value| flat(*value)).collect();
             let mut cuts = Cuts::default();
             let found: Vec<_> = frames.windows(2).map(|pair| cuts.between(&pair[0], &pair[1])).collect();
             assert_eq!(found, expected, "{luma:?}");
         }
-        use Between::{Cut, Motion, Nothing};
-        check(&[200, 200, 700, 700], &[Nothing, Cut, Nothing]);
+        use Gap::{Cut, Motion, Still};
+        check(&[200, 200, 700, 700], &[Still, Cut, Still]);
         check(&[200, 250, 300, 350], &[Motion, Motion, Motion]);
         // A flash: there and back are both sudden.
-        check(&[100, 900, 900, 100], &[Cut, Nothing, Cut]);
+        check(&[100, 900, 900, 100], &[Cut, Still, Cut]);
         // As fast as before: the first is a cut, what goes on like it is motion.
         check(&[100, 300, 500, 700], &[Cut, Motion, Motion]);
     }

@@ -2,19 +2,17 @@
 
 use std::path::Path;
 
-use ndarray::{Array4, ArrayD, Ix4, IxDyn, s};
+use ndarray::{Array4, ArrayD, IxDyn, s};
 use spotloom_media::{Frame, FrameFormat, Pixel};
-use spotloom_onnx::{Engine, Error, Graph, Model, Port, Provider, Tensor, memory};
+use spotloom_onnx::pictures::Ports;
+use spotloom_onnx::{Error, PictureNetwork, Port, Provider, Tensor, memory};
 
 use crate::contract::{Contract, NETWORK, Times};
 
 pub(crate) struct Network {
-    pub model: Model<Contract>,
-    pub runtime: String,
-    pub provider: Provider,
+    pub pictures: PictureNetwork<Contract>,
     /// Pictures made so far.
     pub made: u64,
-    graph: Graph,
     time: Time,
 }
 
@@ -28,67 +26,42 @@ enum Time {
 
 impl Network {
     /// Loads a model folder, for use in these places.
-    pub(crate) fn open(
-        folder: &Path,
-        (provider, threads): (Provider, usize),
-        places: &[String],
-    ) -> Result<Self, Error> {
-        let model = Model::<Contract>::open(folder)?;
-        model.contract.licence.check(&model.contract.name, places)?;
-        let engine = Engine::on(provider, threads)?;
-        let ports = &model.contract.ports;
-        let picture = |name: &str| Port::float(name, &[Some(1), Some(3), None, None]);
-        let time = Port::float(&ports.time, &[]).of_any_rank();
-        let time = if model.contract.times == Times::Middle { time.optional() } else { time };
-        let inputs = [picture(&ports.first), picture(&ports.second), time];
-        let graph = Graph::open(&engine, &model, NETWORK, &inputs, &[picture(&ports.output)])?;
-        let file = model.component(NETWORK)?.file.clone();
-        let wrong = |port: &str, reason: String| Error::Port {
-            model: model.contract.name.clone(),
-            file: file.clone(),
-            direction: "input",
-            port: port.into(),
-            reason,
-        };
-        for port in [&ports.first, &ports.second] {
-            match graph.input_shape(port)[..] {
-                [_, None, _, Some(3)] => {
-                    return Err(wrong(port, "has its channels last; export it as [1,3,height,width]".into()));
-                }
-                [_, _, None, None] => {}
-                ref shape => {
-                    let sides = shape.iter().skip(2).map(|side| side.map_or("any".into(), |pixels| pixels.to_string()));
-                    let sides = sides.collect::<Vec<_>>().join(" by ");
-                    return Err(wrong(
-                        port,
-                        format!("takes {sides} pixels (height by width) alone; export it with free height and width"),
-                    ));
-                }
+    pub(crate) fn open(folder: &Path, on: (Provider, usize), places: &[String]) -> Result<Self, Error> {
+        let pictures = PictureNetwork::open(folder, on, places, NETWORK, |contract: &Contract| {
+            let ports = &contract.ports;
+            let time = Port::float(&ports.time, &[]).of_any_rank();
+            let time = if contract.times == Times::Middle { time.optional() } else { time };
+            Ports {
+                pictures: vec![ports.first.clone(), ports.second.clone()],
+                others: vec![time],
+                output: ports.output.clone(),
             }
-        }
+        })?;
+        let port = &pictures.model.contract.ports.time;
         let one = |side: &Option<usize>| side.is_none_or(|values| values == 1);
-        let time = match &graph.input_shape(&ports.time)[..] {
+        let time = match &pictures.input_shape(port)[..] {
             [batch, channel, None, None] if one(batch) && one(channel) => Time::Plane,
             shape if shape.iter().all(one) => Time::Number(shape.len()),
             shape => {
                 let shape: Vec<_> =
                     shape.iter().map(|side| side.map_or("?".into(), |values| values.to_string())).collect();
-                return Err(wrong(
-                    &ports.time,
-                    format!(
-                        "is [{}]; expected one value, or [1,1,height,width] with free height and width",
-                        shape.join(",")
-                    ),
-                ));
+                let shape = shape.join(",");
+                let reason =
+                    format!("is [{shape}]; expected one value, or [1,1,height,width] with free height and width");
+                return Err(pictures.wrong(port, reason)?);
             }
         };
-        Ok(Self { runtime: engine.runtime.version.clone(), provider: engine.gets(), made: 0, model, graph, time })
+        Ok(Self { pictures, made: 0, time })
+    }
+
+    pub(crate) fn contract(&self) -> &Contract {
+        &self.pictures.model.contract
     }
 
     /// A frame of 16-bit RGB as it takes pictures, continued at the right and at the bottom to sides that are its multiples.
     pub(crate) fn picture(&self, frame: &Frame) -> Result<Array4<f32>, Error> {
         let (width, height) = frame.format().plane_size(0);
-        let whole = |side: usize| side.next_multiple_of(self.model.contract.multiple);
+        let whole = |side: usize| side.next_multiple_of(self.contract().multiple);
         let shape = [1, 3, whole(height), whole(width)];
         memory::check_elements("a picture for the network", &shape)?;
         let samples = frame.to_unit();
@@ -118,28 +91,14 @@ impl Network {
             Time::Number(dimensions) => ArrayD::from_elem(IxDyn(&vec![1; dimensions]), part),
             Time::Plane => ArrayD::from_elem(IxDyn(&[1, 1, height, width]), part),
         };
-        let contract = &self.model.contract;
-        let ports = &contract.ports;
-        let results = self.graph.run(&[
-            (&ports.first, Tensor::F32(first.view().into_dyn())),
+        let ports = self.contract().ports.clone();
+        let inputs = [
+            (ports.first.as_str(), Tensor::F32(first.view().into_dyn())),
             (&ports.second, Tensor::F32(second.view().into_dyn())),
             (&ports.time, Tensor::F32(time.view())),
-        ])?;
-        let made = results.array(&ports.output)?;
-        let failed =
-            |reason: String| Error::Inference { model: contract.name.clone(), component: NETWORK.into(), reason };
-        if made.shape() != first.shape() {
-            return Err(failed(format!("it gave {:?}; expected {:?}", made.shape(), first.shape())));
-        }
-        if made.iter().any(|value| !value.is_finite()) {
-            return Err(Error::NonFinite { model: contract.name.clone(), place: "a frame in between".into() });
-        }
+        ];
+        let made = self.pictures.run(&inputs, [1, 3, height, width], "a frame in between")?;
         self.made += 1;
-        made.into_dimensionality::<Ix4>().map_err(|e| failed(e.to_string()))
-    }
-
-    /// What a person should know of the runs so far.
-    pub(crate) fn told(&mut self) -> Vec<String> {
-        self.graph.told()
+        Ok(made)
     }
 }

@@ -29,11 +29,6 @@ pub(crate) fn frames(count: u64, from: (u32, u32), to: (u32, u32)) -> u64 {
     u64::try_from((above + below / 2) / below.max(1)).unwrap_or(u64::MAX).max(1)
 }
 
-/// Whether two rates are the same.
-pub(crate) fn same(a: (u32, u32), b: (u32, u32)) -> bool {
-    u64::from(a.0) * u64::from(b.1) == u64::from(b.0) * u64::from(a.1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,11 +43,6 @@ mod tests {
         check(24, (24, 1), (24, 1), 24);
         check(1, (240, 1), (1, 1), 1);
         check(100_000_000, (240, 1), (1, 1000), 417);
-    }
-
-    #[test]
-    fn rates_are_fractions() {
-        assert!(same((24, 1), (48, 2)) && !same((24, 1), (24000, 1001)));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The stage `interpolate`: frames read, frames made in between, and a mezzanine written.
 
+use spotloom_media::rate::same;
 use spotloom_media::{FilterChain, Frame, FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer};
 use spotloom_onnx::Provider;
 use spotloom_plugin_sdk::api::{Level, Output};
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::between::{Pair, Place};
-use crate::cut::{Between, CUT, Cuts};
+use crate::cut::{CUT, Cuts, Gap};
 use crate::network::Network;
 use crate::params::{Method, Params};
 use crate::rate;
@@ -58,7 +59,7 @@ impl Stage for Interpolate {
         let first = reader.next().transpose()?;
         let first = first.ok_or_else(|| Failure::new("no-video", format!("{} has no frame", clip.display())))?;
         // At the clip's own rate there is nothing to be made.
-        let mut network = model.filter(|_| !rate::same(from, to)).map(open).transpose()?;
+        let mut network = model.filter(|_| !same(from, to)).map(open).transpose()?;
         let format = FrameFormat::new(first.width(), first.height(), Pixel::Yuv420p10);
         let path = run.scratch().join("clip.mkv");
         let options = WriteOptions { codec: Mezzanine::Lossless, format, fps: to, threads: run.threads() };
@@ -89,24 +90,19 @@ impl Stage for Interpolate {
             output.facts.insert(name.into(), value.into());
         }
         let outputs = Outputs::new().output("clip", output).fact("frames-repeated-at-the-end", repeated);
-        let way = match (&network, method) {
-            _ if rate::same(from, to) => "none",
-            (Some(network), _) if network.made == 0 => "none",
-            (Some(_), _) => "network",
-            (None, Method::Motion) => "minterpolate-mci",
-            (None, Method::Blend) => "minterpolate-blend",
+        let Some(mut network) = network.filter(|network| network.made > 0) else {
+            let way = match method {
+                _ if model.is_some() || same(from, to) => "none",
+                Method::Motion => "minterpolate-mci",
+                Method::Blend => "minterpolate-blend",
+            };
+            return Ok(outputs.fact("method", way));
         };
-        let outputs = outputs.fact("method", way);
-        let Some(mut network) = network.filter(|network| network.made > 0) else { return Ok(outputs) };
-        let told = network.told();
+        let facts = network.pictures.facts().into_iter();
+        let outputs = facts.fold(outputs, |outputs, (name, said)| outputs.fact(name, said));
+        let told = network.pictures.told();
         told.iter().for_each(|warning| run.log(Level::Warn, warning));
-        let outputs = if told.is_empty() { outputs } else { outputs.fact("warnings", told) };
-        Ok(outputs
-            .fact("model", network.model.contract.name.clone())
-            .fact("model-sha256", network.model.sha256.clone())
-            .fact("licence", network.model.contract.licence.spdx.clone())
-            .fact("provider", network.provider.to_string())
-            .fact("onnxruntime", network.runtime))
+        Ok(if told.is_empty() { outputs } else { outputs.fact("warnings", told) })
     }
 }
 
@@ -159,7 +155,7 @@ impl Work<'_> {
     /// scene ends the nearer neighbour stands. Says how many frames there were.
     fn with_network(&mut self, network: &mut Network, first: Frame, rest: Reader) -> Result<u64, Failure> {
         let size = (self.format.width, self.format.height);
-        let times = network.model.contract.times;
+        let times = network.contract().times;
         let mut rgb = FilterChain::new("", self.format, self.from, Pixel::Rgb48)?;
         let made = FrameFormat::new(size.0, size.1, Pixel::Rgb48);
         let mut yuv = FilterChain::new("", made, self.from, Pixel::Yuv420p10)?;
@@ -169,16 +165,16 @@ impl Work<'_> {
             self.run.check_cancelled()?;
             let later = later?;
             read += 1;
-            let between = cuts.between(&earlier, &later);
+            let gap = cuts.between(&earlier, &later);
             let mut pair = None;
             loop {
                 let place = Place::of(index, self.from, self.to, times);
                 if place.frame + 1 >= read {
                     break;
                 }
-                let frame = if place.part == 0.0 || between == Between::Nothing {
+                let frame = if place.part == 0.0 || gap == Gap::Still {
                     earlier.clone()
-                } else if between == Between::Cut {
+                } else if gap == Gap::Cut {
                     if place.part > 0.5 { later.clone() } else { earlier.clone() }
                 } else {
                     let pair = match &mut pair {
@@ -224,7 +220,7 @@ fn converted(chain: &mut FilterChain, frame: &Frame) -> Result<Frame, Failure> {
 
 /// Empty when the rates are the same: frames then pass untouched.
 fn filter(method: Method, from: (u32, u32), to: (u32, u32)) -> String {
-    if rate::same(from, to) {
+    if same(from, to) {
         return String::new();
     }
     let mode = match method {

@@ -14,6 +14,12 @@ pub fn exact(fps: f64) -> (u32, u32) {
     }
 }
 
+/// Whether two rates are the same.
+#[must_use]
+pub fn same(a: (u32, u32), b: (u32, u32)) -> bool {
+    u64::from(a.0) * u64::from(b.1) == u64::from(b.0) * u64::from(a.1)
+}
+
 /// The rate behind one that a file tells: Matroska counts nanoseconds, and 60000/1001 comes out of it as 19001/317. What is no
 /// whole rate and none of broadcast to within a part in 20,000 is as it is told.
 pub(crate) fn told((n, d): (u32, u32)) -> (u32, u32) {
@@ -39,6 +45,11 @@ mod tests {
         check(59.94, (60000, 1001));
         check(12.5, (12500, 1000));
         check(0.5, (500, 1000));
+    }
+
+    #[test]
+    fn rates_are_fractions() {
+        assert!(same((24, 1), (48, 2)) && !same((24, 1), (24000, 1001)));
     }
 
     #[test]

@@ -109,6 +109,41 @@ fn within(place: &str, other: &str) -> bool {
         || other.eq_ignore_ascii_case(EU) && is_member()
 }
 
+/// What is wrong with a contract, gathered.
+pub struct Mistakes(Vec<String>);
+
+impl Mistakes {
+    /// Of what every contract says in the same words: its version, its family, and a component for each role, with hashes.
+    #[must_use]
+    pub fn of(
+        version: u32,
+        (family, takes): (&str, &str),
+        components: &BTreeMap<String, Component>,
+        roles: &[&str],
+    ) -> Self {
+        let mut found = Self(mistakes(components));
+        found.check(version == 1, format!("`contract` is {version}; expected 1"));
+        found.check(family == takes, format!("`family` is `{family}`; this stage takes `{takes}`"));
+        for role in roles {
+            found.check(components.contains_key(*role), format!("`components` has no `{role}`"));
+        }
+        found
+    }
+
+    /// Adds what is wrong unless it is good.
+    pub fn check(&mut self, good: bool, wrong: String) {
+        if !good {
+            self.0.push(wrong);
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(self) -> Vec<String> {
+        self.0
+    }
+}
+
 /// What is wrong with the hashes of components; empty when nothing is.
 #[must_use]
 pub fn mistakes(components: &BTreeMap<String, Component>) -> Vec<String> {

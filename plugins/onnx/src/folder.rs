@@ -13,7 +13,7 @@ use std::path::{Component as PathPart, Path, PathBuf};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use crate::component::{Component, DataFile};
+use crate::component::{Component, DataFile, Licence};
 use crate::error::Error;
 use crate::external;
 pub use crate::hashes::sha256;
@@ -26,6 +26,9 @@ const MAX_CONTRACT: u64 = 256 * 1024;
 pub trait Described: DeserializeOwned {
     /// The model's name, with its version.
     fn name(&self) -> &str;
+
+    /// On which terms it may be used.
+    fn licence(&self) -> &Licence;
 
     /// Its files by role.
     fn components(&self) -> &BTreeMap<String, Component>;

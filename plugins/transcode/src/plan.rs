@@ -1,5 +1,6 @@
 //! What each master will be, decided before anything is encoded. Pure.
 
+use spotloom_media::rate::same as same_rate;
 use spotloom_media::{
     AudioCodec, Codec, Container, EncoderChoice, MasterOptions, Pass, RateControl, Written, master_format,
 };
@@ -69,8 +70,8 @@ impl Planned {
 const AT_ONCE: u64 = 2 << 30;
 
 /// Which masters are made in one pass over the programme: as many in their order as the memory of their encoders allows, and one at
-/// least. Painting once more costs a hundredth of
-/// encoding, and footage is decoded in the first pass alone; a dozen encoders of 1080p at once would take six gigabytes.
+/// least. Painting once more costs a hundredth of encoding, and footage is decoded in the first pass alone; a dozen encoders of 1080p at once
+/// would take six gigabytes.
 pub(crate) fn passes(planned: &[Planned], seconds: f64, threads: usize) -> Vec<usize> {
     grouped(planned.iter().map(|p| p.memory(seconds)), AT_ONCE * (threads / 4).max(1) as u64)
 }
@@ -351,10 +352,6 @@ pub(crate) fn smaller(planned: &Planned, seconds: f64, scale: f64, pass: Pass) -
 
 pub(crate) fn value((numerator, denominator): (u32, u32)) -> f64 {
     f64::from(numerator) / f64::from(denominator.max(1))
-}
-
-fn same_rate(a: (u32, u32), b: (u32, u32)) -> bool {
-    u64::from(a.0) * u64::from(b.1) == u64::from(b.0) * u64::from(a.1)
 }
 
 #[cfg(test)]

@@ -96,9 +96,6 @@ impl Transcode {
         run.progress(0, frames, "reading the sound");
         let tracks = &mut self.tracks;
         let unmixed = tracks::read(tracks, mezzanine.seconds, params, run)?;
-        if plan::passes(&planned, mezzanine.seconds, run.threads()).len() > 1 {
-            source.keep(run);
-        }
         let again = planned.iter().any(|p| p.may_need_another_pass(mezzanine.seconds));
         let mut work = Work { source, mezzanine, frames, params, sheet: None, again, run };
         // An encoder looks at some dozens of pictures before it needs any sound, so that is mixed meanwhile.
@@ -151,18 +148,21 @@ impl Work<'_> {
             jobs.push(Job { planned, sound, path, slate });
         }
         let passes = plan::passes(planned, self.mezzanine.seconds, self.run.threads());
-        if self.sheet.is_none() {
+        let first = self.sheet.is_none();
+        if first {
             // What can't be had is told before the passes that come before it, not after.
-            let later = jobs.iter().skip(passes.first().copied().unwrap_or(0));
-            later.into_iter().try_for_each(encode::try_out)?;
+            jobs.iter().skip(passes.first().copied().unwrap_or(0)).try_for_each(encode::try_out)?;
+        }
+        if passes.len() > 1 || !first {
+            self.source.keep(self.run);
         }
         let of = self.frames * passes.len() as u64;
         let (mut jobs, mut made) = (jobs.into_iter(), Vec::with_capacity(planned.len()));
         for (pass, length) in passes.iter().enumerate() {
             let last = pass + 1 == passes.len() && !self.again;
             let passage = Passage { done: self.frames * pass as u64, of, last };
-            let first = self.sheet.is_none();
-            let sheet = first.then(|| Sheet::new(self.frames, self.mezzanine.width, self.mezzanine.height));
+            let sheet =
+                (first && pass == 0).then(|| Sheet::new(self.frames, self.mezzanine.width, self.mezzanine.height));
             let sheet = sheet.map(|sheet| self.sheet.insert(sheet));
             let jobs = jobs.by_ref().take(*length).collect();
             made.extend(encode::encode(&self.source, &self.mezzanine, passage, jobs, sheet, self.run)?);
@@ -187,9 +187,6 @@ impl Work<'_> {
             .unzip();
         if redo.is_empty() {
             return Ok(());
-        }
-        if self.again {
-            self.source.keep(self.run);
         }
         let names: Vec<&str> = redo.iter().map(|p| p.name.as_str()).collect();
         self.run.log(Level::Info, format!("{}: {why}", names.join(", ")));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use spotloom_onnx::Described;
-use spotloom_onnx::component::{self, Component, Licence};
+use spotloom_onnx::component::{Component, Licence, Mistakes};
 
 /// Velocity of the picture under noise.
 pub const TRANSFORMER: &str = "transformer";
@@ -87,20 +87,18 @@ impl Described for Contract {
         &self.name
     }
 
+    fn licence(&self) -> &Licence {
+        &self.licence
+    }
+
     fn components(&self) -> &BTreeMap<String, Component> {
         &self.components
     }
 
     fn mistakes(&self) -> Vec<String> {
-        let mut found = component::mistakes(&self.components);
-        let mut check = |good: bool, text: String| {
-            if !good {
-                found.push(text);
-            }
-        };
+        let mut found = Mistakes::of(self.contract, (&self.family, FAMILY), &self.components, &COMPONENTS);
+        let mut check = |good, wrong| found.check(good, wrong);
         let Sampling { steps, guidance, shift, unguided } = self.sampling;
-        check(self.contract == 1, format!("`contract` is {}; expected 1", self.contract));
-        check(self.family == FAMILY, format!("`family` is `{}`; this stage takes `{FAMILY}`", self.family));
         for (name, side) in [("width", self.width), ("height", self.height)] {
             check((16..=4096).contains(&side), format!("`{name}` is {side}; expected 16 to 4096"));
         }
@@ -109,9 +107,6 @@ impl Described for Contract {
         check((1.0..=20.0).contains(&guidance), format!("`sampling.guidance` is {guidance}; expected 1 to 20"));
         check((-10.0..=10.0).contains(&shift), format!("`sampling.shift` is {shift}; expected -10 to 10"));
         check(unguided <= steps, format!("`sampling.unguided` is {unguided}; there are {steps} steps"));
-        for role in COMPONENTS {
-            check(self.components.contains_key(role), format!("`components` has no `{role}`"));
-        }
-        found
+        found.all()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use spotloom_onnx::Described;
-use spotloom_onnx::component::{self, Component, Licence};
+use spotloom_onnx::component::{Component, Licence, Mistakes};
 
 /// The component that does the work.
 pub(crate) const NETWORK: &str = "upscaler";
@@ -55,23 +55,20 @@ impl Described for Contract {
         &self.name
     }
 
+    fn licence(&self) -> &Licence {
+        &self.licence
+    }
+
     fn components(&self) -> &BTreeMap<String, Component> {
         &self.components
     }
 
     fn mistakes(&self) -> Vec<String> {
-        let mut found = component::mistakes(&self.components);
-        let mut check = |good: bool, text: String| {
-            if !good {
-                found.push(text);
-            }
-        };
-        check(self.contract == 1, format!("`contract` is {}; expected 1", self.contract));
-        check(self.family == "upscale", format!("`family` is `{}`; this stage takes `upscale`", self.family));
+        let mut found = Mistakes::of(self.contract, (&self.family, "upscale"), &self.components, &[NETWORK]);
+        let mut check = |good, wrong| found.check(good, wrong);
         check((1..=8).contains(&self.scale), format!("`scale` is {}; expected 1 to 8", self.scale));
         check((16..=4096).contains(&self.tile), format!("`tile` is {}; expected 16 to 4096", self.tile));
         check(self.pad <= 256, format!("`pad` is {}; expected at most 256", self.pad));
-        check(self.components.contains_key(NETWORK), format!("`components` has no `{NETWORK}`"));
-        found
+        found.all()
     }
 }

@@ -43,7 +43,7 @@ impl Stage for Upscale {
         let clip = &run.require("clip")?.path;
         let mut network = run.input("model").map(|m| open(&m.path)).transpose()?;
         let scale = match &network {
-            Some(n) => agreed(params.scale, n.model.contract.scale as u32, &n.model.contract.name)?,
+            Some(n) => agreed(params.scale, n.contract().scale as u32, &n.contract().name)?,
             None => params.scale.unwrap_or(2),
         };
         let pixel = if network.is_some() { Pixel::Rgb48 } else { Pixel::Yuv420p10 };
@@ -80,7 +80,7 @@ impl Stage for Upscale {
             let frame = frame?;
             match &mut network {
                 Some(network) => {
-                    let tile = params.tile.unwrap_or(network.model.contract.tile);
+                    let tile = params.tile.unwrap_or(network.contract().tile);
                     let done = writer.frames();
                     let large = network.enlarge(&frame, tile, || {
                         // A large picture takes minutes: each tile is a sign of life.
@@ -110,15 +110,10 @@ impl Stage for Upscale {
         }
         let outputs = Outputs::new().output("clip", output).fact("scale", scale);
         Ok(match network {
-            Some(mut n) => {
-                let outputs = outputs
-                    .fact("method", "network")
-                    .fact("model", n.model.contract.name.clone())
-                    .fact("model-sha256", n.model.sha256.clone())
-                    .fact("licence", n.model.contract.licence.spdx.clone())
-                    .fact("provider", n.provider.to_string())
-                    .fact("onnxruntime", n.runtime.clone());
-                let told = n.told();
+            Some(Network(mut network)) => {
+                let outputs =
+                    network.facts().into_iter().fold(outputs, |outputs, (name, said)| outputs.fact(name, said));
+                let told = network.told();
                 told.iter().for_each(|warning| run.log(Level::Warn, warning));
                 if told.is_empty() { outputs } else { outputs.fact("warnings", told) }
             }

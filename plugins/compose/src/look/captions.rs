@@ -60,9 +60,7 @@ impl Cues {
         }
         let safe = view.safe;
         let height = f64::from(LEADING) * LINES as f64 * size(view) + 2.0 * PAD.1 * size(view);
-        let (left, right) =
-            if view.rtl { (view.width - safe.right, view.width - safe.left) } else { (safe.left, safe.right) };
-        let band = Area { top: safe.bottom - height, height, left, right, ..safe };
+        let band = Area { top: safe.bottom - height, height, ..safe };
         view.safe.bottom = band.top - GAP;
         view.safe.height = view.safe.bottom - safe.top;
         Some(band)

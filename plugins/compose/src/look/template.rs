@@ -25,7 +25,6 @@ pub struct View {
     pub shape: &'static str,
     pub locale: String,
     pub rtl: bool,
-    /// Before the look is mirrored where words are read from right to left.
     pub safe: Area,
     pub brand: BrandView,
     pub copy: BTreeMap<String, String>,
@@ -81,6 +80,18 @@ pub struct PictureView {
     pub cut_out: bool,
 }
 
+impl View {
+    /// As a look is given it, which is drawn as if words were read from left to right: `mx` mirrors where they are not, so the room is
+    /// mirrored as well.
+    fn before_mirroring(&self) -> Self {
+        let mut view = self.clone();
+        if self.rtl {
+            (view.safe.left, view.safe.right) = (self.width - self.safe.right, self.width - self.safe.left);
+        }
+        view
+    }
+}
+
 /// The typesetter, shared between the template's `measure` and the setting of the texts.
 pub type SharedTypesetter = Arc<Mutex<Typesetter>>;
 
@@ -95,6 +106,7 @@ pub fn fill(
     brand: &Brand,
     typesetter: &SharedTypesetter,
 ) -> Result<String, Error> {
+    let view = &view.before_mirroring();
     // A function can only report a template error; what really went wrong with a text is kept here.
     let cause: Arc<Mutex<Option<Error>>> = Arc::default();
     let mut env = Environment::new();

@@ -20,13 +20,25 @@ fn the_built_in_looks_work_in_every_aspect_language_and_with_and_without_a_produ
                 if locale == "ar" {
                     given["copy"] = arabic.clone();
                 }
-                // What Instagram's interface covers.
-                given["safe-zone"] = json!({"top": 0.14, "bottom": if height > width { 0.35 } else { 0.0 }});
+                // What Instagram's interface covers, and TikTok's, which stands at the right whatever the language.
+                let tall = height > width;
+                let zone = [0.06, 0.14, if tall { 0.13 } else { 0.06 }, if tall { 0.35 } else { 0.0 }];
+                let [left, top, right, bottom] = zone;
+                given["safe-zone"] = json!({"left": left, "top": top, "right": right, "bottom": bottom});
                 let mut harness = compose(look, given, &clips);
                 if product {
                     harness = harness.input("product", template("studio/assets/zest-can.png"), "image/png");
                 }
                 let done = harness.run();
+                let layout: Value = serde_json::from_str(&done.text("layout")).unwrap();
+                for text in layout["texts"].as_array().unwrap() {
+                    for line in text["lines"].as_array().unwrap() {
+                        // As far over the edge as `check` lets a round letter be.
+                        let side = |i: usize| line[i].as_f64().unwrap();
+                        let inside = side(0) > left - 0.01 && side(2) < 1.0 - right + 0.01;
+                        assert!(inside, "{look} {width}x{height} {locale}: {} is at {line}", text["name"]);
+                    }
+                }
                 let facts = &done.outputs("mezzanine")[0].facts;
                 assert_eq!((&facts["width"], &facts["height"]), (&json!(width), &json!(height)));
                 let video = probe(done.path("mezzanine")).unwrap().video.unwrap();

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use spotloom_onnx::{Component, Derived, Described, Error, component};
+use spotloom_onnx::{Component, Derived, Described, Error, Licence, component};
 
 use super::{Contract, FamilyName, Variant, diffusers};
 
 impl Described for Contract {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn licence(&self) -> &Licence {
+        &self.licence
     }
 
     fn components(&self) -> &BTreeMap<String, Component> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use spotloom_onnx::component::{self, Component, Licence};
+use spotloom_onnx::component::{Component, Licence, Mistakes};
 use spotloom_onnx::folder::{Refused, confined, sha256};
 use spotloom_onnx::{Derived, Described, Error, external};
 
@@ -59,27 +59,26 @@ impl Described for Contract {
         &self.name
     }
 
+    fn licence(&self) -> &Licence {
+        &self.licence
+    }
+
     fn components(&self) -> &BTreeMap<String, Component> {
         &self.components
     }
 
     fn mistakes(&self) -> Vec<String> {
-        let mut found = component::mistakes(&self.components);
-        if self.contract != 1 {
-            found.push(format!("`contract` is {}; expected 1", self.contract));
+        // The one family there is was read.
+        let mut found = Mistakes::of(self.contract, ("piper", "piper"), &self.components, &[VOICE, CONFIG]);
+        found.check(
+            !self.locales.is_empty(),
+            "`locales` is empty; expected the languages it speaks, like [en-US]".into(),
+        );
+        for locale in &self.locales {
+            let tag = !locale.contains('_') && !locale.trim().is_empty();
+            found.check(tag, format!("`locales` has `{locale}`; expected tags like en-US"));
         }
-        if self.locales.is_empty() {
-            found.push("`locales` is empty; expected the languages it speaks, like [en-US]".into());
-        }
-        for locale in self.locales.iter().filter(|l| l.contains('_') || l.trim().is_empty()) {
-            found.push(format!("`locales` has `{locale}`; expected tags like en-US"));
-        }
-        for role in [VOICE, CONFIG] {
-            if !self.components.contains_key(role) {
-                found.push(format!("`components` has no `{role}`"));
-            }
-        }
-        found
+        found.all()
     }
 
     fn derive(folder: &Path) -> Result<Option<Derived>, Error> {

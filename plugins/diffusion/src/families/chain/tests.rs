@@ -78,10 +78,6 @@ impl Frames for GreyClip<'_> {
         Ok(self.frames.pop_front())
     }
 
-    fn understood(&self) -> &[(String, String)] {
-        &[]
-    }
-
     fn warnings(&self) -> &[String] {
         &self.warnings
     }

@@ -139,10 +139,6 @@ impl Frames for CogShot<'_> {
         decoder.next(loader)
     }
 
-    fn understood(&self) -> &[(String, String)] {
-        &[]
-    }
-
     fn warnings(&self) -> &[String] {
         &self.model.loader.warnings
     }

@@ -169,10 +169,6 @@ impl Frames for LtxShot<'_> {
         Ok(picture)
     }
 
-    fn understood(&self) -> &[(String, String)] {
-        &[]
-    }
-
     fn warnings(&self) -> &[String] {
         &self.model.loader.warnings
     }

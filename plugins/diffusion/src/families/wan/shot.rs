@@ -154,10 +154,6 @@ impl Frames for WanShot<'_> {
         decoder.next(loader)
     }
 
-    fn understood(&self) -> &[(String, String)] {
-        &[]
-    }
-
     fn warnings(&self) -> &[String] {
         &self.model.loader.warnings
     }
