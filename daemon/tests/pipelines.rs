@@ -207,17 +207,17 @@ fn shots_that_may_be_made_again_are_judged_first() {
 /// A licence that forbids a place can only be held against the brief when the stage is told where the spot will be shown.
 #[test]
 fn models_are_told_where_the_spot_will_be_shown() {
-    let brief = "scenes: [{prompt: a, headline: A}]\nproduct: {name: Zest, image: assets/zest-can.png}\n\
+    let brief = "scenes: [{prompt: a, headline: A, say: Taste the sun.}]\nproduct: {name: Zest, image: assets/zest-can.png}\n\
                  rights: {ai_disclosure: required, territories: [EU, US]}\n";
     let try_on = "with: {model: dresser, motion: ambient-v6, person: assets/zest-can.png, category: tops}\n";
     for (pipeline, more) in
         [("social-ad", ""), ("storyboard", ""), ("product-demo", ""), ("training-video", ""), ("try-on", try_on)]
     {
         let made = plan(pipeline, &format!("{brief}{more}")).unwrap();
-        let told = made.tasks.iter().filter(|t| ["diffusion", "try-on"].contains(&t.uses.id.as_str()));
+        let told = made.tasks.iter().filter(|t| ["diffusion", "try-on", "voice"].contains(&t.uses.id.as_str()));
         let places: Vec<_> = told.map(|t| &t.params["territory"]).collect();
         assert!(
-            places.len() >= 2 && places.iter().all(|p| **p == serde_json::json!(["EU", "US"])),
+            places.len() >= 3 && places.iter().all(|p| **p == serde_json::json!(["EU", "US"])),
             "{pipeline}: {places:?}"
         );
     }

@@ -58,6 +58,9 @@ pub struct Params {
     /// What a model's voice draws its variation from: the same seed, the same sound.
     #[serde(default)]
     pub seed: u32,
+    /// Where the spot will be heard, by ISO 3166 codes, `EU` or `WORLD`: a model whose licence forbids one of them is refused.
+    #[serde(default)]
+    pub territory: Vec<String>,
     /// Loads the model, holds it against its contract and speaks nothing.
     #[serde(default)]
     #[schemars(extend("x-models" = {"families": ["piper"], "described-by": ".onnx.json"}))]
@@ -245,7 +248,7 @@ impl Speaker {
             let words_per_minute = (f64::from(params.words_per_minute) * params.pace).round() as u32;
             return Guide::find(&params.locale, words_per_minute.clamp(80, 450), params.pitch).map(Self::Guide);
         };
-        let voice = piper::Voice::open(&model.path, &params.manner(), run.threads())?;
+        let voice = piper::Voice::open(&model.path, &params.manner(), &params.territory, run.threads())?;
         let contract = &voice.model.contract;
         if !piper::speaks(&contract.locales, &params.locale) {
             let known = contract.locales.join(", ");
@@ -277,7 +280,8 @@ impl Speaker {
 
 /// Loads a voice, has it say one sound, and tells the contract where no `model.yaml` does.
 fn check_model(params: &Params, run: &Run) -> Result<Outputs, Failure> {
-    let mut voice = piper::Voice::open(&run.require("model")?.path, &params.manner(), run.threads())?;
+    let mut voice =
+        piper::Voice::open(&run.require("model")?.path, &params.manner(), &params.territory, run.threads())?;
     voice.try_out()?;
     // What was put together is written as JSON.
     let contract = voice.model.derived.then(|| serde_json::from_str(&voice.model.text).unwrap_or(Value::Null));

@@ -172,6 +172,15 @@ fn what_can_not_speak_says_why() {
     for file in ["model.yaml", "tone.onnx", "tone.onnx.json"] {
         fs::copy(tone.join(file), changed.path().join(file)).unwrap();
     }
+    let contract = fs::read_to_string(tone.join("model.yaml")).unwrap();
+    let here = contract.replace("{spdx: MIT OR Apache-2.0}", "{spdx: LicenseRef-here, territories: {only: [EU]}}");
+    assert_ne!(here, contract);
+    fs::write(changed.path().join("model.yaml"), here).unwrap();
+    assert!(
+        speak(changed.path(), json!({"locale": "en", "text": "Sun.", "territory": ["DE"]})).facts()["model"] == "tone"
+    );
+    let told = "the licence of tone (LicenseRef-here) does not allow its use in US";
+    check(changed.path(), json!({"territory": ["EU", "US"]}), "licence-territory", told);
     fs::write(changed.path().join("tone.onnx"), "x").unwrap();
     check(changed.path(), json!({}), "model-hash-mismatch", "tone.onnx of tone has the hash");
 }

@@ -64,12 +64,13 @@ pub(crate) struct Voice {
 }
 
 impl Voice {
-    /// Loads a model folder.
+    /// Loads a model folder, for use in these places.
     ///
     /// # Errors
-    /// Those of the folder and of the graph, `no-speaker`, `missing-program`, `no-voice`.
-    pub(crate) fn open(folder: &Path, manner: &Manner, threads: usize) -> Result<Self, Failure> {
+    /// Those of the folder and of the graph, `licence-territory`, `no-speaker`, `missing-program`, `no-voice`.
+    pub(crate) fn open(folder: &Path, manner: &Manner, places: &[String], threads: usize) -> Result<Self, Failure> {
         let model = Model::<Contract>::open(folder).map_err(onnx)?;
+        model.contract.licence.check(&model.contract.name, places).map_err(onnx)?;
         let config = config(&model).map_err(onnx)?;
         let wanted = manner.speaker.as_deref().or(model.contract.speaker.as_deref());
         let speaker = config.speaker(wanted).map_err(|known| {

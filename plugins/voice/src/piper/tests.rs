@@ -30,7 +30,7 @@ fn samples_are_those_of_the_reference() {
     let mut expected = bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
     let manner = Manner { pace: 1.0, seed: golden.seed, ..Manner::default() };
     for threads in [1, 2] {
-        let mut voice = Voice::open(&fixtures().join("tone"), &manner, threads).unwrap();
+        let mut voice = Voice::open(&fixtures().join("tone"), &manner, &[], threads).unwrap();
         let mut expected = expected.clone();
         for case in &golden.cases {
             voice.scales = case.scales;
