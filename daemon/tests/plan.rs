@@ -155,10 +155,10 @@ fn a_brief_is_normalised() {
         "product": {"name": null, "image": null}, "copy": {},
         "scenes": [{
             "prompt": null, "image": "assets/caf\u{e9}.png", "last_image": null, "clip": null, "clip_after": null, "mode": null,
-            "retake": {"from": null, "to": null}, "strength": null, "seed": null, "variations": null, "footage": null, "from": 0.0, "move": null, "seconds": 4.0,
+            "retake": {"from": null, "to": null}, "strength": null, "seed": null, "variations": null, "footage": null, "from": 0.0, "keep_sound": false, "move": null, "seconds": 4.0,
             "transition": "fade", "headline": null, "say": null, "source": "picture",
         }],
-        "audio": {"music": null, "bpm": null, "voiceover": null, "voice": null, "speaker": null, "pace": null, "recording": null, "cues": []},
+        "audio": {"music": null, "bpm": null, "music_gain_db": null, "duck_db": null, "voiceover": null, "voice": null, "speaker": null, "pace": null, "recording": null, "cues": []},
         "captions": {"burn": true, "script": null},
         "codes": {"ad_id": null, "clock_number": null}, "outputs": ["youtube-15s"], "seed": 0,
         "rights": {"ai_disclosure": "required", "territories": [], "licence_notes": null},

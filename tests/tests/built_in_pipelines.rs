@@ -85,7 +85,7 @@ fn somebody_wears_the_product() {
     assert_eq!(code, 1, "a video model dresses nobody");
     assert_eq!(
         delivered(&studio, "try-on", "en, ar", &with("paste")),
-        ".mp4 2, .srt 0, .vtt 0, loudness.svg 2, report.html 1, manifest.json 1, pictures and chapters 4"
+        ".mp4 2, .srt 0, .vtt 0, loudness.svg 2, report.html 1, manifest.json 1, pictures and chapters 6"
     );
     let folder = studio.path("deliveries/test/try-on-v1");
     // Orange on the middle of somebody in the dark.
@@ -101,6 +101,14 @@ fn somebody_wears_the_product() {
     assert_eq!(manifest["generated"], true, "{manifest:#}");
     let again = studio.run(&["run", folder.join("manifest.json").to_str().unwrap(), "--json"]).ok().json();
     assert_eq!(again["identical"], true, "{again:#}");
+}
+
+/// Footage of four seconds, in the last two of which a tone is heard.
+fn film(studio: &TestStudio) {
+    let source = ["-v", "error", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=4,eq=contrast=0.35,gblur=4"];
+    let speech = ["-f", "lavfi", "-i", "aevalsrc='if(lt(t,2),0,0.1*sin(880*PI*t))':s=48000:d=4", "-c:v", "libx264"];
+    let film = studio.path("assets/spot.mp4");
+    assert!(Command::new("ffmpeg").args(source).args(speech).arg(film).status().unwrap().success());
 }
 
 /// What is delivered, with what every pipeline hands over counted and the rest by name.
@@ -126,25 +134,23 @@ fn each_hands_over_its_masters_checked_with_a_report() {
     let music = "audio: {music: assets/music/sunny-side.m4a}\n";
     let copy = "copy: {headline: {en: Zest, ar: زيست}, cta: {en: Try it, ar: جربه}}\nwith: {end_card: 2}\n";
     let plain = format!("scenes: [{{{CAN}}}]\n{copy}{music}");
-    // One contact sheet for each language, and the poster.
+    // One contact sheet and one poster for each language, and the poster of the spot.
     assert_eq!(
         delivered(&studio, "product-demo", "en, ar", &plain),
-        ".mp4 2, .srt 0, .vtt 0, loudness.svg 2, report.html 1, manifest.json 1, pictures and chapters 3"
+        ".mp4 2, .srt 0, .vtt 0, loudness.svg 2, report.html 1, manifest.json 1, pictures and chapters 5"
     );
     let steps = format!(
         "scenes: [{{{CAN}, headline: {{en: Chill, ar: برّد}}, say: {{en: Chill it well., ar: برّدها جيدًا.}}}}]\n{copy}"
     );
     assert_eq!(
         delivered(&studio, "training-video", "en, ar", &steps),
-        ".mp4 2, .srt 2, .vtt 4, loudness.svg 2, report.html 1, manifest.json 1, pictures and chapters 3"
+        ".mp4 2, .srt 2, .vtt 4, loudness.svg 2, report.html 1, manifest.json 1, pictures and chapters 5"
     );
-    let spot = studio.path("assets/spot.mp4");
-    let source = ["-v", "error", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=2,eq=contrast=0.35,gblur=4"];
-    assert!(Command::new("ffmpeg").args(source).args(["-c:v", "libx264"]).arg(&spot).status().unwrap().success());
+    film(&studio);
     let localised = format!("scenes: [{{footage: assets/spot.mp4, seconds: 1.5}}]\n{copy}{music}");
     assert_eq!(
         delivered(&studio, "localise", "en, ar", &localised),
-        ".mp4 2, .srt 0, .vtt 0, loudness.svg 2, report.html 1, manifest.json 1, pictures and chapters 3"
+        ".mp4 2, .srt 0, .vtt 0, loudness.svg 2, report.html 1, manifest.json 1, pictures and chapters 5"
     );
 }
 
@@ -215,4 +221,28 @@ fn a_voice_of_the_studio_speaks_and_one_without_the_language_is_refused() {
         assert_eq!(mistake["message"], format!("`{voice}` can't do the locale `de`"));
         assert_eq!(mistake["expected"], "`en-US`");
     }
+}
+
+/// A scene that keeps its sound is heard, one that does not is silent, and a sound comes on its cue.
+#[test]
+fn footage_keeps_its_sound_and_sounds_come_on_their_cue() {
+    let studio = studio();
+    film(&studio);
+    let heard = "scenes: [{footage: assets/spot.mp4, from: 2.2, seconds: 1}, {footage: assets/spot.mp4, from: 2, seconds: 1, keep_sound: true}]\n";
+    let cues = "audio: {cues: [{file: assets/music/sunny-side.m4a, at: 3.5, gain_db: -6}]}\n";
+    let (code, report, names) = run(&studio, "localise", "en", &format!("{heard}with: {{end_card: 2}}\n{cues}"));
+    assert_eq!(code, 0, "{report:#}");
+    let spot = names.iter().find(|n| n.ends_with(".mp4")).unwrap();
+    let folder = studio.path(&format!("deliveries/test/localise-v{}", report["version"]));
+    let sound = ["-v", "error", "-i", spot, "-vn", "-ac", "1", "-ar", "8000", "-f", "f32le", "-"];
+    let bytes = Command::new("ffmpeg").current_dir(&folder).args(sound).output().unwrap().stdout;
+    let level = |from: f64, to: f64| {
+        let part = &bytes[(from * 8000.0) as usize * 4..(to * 8000.0) as usize * 4];
+        let power = part.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()).powi(2)).sum::<f32>();
+        10.0 * (power / (part.len() / 4) as f32).log10()
+    };
+    let parts = [(0.1, 0.9), (1.1, 1.9), (2.2, 3.4), (3.5, 3.9)].map(|(from, to)| level(from, to));
+    let [before, kept, card, cue] = parts;
+    assert!(before < -60.0 && card < -60.0 && kept > -25.0 && cue > -40.0, "{parts:?}");
+    assert!(names.iter().any(|n| n.ends_with("_1x1_poster_en_v1.png")), "{names:?}");
 }

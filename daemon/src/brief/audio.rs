@@ -11,6 +11,7 @@ use crate::yaml::{Fields, Mistakes, Node};
 
 /// The longest a spot may be, in seconds: no cue lies beyond it.
 const LATEST_CUE: f64 = 600.0;
+const GAIN: &str = "decibels from -60 to 20";
 
 /// What is heard.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
@@ -22,6 +23,13 @@ pub struct Audio {
     /// Its beats per minute: it is then repeated by whole bars, and fades from a downbeat. Without it, by what is heard.
     #[schemars(default, range(min = 30.0, max = 300.0))]
     pub bpm: Option<f64>,
+    /// The music against the voice, in dB: below 0 is quieter. Both are brought to the same loudness first, and the whole to what
+    /// each platform asks for.
+    #[schemars(default, range(min = -60.0, max = 20.0))]
+    pub music_gain_db: Option<f64>,
+    /// How far the music goes down while somebody speaks, in dB; left out, 12.
+    #[schemars(default, range(min = 0.0, max = 40.0))]
+    pub duck_db: Option<f64>,
     /// Words to be spoken. Without a recording `voice` speaks them, or a plain voice as a guide.
     #[schemars(default)]
     pub voiceover: Option<Text>,
@@ -52,6 +60,9 @@ pub struct Cue {
     /// Seconds from the start of the spot.
     #[schemars(range(min = 0.0, max = 600.0))]
     pub at: f64,
+    /// Louder, or below 0 quieter, than an accent of the music, in dB.
+    #[schemars(default, range(min = -60.0, max = 20.0))]
+    pub gain_db: Option<f64>,
 }
 
 /// What broadcasters know the spot by; the same for all languages or one for each.
@@ -70,6 +81,8 @@ pub(super) fn audio(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Audi
     let mut f = Fields::of(node, "the audio", m)?;
     let music = f.get("music").map(|n| asset(n, m));
     let bpm = f.get("bpm").map(|n| m.number(n, "beats per minute, from 30 to 300", 30.0..=300.0));
+    let music_gain_db = f.get("music_gain_db").map(|n| m.number(n, GAIN, -60.0..=20.0));
+    let duck_db = f.get("duck_db").map(|n| m.number(n, "decibels from 0 to 40", 0.0..=40.0));
     let voiceover = f.get("voiceover").map(|n| text(n, known, "words to be spoken", m));
     // A language that has none of its own gets the plain voice, so not all need to be there.
     let anywhere = Known { locales: Vec::new() };
@@ -88,6 +101,8 @@ pub(super) fn audio(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Audi
     Some(Audio {
         music: settled(music)?,
         bpm: settled(bpm)?,
+        music_gain_db: settled(music_gain_db)?,
+        duck_db: settled(duck_db)?,
         voiceover: settled(voiceover)?,
         voice: settled(voice)?,
         speaker: settled(speaker)?,
@@ -116,8 +131,9 @@ fn cue(node: &Node, m: &mut Mistakes) -> Option<Cue> {
     let file = f.require("file", "a file of the studio, like `assets/whoosh.wav`").and_then(|n| asset(n, m));
     let at = f.require("at", "seconds from the start of the spot");
     let at = at.and_then(|n| m.number(n, "seconds from the start of the spot", 0.0..=LATEST_CUE));
+    let gain_db = f.get("gain_db").map(|n| m.number(n, GAIN, -60.0..=20.0));
     f.finish(m);
-    Some(Cue { file: file?, at: at? })
+    Some(Cue { file: file?, at: at?, gain_db: settled(gain_db)? })
 }
 
 pub(super) fn codes(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Codes> {

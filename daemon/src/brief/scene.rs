@@ -57,6 +57,9 @@ pub struct Scene {
     /// Where the footage is entered, in seconds from its start.
     #[schemars(default, range(min = 0.0, max = 36000.0))]
     pub from: f64,
+    /// Whether the footage's own sound is heard: what a person says in it, or a spot's finished mix. Music goes down under it.
+    #[schemars(default)]
+    pub keep_sound: bool,
     /// How the camera moves over a picture or over footage. A picture without it is approached slowly, footage is left alone.
     #[serde(rename = "move")]
     #[schemars(default, schema_with = "move_schema")]
@@ -186,6 +189,8 @@ fn scene(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Scene> {
     let from_node = f.get("from");
     let expected = "the second of the footage to begin at, from 0 to 36000";
     let from = from_node.map_or(Some(0.0), |n| m.number(n, expected, 0.0..=LATEST_FROM));
+    let sound_node = f.get("keep_sound");
+    let keep_sound = sound_node.map_or(Some(false), |n| m.boolean(n));
     let move_node = f.get("move");
     let camera = move_node.map(|n| camera(n, m));
     let seconds = f
@@ -215,6 +220,11 @@ fn scene(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Scene> {
         m.push(mistake.hint(
             "add `footage: assets/…`, or take `from` away; the part of a clip to make again is `retake: {from, to}`",
         ));
+        right = false;
+    }
+    if let (Some(at), None, Some(true)) = (sound_node, footage_node, keep_sound) {
+        let mistake = at.mistake("bad-value", "only footage has a sound to keep, and the scene has no `footage`");
+        m.push(mistake.hint("take `keep_sound` away; music, voice and sounds at moments stand under `audio`"));
         right = false;
     }
     if let (Some(at), Some(_), None) = (move_node, prompt_node, footage_node) {
@@ -253,6 +263,7 @@ fn scene(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Scene> {
         variations,
         footage: settled(footage)?,
         from: from?,
+        keep_sound: keep_sound?,
         camera: settled(camera)?,
         seconds: seconds?,
         transition: transition?,

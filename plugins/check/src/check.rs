@@ -11,8 +11,10 @@ pub enum Name {
     Decode,
     /// The container and its layout: the index in front, no edit lists, one stream of each kind.
     Container,
-    /// Codec, profile, size, frame rate, pixel format, progressive, square pixels.
+    /// Codec, profile, level, distance of key frames, size, frame rate, pixel format, progressive, square pixels.
     VideoStream,
+    /// Time code of the first frame.
+    Timecode,
     /// BT.709, limited range, and tagged so.
     ColourTags,
     /// Codec, profile, rate, channels.
@@ -33,6 +35,8 @@ pub enum Name {
     /// The colours of a shot wander from its start to its end.
     Drift,
     Silent,
+    /// Frames without sound at the start and at the end of the ad.
+    SilentEnds,
     Clipped,
     /// EBU R128.
     Loudness,
@@ -118,4 +122,10 @@ impl Check {
 /// To the millisecond.
 pub(crate) fn round(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
+}
+
+/// A sentence from what is written small.
+pub(crate) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

@@ -1,13 +1,16 @@
-//! Container and streams against the preset, from the header alone.
+//! Container, sound and what the file says of itself against the preset, from the header alone; [`crate::video`] has the
+//! picture.
 
 use std::path::Path;
 
 use spotloom_media::inspect::{Header, Passed};
 
 use crate::boxes::Boxes;
-use crate::check::{Check, Name};
+use crate::check::{Check, Name, capital};
+use crate::mxf::Mxf;
 use crate::picture::Around;
-use crate::preset::{Preset, Video};
+use crate::preset::Preset;
+use crate::video;
 
 /// What is measured without decoding, and what the file is held against.
 pub(crate) struct Facts<'a> {
@@ -15,19 +18,21 @@ pub(crate) struct Facts<'a> {
     pub header: &'a Header,
     /// For MP4 and MOV.
     pub boxes: Option<Boxes>,
+    /// For MXF.
+    pub mxf: Option<Mxf>,
     pub preset: Option<&'a Preset>,
 }
 
 /// Differences, each as "what it is; expected what".
 #[derive(Default)]
-struct Differences {
-    found: Vec<String>,
-    expected: Vec<String>,
-    wrong: Vec<String>,
+pub(crate) struct Differences {
+    pub found: Vec<String>,
+    pub expected: Vec<String>,
+    pub wrong: Vec<String>,
 }
 
 impl Differences {
-    fn is(&mut self, what: &str, found: &str, expected: &str) {
+    pub(crate) fn is(&mut self, what: &str, found: &str, expected: &str) {
         self.found.push(found.to_owned());
         self.expected.push(expected.to_owned());
         if found != expected {
@@ -36,7 +41,7 @@ impl Differences {
         }
     }
 
-    fn check(self, name: Name, good: &str) -> Check {
+    pub(crate) fn check(self, name: Name, good: &str) -> Check {
         let check = match self.wrong.as_slice() {
             [] => Check::pass(name, good),
             wrong => Check::fail(name, format!("{}.", capital(&wrong.join("; ")))),
@@ -45,19 +50,15 @@ impl Differences {
     }
 }
 
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
-}
-
 /// All checks of the header.
 pub(crate) fn checks(facts: &Facts<'_>) -> Vec<Check> {
-    let mut checks = vec![container(facts), video(facts), colours(facts)];
+    let mut checks = vec![container(facts), video::check(facts), colours(facts)];
     checks.extend(audio(facts));
+    checks.extend(timecode(facts));
     checks
 }
 
-fn container(Facts { path, header, boxes, preset }: &Facts<'_>) -> Check {
+fn container(Facts { path, header, boxes, preset, .. }: &Facts<'_>) -> Check {
     let mut d = Differences::default();
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
     // A preset that names none gets what the transcoder takes then.
@@ -89,83 +90,8 @@ fn container(Facts { path, header, boxes, preset }: &Facts<'_>) -> Check {
     d.check(Name::Container, "The container is what the platform takes.")
 }
 
-fn video(Facts { header, preset, .. }: &Facts<'_>) -> Check {
-    let mut d = Differences::default();
-    let Some(video) = &header.info.video else {
-        return Check::fail(Name::VideoStream, "There is no video stream.").figures("none", "one");
-    };
-    let Some(preset) = preset else {
-        return Check::pass(Name::VideoStream, "There is a video stream; no preset says what it has to be.")
-            .figures(format!("{} {}x{}", video.codec, video.width, video.height), "");
-    };
-    d.is("the codec", &video.codec, codec(&preset.video.codec));
-    let coded = coded(&preset.video);
-    if let Some(profile) = coded.and_then(|(profile, _)| profile) {
-        let plain = |name: &str| name.to_lowercase().replace(['-', '_', ' '], "");
-        let found = plain(&header.video_profile);
-        // As the specifications call them.
-        let found = match (video.codec.as_str(), found.as_str()) {
-            ("mpeg2video", "422") => "4:2:2".to_owned(),
-            ("vp9", number) => format!("profile{number}"),
-            _ => found,
-        };
-        d.is("the profile", &found, &plain(profile));
-    }
-    d.is("the size", &format!("{}x{}", video.width, video.height), &format!("{}x{}", preset.width, preset.height));
-    if let Some((_, pixel)) = coded {
-        d.is("the pixel format", &video.pixel, pixel);
-    }
-    // Not every container writes it in lowest terms.
-    let (n, m) = video.sample_aspect;
-    let shape = if n == m { "1:1".to_owned() } else { format!("{n}:{m}") };
-    d.is("the shape of a pixel", &shape, "1:1");
-    let fps = f64::from(video.fps.0) / f64::from(video.fps.1.max(1));
-    if let Some(most) = preset.max_fps.filter(|most| fps > most + 0.01) {
-        d.wrong.push(format!("the frame rate is {fps:.2} and the platform takes at most {most}"));
-    }
-    let rates = join(&preset.rates, " or ");
-    if !preset.rates.is_empty() && preset.rates.iter().all(|rate| (fps - rate).abs() > 0.006) {
-        d.wrong.push(format!("the frame rate is {fps:.2} where {rates} is expected"));
-    }
-    d.found.push(format!("{fps:.3} fps"));
-    d.expected.push(match preset.max_fps {
-        _ if !preset.rates.is_empty() => format!("{rates} fps"),
-        Some(most) => format!("at most {most} fps"),
-        None => "any rate".into(),
-    });
-    d.check(Name::VideoStream, "The picture is coded as the platform takes it.")
-}
-
-fn join(figures: &[f64], between: &str) -> String {
+pub(crate) fn join(figures: &[f64], between: &str) -> String {
     figures.iter().map(f64::to_string).collect::<Vec<_>>().join(between)
-}
-
-/// The profile and the pixel format, by FFmpeg's names, of a preset's picture; what the transcoder takes where it names none.
-/// Neither is known of a preview.
-fn coded(video: &Video) -> Option<(Option<&str>, &'static str)> {
-    let (named, ten) = (video.profile.as_deref(), video.profile.as_deref() == Some("main10"));
-    let pixel = if ten { "yuv420p10le" } else { "yuv420p" };
-    Some(match codec(&video.codec) {
-        "h264" if named == Some("baseline") => (Some("constrained baseline"), pixel),
-        "h264" => (named.or(Some("high")), pixel),
-        "hevc" => (named.or(Some("main")), pixel),
-        "vp9" => (Some("profile 0"), pixel),
-        // Which ProRes or AV1 it is, the library does not tell.
-        "av1" => (None, pixel),
-        "prores" => (None, "yuv422p10le"),
-        "mpeg2video" => (Some("4:2:2"), "yuv422p"),
-        _ => return None,
-    })
-}
-
-/// FFmpeg's names of the codecs that presets name.
-fn codec(name: &str) -> &str {
-    match name {
-        "h265" => "hevc",
-        "mpeg2" | "xdcam-hd422" | "xdcam" => "mpeg2video",
-        "prores-422-hq" | "prores_ks" | "prores-hq" => "prores",
-        other => other,
-    }
 }
 
 fn colours(Facts { header, .. }: &Facts<'_>) -> Check {
@@ -210,6 +136,16 @@ fn audio(Facts { header, preset, .. }: &Facts<'_>) -> Option<Check> {
         }
     }
     Some(d.check(Name::AudioStream, "The sound is coded as the platform takes it."))
+}
+
+/// The time code, where the preset wants one; of the containers that presets have, these keep it.
+fn timecode(Facts { preset, boxes, mxf, .. }: &Facts<'_>) -> Option<Check> {
+    let preset = preset.filter(|p| matches!(p.container.as_deref(), Some("mov" | "mxf")))?;
+    let mut d = Differences::default();
+    let found = boxes.as_ref().map_or_else(|| mxf.and_then(|m| m.timecode), |b| b.timecode);
+    let found = found.map(|t| t.to_string()).unwrap_or_default();
+    d.is("the time code of the first frame", &found, preset.timecode.as_deref()?);
+    Some(d.check(Name::Timecode, "The time code begins where it has to."))
 }
 
 /// Rates and size, with the length that was decoded.

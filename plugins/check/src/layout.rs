@@ -25,9 +25,9 @@ pub(crate) struct Part {
     pub source: Option<String>,
 }
 
-/// A text of the look.
+/// A text of the look. All of it has to be there: what is missing would be a rule that never holds.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct Text {
     pub name: String,
     pub text: String,

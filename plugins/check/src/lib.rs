@@ -1,7 +1,7 @@
 //! Looks at finished masters before anybody else does: is the file what its preset says, and is the ad in it fit to be seen?
 //!
 //! Purpose: one decode of every master ([`pass`]) feeds all checks. FFmpeg's own filters measure black, frozen, bars,
-//! silence and loudness; [`flash`] is ours. [`mod@file`], [`picture`], [`shots`], [`sound`] and [`text`] hold what was
+//! silence and loudness; [`flash`] is ours. [`mod@file`], [`video`], [`picture`], [`shots`], [`sound`] and [`text`] hold what was
 //! measured against the preset, the brief and what compose says of its texts.
 //!
 //! Invariant: nothing that failed a check is handed on unless the pipeline said so, and every verdict names what was
@@ -12,6 +12,7 @@ mod check;
 mod file;
 pub mod flash;
 mod layout;
+mod mxf;
 mod params;
 mod pass;
 mod picture;
@@ -21,6 +22,8 @@ mod shots;
 mod sound;
 mod stage;
 mod text;
+mod timecode;
+mod video;
 mod webp;
 
 pub use check::{Check, Name, Verdict};

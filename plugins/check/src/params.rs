@@ -40,10 +40,10 @@ pub struct Params {
     #[serde(default = "two")]
     #[schemars(range(min = 0.2, max = 600.0))]
     pub max_silent_seconds: f64,
-    /// How far the integrated loudness may be from the preset's, in LU.
-    #[serde(default = "one")]
+    /// How far the integrated loudness may be from the preset's, in LU; what the preset says when left out.
+    #[serde(default)]
     #[schemars(range(min = 0.1, max = 6.0))]
-    pub loudness_tolerance_lu: f64,
+    pub loudness_tolerance_lu: Option<f64>,
     /// The least contrast of text against what is behind it (WCAG 2.2): 4.5, and 3 for large type, by default.
     #[serde(default = "contrast")]
     #[schemars(range(min = 1.0, max = 21.0))]
@@ -93,7 +93,7 @@ impl Params {
             ("max-black-seconds", self.max_black_seconds, 0.0, 60.0),
             ("max-frozen-seconds", self.max_frozen_seconds, 0.2, 600.0),
             ("max-silent-seconds", self.max_silent_seconds, 0.2, 600.0),
-            ("loudness-tolerance-lu", self.loudness_tolerance_lu, 0.1, 6.0),
+            ("loudness-tolerance-lu", self.loudness_tolerance_lu.unwrap_or(1.0), 0.1, 6.0),
             ("min-contrast", self.min_contrast, 1.0, 21.0),
         ] {
             if !(low..=high).contains(&value) {

@@ -11,6 +11,7 @@ use crate::boxes;
 use crate::check::{Check, Name, Verdict, round};
 use crate::file::{self, Facts, Lasting};
 use crate::layout::Layout;
+use crate::mxf;
 use crate::params::Params;
 use crate::picture::{self, Around, Pictures};
 use crate::pictures;
@@ -90,13 +91,18 @@ pub(crate) fn check(
     } else {
         None
     };
+    let mxf = if header.info.container == "mxf" {
+        Some(mxf::read(path).map_err(|e| io_failure("read", path, &e))?)
+    } else {
+        None
+    };
     let around = held.around();
     let leader = around.leader;
     let seconds = header.info.video.as_ref().and_then(|v| v.seconds).or(header.info.seconds).unwrap_or_default();
     let later = if held.shot { Some(Layout::one_scene(seconds)) } else { held.layout.map(|l| l.behind(leader)) };
     let params = if held.shot { held.params.of_shot(seconds) } else { held.params.clone() };
     let held = &Held { layout: later.as_ref(), params: &params, ..*held };
-    let facts = Facts { path, header: &header, boxes, preset: held.preset };
+    let facts = Facts { path, header: &header, boxes, mxf, preset: held.preset };
     let seen = match pass(path, &header, held, run, tell) {
         Ok(seen) => seen,
         Err(Stop::Asked(failure)) => return Err(failure),
@@ -107,11 +113,12 @@ pub(crate) fn check(
     checks.extend(file::checks(&facts));
     checks.extend(file::rates(&facts, &passed));
     let expected = held.params.seconds.or(held.layout.map(|l| l.seconds - leader)).filter(|s| *s > 0.0);
-    checks.push(file::length(&Lasting::of(&header, &passed), held.preset, expected, around));
+    let lasting = Lasting::of(&header, &passed);
+    checks.push(file::length(&lasting, held.preset, expected, around));
     let (of_pictures, shots) = pictures.finish(passed.video_seconds, around, held.params, held.layout);
     checks.extend(of_pictures);
     checks.extend(shots.finish(held.layout));
-    checks.extend(sounds.finish(passed.audio_seconds, around, held.params, held.preset));
+    checks.extend(sounds.finish(passed.audio_seconds, around, held.params, held.preset, lasting.fps));
     if let Some(layout) = held.layout {
         checks.extend(held.preset.and_then(|p| text::safe_zone(layout, p.safe_zone)));
         checks.extend(legibility.finish(layout, held.params));

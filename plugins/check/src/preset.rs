@@ -23,9 +23,19 @@ pub(crate) struct Preset {
     pub leader: Leader,
     /// Black after the ad.
     pub tail_black_seconds: f64,
+    pub silence: Silence,
+    /// Of the first frame of the file.
+    pub timecode: Option<String>,
     /// Set by the reader: the preset's name.
     #[serde(skip)]
     pub name: String,
+}
+
+impl Preset {
+    /// Whether it is seen on a television set, where nothing is ever meant to be silent.
+    pub(crate) fn is_television(&self) -> bool {
+        ["Broadcast", "CTV", "Roku", "Netflix"].contains(&self.platform.as_str())
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -36,9 +46,19 @@ pub(crate) struct Video {
     pub max_kbps: Option<f64>,
     pub buffer_kbps: Option<f64>,
     pub constant_kbps: Option<f64>,
+    /// The highest level, as `4.1`.
+    pub level: Option<String>,
+    /// The longest time between key frames.
+    pub gop_seconds: Option<f64>,
 }
 
 impl Video {
+    /// How many frames there may be from one key frame to the next; of a preset that says nothing, those of half a second,
+    /// which the transcoder takes then.
+    pub(crate) fn longest_gop(&self, fps: f64) -> u64 {
+        (self.gop_seconds.unwrap_or(0.5) * fps).round().max(1.0) as u64
+    }
+
     /// What the decoder's buffer holds, in kilobits, for a rate of so many in a second; where it is not said, as the transcoder
     /// takes it then.
     pub(crate) fn buffer(&self, most: f64) -> f64 {
@@ -54,8 +74,16 @@ pub(crate) struct Audio {
     /// How many tracks of one channel there are, where it isn't one of two.
     pub mono_tracks: Option<usize>,
     pub loudness_lufs: Option<f64>,
+    pub loudness_tolerance_lu: Option<f64>,
     pub true_peak_db: Option<f64>,
     pub max_short_term_lufs: Option<f64>,
+}
+
+impl Audio {
+    /// How far the loudness may be from the one that is asked for, in LU.
+    pub(crate) fn tolerance(&self) -> f64 {
+        self.loudness_tolerance_lu.unwrap_or(1.0)
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -82,6 +110,14 @@ impl Leader {
     pub(crate) fn seconds(self) -> f64 {
         self.slate_seconds + self.black_seconds
     }
+}
+
+/// How many frames at the start and at the end of the ad are without sound.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Silence {
+    pub head_frames: u32,
+    pub tail_frames: u32,
 }
 
 /// Margins as fractions of each side.

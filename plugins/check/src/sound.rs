@@ -3,13 +3,20 @@
 use serde_json::{Value, json};
 use spotloom_media::inspect::Marks;
 
-use crate::check::{Check, Name, round};
+use crate::check::{Check, Name, capital, round};
 use crate::params::Params;
 use crate::picture::{Around, Stretch};
-use crate::preset::Preset;
+use crate::preset::{Audio, Preset, Silence};
 
 /// The filters the sound goes through. The meter works in steps of 100 ms; without the padding it would miss the last.
 pub(crate) const FILTERS: &str = "apad=pad_dur=0.1,ebur128=peak=true:metadata=1,silencedetect=noise=-60dB:duration=0.2";
+
+/// Below this nothing is heard: -60 dB, as for FFmpeg's meter of silence.
+const HEARD: f32 = 0.001;
+/// Sound that is quieter for less than this, in seconds, goes on: waves pass through nought.
+const GOES_ON: f64 = 0.005;
+/// Sound may reach over an edge by so many seconds: frames don't all begin at a sample.
+const OVER: f64 = 0.001;
 
 /// So many samples in a row at full scale are a flattened top.
 const FLAT: usize = 4;
@@ -30,6 +37,8 @@ pub(crate) struct Sounds {
     curve: Vec<(f64, f64, f64)>,
     silent: Vec<Stretch>,
     silent_since: Option<f64>,
+    /// Where anything is heard, to the sample.
+    loud: Vec<Stretch>,
     /// Where tops are flattened.
     clipped: Vec<f64>,
     flat: [usize; 2],
@@ -63,6 +72,14 @@ impl Sounds {
             self.silent.push(Stretch { from, until });
         }
         for (i, (left, right)) in samples.iter().enumerate() {
+            if left.abs().max(right.abs()) >= HEARD {
+                let from = at + i as f64 / 48_000.0;
+                let until = from + 1.0 / 48_000.0;
+                match self.loud.last_mut() {
+                    Some(last) if from - last.until < GOES_ON => last.until = until,
+                    _ => self.loud.push(Stretch { from, until }),
+                }
+            }
             for (channel, sample) in [left, right].into_iter().enumerate() {
                 self.flat[channel] = if sample.abs() >= FULL { self.flat[channel] + 1 } else { 0 };
                 if self.flat[channel] == FLAT {
@@ -87,8 +104,15 @@ impl Sounds {
         self.curve.iter().fold((-120.0, -120.0), |(m, s), v| (f64::max(m, v.1), f64::max(s, v.2)))
     }
 
-    /// The checks. `end` is when the sound ends; what is around the ad is silent.
-    pub(crate) fn finish(&mut self, end: f64, around: Around, params: &Params, preset: Option<&Preset>) -> Vec<Check> {
+    /// The checks. `end` is when the sound ends; what is around the ad is silent. `fps` is the picture's rate.
+    pub(crate) fn finish(
+        &mut self,
+        end: f64,
+        around: Around,
+        params: &Params,
+        preset: Option<&Preset>,
+        fps: f64,
+    ) -> Vec<Check> {
         self.ends = end;
         if let Some(from) = self.silent_since.take() {
             self.silent.push(Stretch { from, until: end });
@@ -99,17 +123,16 @@ impl Sounds {
             // That there is no stream at all is told where streams are checked.
             return Vec::new();
         }
-        let mut checks = vec![self.silent(until, leader, params), self.clipped()];
+        let mut checks = vec![self.silent(until, leader, params, preset), self.clipped()];
+        checks.extend(preset.and_then(|p| self.silent_ends((leader, until), p.silence, fps)));
         if let Some(audio) = preset.and_then(|p| p.audio.as_ref()) {
-            checks.extend(
-                audio.loudness_lufs.and_then(|target| self.loudness(target, audio.max_short_term_lufs, params)),
-            );
+            checks.extend(audio.loudness_lufs.and_then(|target| self.loudness(target, audio, params)));
             checks.extend(audio.true_peak_db.map(|limit| self.true_peak(limit)));
         }
         checks
     }
 
-    fn silent(&self, end: f64, leader: f64, params: &Params) -> Check {
+    fn silent(&self, end: f64, leader: f64, params: &Params, preset: Option<&Preset>) -> Check {
         let worst = self.silent.iter().copied().max_by(|a, b| a.seconds().total_cmp(&b.seconds()));
         let seconds = worst.map_or(0.0, |s| s.seconds().min(end - s.from));
         let allowed = params.max_silent_seconds;
@@ -127,9 +150,47 @@ impl Sounds {
                 Check::fail(Name::Silent, sentence).at(s.from, until)
             }
             _ if params.sound => Check::pass(Name::Silent, "There is sound all along."),
+            // A forgotten line of the brief, most likely; but silent spots have been on air.
+            Some(s) if seconds > end - leader - 0.2 && preset.is_some_and(Preset::is_television) => {
+                let sentence = "It is silent from start to end, and on television. The brief asks for no sound: see whether `audio` was forgotten.";
+                Check::warn(Name::Silent, sentence).at(s.from, end)
+            }
             _ => Check::pass(Name::Silent, "The brief asks for no sound."),
         };
         check.figures(format!("{seconds:.2} s"), limit)
+    }
+
+    /// Whether the frames at both ends of the ad are silent that have to be.
+    fn silent_ends(&self, (from, until): (f64, f64), silence: Silence, fps: f64) -> Option<Check> {
+        let Silence { head_frames, tail_frames } = silence;
+        if head_frames == 0 && tail_frames == 0 {
+            return None;
+        }
+        let first = self.loud.iter().find(|s| s.until > from + OVER).map_or(until, |s| s.from.max(from));
+        let last = self.loud.iter().rfind(|s| s.from < until - OVER).map_or(from, |s| s.until.min(until));
+        let seconds = |frames: u32| f64::from(frames) / fps.max(1.0);
+        let (head_until, tail_from) = (from + seconds(head_frames), until - seconds(tail_frames));
+        let head = (first < head_until - OVER).then(|| {
+            let told =
+                format!("the first {head_frames} frames have to be silent and there is sound from {first:.3} s on");
+            (told, first, head_until)
+        });
+        let tail = (last > tail_from + OVER).then(|| {
+            let told = format!("the last {tail_frames} frames have to be silent and there is sound until {last:.3} s");
+            (told, tail_from, last)
+        });
+        let wrong: Vec<_> = head.into_iter().chain(tail).collect();
+        let check = match wrong.first() {
+            Some((_, from, until)) => {
+                let told = wrong.iter().map(|(told, ..)| told.as_str()).collect::<Vec<_>>();
+                Check::fail(Name::SilentEnds, format!("{}.", capital(&told.join("; ")))).at(*from, *until)
+            }
+            None => Check::pass(Name::SilentEnds, "It is silent at both ends for as long as it has to be."),
+        };
+        let frames = |seconds: f64| seconds.max(0.0) * fps;
+        let measured =
+            format!("{:.1} frames at the start, {:.1} at the end", frames(first - from), frames(until - last));
+        Some(check.figures(measured, format!("at least {head_frames} and {tail_frames} frames")))
     }
 
     fn clipped(&self) -> Check {
@@ -145,12 +206,12 @@ impl Sounds {
         check.figures(format!("{n} places"), "none")
     }
 
-    fn loudness(&self, target: f64, max_short: Option<f64>, params: &Params) -> Option<Check> {
+    fn loudness(&self, target: f64, audio: &Audio, params: &Params) -> Option<Check> {
         let Some(integrated) = self.integrated() else {
             // Silence has no loudness; whether it may be silent is another check.
             return None;
         };
-        let tolerance = params.loudness_tolerance_lu;
+        let tolerance = params.loudness_tolerance_lu.unwrap_or_else(|| audio.tolerance());
         let (momentary, short) = self.highest();
         let limit = format!("{target} LUFS, {tolerance} LU either way");
         let measured = format!(
@@ -161,11 +222,13 @@ impl Sounds {
         let check = if off.abs() > tolerance + 0.05 {
             let way = if off > 0.0 { "too loud" } else { "too quiet" };
             let sentence = format!(
-                "It is {integrated:.1} LUFS loud, {:.1} LU {way}; the platform asks for {target} LUFS.",
+                "It is {integrated:.1} LUFS loud, {:.1} LU {way}; the platform asks for {target} LUFS within {tolerance} LU.",
                 off.abs()
             );
             Check::fail(Name::Loudness, sentence)
-        } else if let Some(most) = max_short.filter(|most| short > most + 0.05 && momentary > most + 3.05) {
+        } else if let Some(most) =
+            audio.max_short_term_lufs.filter(|most| short > most + 0.05 && momentary > most + 3.05)
+        {
             // EBU R128 s1, for short programmes: one of the two may be passed.
             let sentence = format!(
                 "At its loudest it reaches {short:.1} LUFS short-term and {momentary:.1} momentary; the platform allows {most:.0} or {:.0}.",

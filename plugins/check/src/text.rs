@@ -177,16 +177,16 @@ fn colour(text: &str) -> Option<[f64; 3]> {
     Some([part(0)?, part(2)?, part(4)?])
 }
 
-/// The first words of a text.
-/// `The headline “Taste the sun”`; a text that counts up has no words to quote.
+/// `The headline “Taste the sun”`.
 fn called(text: &Text) -> String {
-    let name = &text.name;
-    if text.text.trim().is_empty() {
+    let (name, words) = (&text.name, text.text.split_whitespace().collect::<Vec<_>>().join(" "));
+    if words.is_empty() {
         return format!("The {name}");
     }
-    format!("The {name} \u{201c}{}\u{201d}", short(&text.text))
+    format!("The {name} \u{201c}{}\u{201d}", short(&words))
 }
 
+/// The first words of a text.
 fn short(text: &str) -> String {
     let mut out: String = text.chars().take(40).collect();
     if out.len() < text.len() {
@@ -198,6 +198,34 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// WCAG asks less of large type, and bold type is large from a smaller size on.
+    #[test]
+    fn large_type_needs_less_contrast() {
+        let params: Params = serde_json::from_str("{}").unwrap();
+        let check = |size: f64, weight: u16, expected: f64| {
+            let text = Text { size: size / 1080.0, weight, ..Text::default() };
+            assert!((needed(&text, &params) - expected).abs() < 1e-9, "{size} in {weight}");
+        };
+        check(24.0, 800, 4.5);
+        check(26.0, 800, 3.0);
+        check(26.0, 700, 3.0);
+        check(26.0, 600, 4.5);
+        check(31.0, 400, 4.5);
+        check(33.0, 400, 3.0);
+    }
+
+    #[test]
+    fn a_text_is_called_by_its_first_words() {
+        let check = |words: &str, expected: &str| {
+            let text = Text { name: "headline".into(), text: words.into(), ..Text::default() };
+            assert_eq!(called(&text), expected);
+        };
+        check("Taste the sun", "The headline “Taste the sun”");
+        check("Taste\nthe  sun", "The headline “Taste the sun”");
+        check(" ", "The headline");
+        check(&"orange ".repeat(9), "The headline “orange orange orange orange orange orang…”");
+    }
 
     #[test]
     fn contrasts() {

@@ -71,6 +71,62 @@ fn every_planted_defect_is_found_and_nothing_else() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// How far from its target a preset lets the loudness be: the built-in ones, and one that says nothing.
+#[test]
+fn loudness_is_as_near_as_the_preset_says() {
+    let folder = TempDir::new().unwrap();
+    let check = |lufs: f64, preset: &str, params: Value, expected: &[&str]| {
+        // The tone of a good master is at -14 LUFS.
+        let gain = 10_f64.powf((lufs + 14.0) / 20.0);
+        let made = Made { audio: format!("{gain:.5}*{TONE}"), ..Made::default() };
+        let (master, layout) = (make(folder.path(), &made), layout(folder.path(), &made));
+        let audio = match preset {
+            "" => "loudness-lufs: -23, true-peak-db: -1}".to_owned(),
+            name => built_in(name).split_once("loudness-lufs").map(|(_, a)| format!("loudness-lufs{a}")).unwrap(),
+        };
+        let audio = audio.lines().next().unwrap();
+        let text = PRESET.replace("loudness-lufs: -14, true-peak-db: -1}", audio);
+        assert!(text.contains(audio), "{text}");
+        let mut given = json!({"on-fail": "warn", "seconds": SECONDS});
+        given.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
+        let done = run_for(&text, &master, &layout, given);
+        assert_eq!(found(&done), expected, "{lufs} for {preset:?}: {:#?}", checks(&done));
+    };
+    let wrong = ["loudness"];
+    for preset in ["uk-broadcast-prores", "uk-broadcast-xdcam", "eu-broadcast-xdcam"] {
+        check(-23.9, preset, json!({}), &wrong);
+    }
+    check(-23.4, "uk-broadcast-prores", json!({}), &[]);
+    check(-23.9, "", json!({}), &[]);
+    check(-24.2, "", json!({}), &wrong);
+    check(-22.5, "us-broadcast-prores", json!({}), &[]);
+    check(-22.5, "netflix-ads", json!({}), &[]);
+    check(-21.8, "us-broadcast-prores", json!({}), &wrong);
+    // What the pipeline says comes first.
+    check(-23.9, "uk-broadcast-prores", json!({"loudness-tolerance-lu": 1.0}), &[]);
+}
+
+/// What is told of a text quotes it; a layout that lacks what has to be known of one is refused.
+#[test]
+fn texts_are_told_in_their_words() {
+    let made = Made { text: [0.04, 0.44, 0.54, 0.58], ..Made::default() };
+    let folder = TempDir::new().unwrap();
+    let (master, layout) = (make(folder.path(), &made), layout(folder.path(), &made));
+    let failed = run(&master, &layout, json!({}));
+    let message = &failed.failure().message;
+    assert!(message.contains("The headline \u{201c}Taste the sun\u{201d} reaches"), "{message}");
+    let document: Value = serde_json::from_slice(&std::fs::read(&layout).unwrap()).unwrap();
+    for field in ["text", "weight", "size", "lines"] {
+        let mut without = document.clone();
+        without["texts"][0].as_object_mut().unwrap().remove(field);
+        std::fs::write(&layout, without.to_string()).unwrap();
+        let failed = run(&master, &layout, json!({}));
+        let failure = failed.failure();
+        assert_eq!(failure.code, "bad-layout");
+        assert!(failure.message.contains(&format!("`{field}`")), "{}", failure.message);
+    }
+}
+
 /// Left and right each in a track of its own, and two that are silent, as broadcasters have it.
 #[test]
 fn sound_in_tracks_of_one_channel_is_heard_in_stereo() {
@@ -124,6 +180,23 @@ fn a_failed_check_fails_the_stage_unless_the_pipeline_says_so() {
     assert_eq!(done.facts()["warnings"], 1);
     let wrong = run(&master, &layout, json!({"severity": {"loudnes": "warn"}}));
     assert!(wrong.failure().message.contains("loudnes"), "{}", wrong.failure());
+}
+
+/// A spot without sound is what the brief asked for; on television it was rather forgotten.
+#[test]
+fn a_silent_spot_is_told_of_on_television() {
+    let folder = TempDir::new().unwrap();
+    let made = Made { audio: "0".into(), ..Made::default() };
+    let (master, layout) = (make(folder.path(), &made), layout(folder.path(), &made));
+    let check = |platform: &str, verdict: &str| {
+        let preset = format!("platform: {platform}\naspect: '16:9'\n");
+        let done = run_for(&preset, &master, &layout, json!({"sound": false}));
+        let silent = checks(&done).into_iter().find(|c| c["name"] == "silent").unwrap();
+        assert_eq!(silent["verdict"], verdict, "{platform}: {silent}");
+    };
+    check("Broadcast", "warn");
+    check("CTV", "warn");
+    check("YouTube", "pass");
 }
 
 /// Shots fresh from a model, each as one scene: what they may be made again for, and nothing else.

@@ -54,6 +54,9 @@ pub struct Params {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub poster_at: Option<f64>,
+    /// What the poster's file is called, without ending; left out, `poster`.
+    #[serde(default)]
+    pub poster_name: Option<String>,
     /// Also writes the finished picture track as a file, `mezzanine`: nearly lossless H.264 in Matroska, for whoever
     /// edits on. Masters are made from the composition and don't need it.
     #[serde(default)]

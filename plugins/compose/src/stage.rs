@@ -138,6 +138,7 @@ impl Stage for Compose {
             name: String::new(),
             facts: facts.as_object().cloned().unwrap_or_else(Map::new),
         };
+        let poster_name = format!("{}.png", params.poster_name.as_deref().unwrap_or("poster"));
         let mut outputs = Outputs::new();
         if params.mezzanine {
             let path = run.scratch().join("mezzanine.mkv");
@@ -147,7 +148,7 @@ impl Stage for Compose {
         }
         Ok(outputs
             .output("composition", output(file, COMPOSITION, track))
-            .output("poster", output(poster, "image/png", size))
+            .output("poster", Output { name: poster_name, ..output(poster, "image/png", size) })
             .output("layout", output(layout, "application/json", json!({"locale": params.locale})))
             .fact("frames", frames)
             .fact("seconds", timeline.seconds))

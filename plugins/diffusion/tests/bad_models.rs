@@ -9,7 +9,10 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use spotloom_diffusion::contract::Model;
+use spotloom_diffusion::family;
 use spotloom_onnx::folder::sha256 as hash;
+use spotloom_onnx::{Described as _, Engine};
 use spotloom_plugin_sdk::api::End;
 use spotloom_plugin_sdk::harness::Done;
 use support::parity::{self, Fixture};
@@ -184,6 +187,12 @@ fn each_bad_model_is_told_apart() {
         replace(&m.join("text_encoder.onnx"), "input_ids\x12\x19\n\x17\x08\x07", "input_ids\x12\x19\n\x17\x08\x06");
         component(m, "text-encoder", &format!("{{{}}}", entry(m, "text_encoder.onnx")));
     });
+    check("ports of two graphs, and weights that model.yaml does not list", &|m| {
+        replace(&m.join("text_encoder.onnx"), "input_ids\x12\x19\n\x17\x08\x07", "input_ids\x12\x19\n\x17\x08\x06");
+        component(m, "text-encoder", &format!("{{{}}}", entry(m, "text_encoder.onnx")));
+        component(m, "transformer", &format!("{{{}}}", entry(m, "transformer.onnx")));
+        component(m, "vae-decoder-next", &format!("{{{}}}", entry(m, "text_encoder.onnx")));
+    });
     check("weights that are not numbers", &|m| {
         poison(&m.join("weights.data"));
         again(m);
@@ -198,6 +207,25 @@ fn each_bad_model_is_told_apart() {
         replace(&m.join("model.yaml"), "family: wan", "attention-heads: 1024\nfamily: wan");
     });
     insta::assert_snapshot!("bad_models", report);
+}
+
+/// What a contract is held against when it is read is what the family looks for when it is loaded, and no more.
+#[test]
+fn a_contract_must_have_the_components_that_its_family_cannot_be_loaded_without() {
+    let engine = Engine::cpu(2).expect("ONNX Runtime");
+    let tiny = ["wan-t2v", "wan-i2v", "wan-i2v-clip", "wan-a14b", "wan-a14b-i2v", "wan-ti2v"];
+    let others = ["ltx", "ltx-timestep", "cogvideox-2b", "cogvideox-5b", "cogvideox-v1.5"];
+    let folders = tiny.iter().chain(&others).map(|fixture| parity::folder(fixture)).chain([support::model()]);
+    for folder in folders {
+        let model = Model::open(&folder).expect("a model");
+        for role in model.contract.components.keys() {
+            let mut without = model.clone();
+            without.contract.components.remove(role);
+            let told = without.contract.mistakes();
+            let loaded = family::load(&without, &engine).map(drop);
+            assert_eq!(told.is_empty(), loaded.is_ok(), "{} without `{role}`: {told:?}, {loaded:?}", folder.display());
+        }
+    }
 }
 
 /// Changes one bit of a file, in its middle.

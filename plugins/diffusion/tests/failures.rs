@@ -76,6 +76,20 @@ fn each_broken_model_is_told_apart() {
         fs::remove_file(m.join("tokenizer.json")).expect("removed");
         std::os::unix::fs::symlink(support::model().join("tokenizer.json"), m.join("tokenizer.json")).expect("a link");
     });
+    check("a contract that is a link out of the folder", &|m| {
+        fs::remove_file(m.join("model.yaml")).expect("removed");
+        std::os::unix::fs::symlink(support::model().join("README.md"), m.join("model.yaml")).expect("a link");
+    });
+    check("several mistakes", &|m| {
+        edit(m, "fps: 10", "fps: 0");
+        edit(m, "vae-encoder:", "encoder:");
+        edit(m, "tokenizer: {", "tokens: {");
+    });
+    check("several files that are missing or outside", &|m| {
+        fs::remove_file(m.join("vae_decoder.onnx")).expect("removed");
+        fs::remove_file(m.join("transformer.onnx")).expect("removed");
+        edit(m, "file: tokenizer.json", "file: ../tokenizer.json");
+    });
     insta::assert_snapshot!("broken_contracts", report);
 }
 

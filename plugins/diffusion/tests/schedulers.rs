@@ -68,10 +68,24 @@ fn check(case: &Case, start: &[f32]) {
     assert_eq!(draws.len(), 0, "{name}: draws less than the reference");
 }
 
+/// The scheduler that comes after another, so that the compiler tells of one that is new.
+fn after(name: SchedulerName) -> Option<SchedulerName> {
+    match name {
+        SchedulerName::FlowEuler => Some(SchedulerName::FlowAb2),
+        SchedulerName::FlowAb2 => Some(SchedulerName::UniPc),
+        SchedulerName::UniPc => Some(SchedulerName::Ddim),
+        SchedulerName::Ddim => Some(SchedulerName::SdeDpm),
+        SchedulerName::SdeDpm => None,
+    }
+}
+
 #[test]
 fn every_scheduler_walks_as_its_reference_does() {
     let golden: Golden = serde_json::from_str(include_str!("fixtures/schedulers.json")).unwrap();
     assert!(golden.cases.len() > 50, "the file has lost its cases");
+    for name in std::iter::successors(Some(SchedulerName::FlowEuler), |name| after(*name)) {
+        assert!(golden.cases.iter().any(|case| case.scheduler == name), "the file has no case of {name}");
+    }
     for case in &golden.cases {
         check(case, &golden.start);
     }

@@ -142,6 +142,8 @@ fn a_picture_is_where_the_shot_begins() {
 fn a_prompt_without_a_known_word_is_said_to_be_so() {
     let folder = TempDir::new().expect("a temporary folder");
     let params = json!({"steps": 2});
+    let model = Model::open(&support::model()).expect("the model");
+    let mut ambient = Ambient::load(&model, &Engine::cpu(1).expect("a runtime")).expect("the family");
     let mut told = String::new();
     for prompt in [
         "zorblat qwixel",
@@ -150,14 +152,22 @@ fn a_prompt_without_a_known_word_is_said_to_be_so() {
         "luminous teal liquid gradient",
         "blue and purple, calm",
         "an elegant watch on black velvet",
+        "two watches and a laptop on a wooden table",
+        "red lipstick",
+        "a handbag on a pedestal",
+        "headphones, a leather bag",
+        "a tree on a hill",
+        "food",
+        "a music app, real estate, blue",
+        "premium, cinematic",
+        "two glasses of juice",
         "sea waves at sunset",
         "Oranges and lemons on a kitchen table, near some oranges and a ukulele",
     ] {
-        let done = support::shot(&support::model(), folder.path(), prompt, &params).run();
-        let warnings = done.facts().get("warnings").cloned().unwrap_or_default();
-        let _ = writeln!(told, "{prompt}: {}", warnings[0].as_str().unwrap_or("nothing"));
+        let frames = ambient.begin(&Shot::usual(&model.contract, prompt)).expect("a shot");
+        let _ = writeln!(told, "{prompt}: {}", frames.warnings().first().map_or("nothing", String::as_str));
     }
-    // The words that a template adds are not the brief's.
+    // Through the stage: the words that a template adds are not the brief's.
     let file = folder.path().join("shot.json");
     let prompts = json!({"prompt": "a zebra, anamorphic lens", "asked": "a zebra", "seconds": 0.5}).to_string();
     let run = support::shot(&support::model(), folder.path(), "", &params);
@@ -167,6 +177,52 @@ fn a_prompt_without_a_known_word_is_said_to_be_so() {
     let _ =
         writeln!(told, "a zebra, and the template's anamorphic lens: {}", warnings[0].as_str().unwrap_or("nothing"));
     insta::assert_snapshot!(told);
+}
+
+/// What is understood, or only says what the picture is for, is not told of.
+#[test]
+fn nothing_is_said_of_prompts_that_are_understood() {
+    let model = Model::open(&support::model()).expect("the model");
+    let mut ambient = Ambient::load(&model, &Engine::cpu(1).expect("a runtime")).expect("the family");
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../templates/studio/examples");
+    let mut prompts: Vec<String> = fs::read_dir(examples)
+        .expect("the examples")
+        .map(|file| file.expect("a file").path())
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
+        .flat_map(|path| {
+            let text = fs::read_to_string(path).expect("an example");
+            let brief: serde_json::Value = serde_saphyr::from_str(&text).expect("YAML");
+            let scenes = brief["scenes"].as_array().cloned().unwrap_or_default();
+            scenes.iter().filter_map(|scene| Some(scene["prompt"].as_str()?.to_owned())).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(prompts.len() > 5, "{prompts:?}");
+    let others = [
+        // Of the README of the pipelines.
+        "waves at sunset",
+        "waves from day to sunset",
+        "waves from sunset to night",
+        "teal and orange gradient",
+        // Topics beside a scene, and words that mean something else in a phrase.
+        "soft blue bokeh lights for a beauty brand",
+        "orange liquid gradient for a summer sale",
+        "a bottle on a wooden table at home, fashion",
+        "snow white silk",
+        "a blue lava lamp",
+        "forest green and gold",
+        // A gradient by its colours or its motion alone.
+        "blue and purple, shallow depth of field",
+        "zoom in",
+        "a glass of juice with ice and a straw",
+        "a candle on a table",
+        "people walking on a hill at sunset",
+    ];
+    prompts.extend(others.map(str::to_owned));
+    for prompt in prompts {
+        let shot = Shot::usual(&model.contract, &prompt);
+        let frames = ambient.begin(&shot).expect("a shot");
+        assert_eq!(frames.warnings(), &[] as &[String], "{prompt}");
+    }
 }
 
 /// Words that the model does not know, or takes for something else, are said in those it knows.

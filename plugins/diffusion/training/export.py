@@ -18,7 +18,7 @@ import weights
 from attributes import SLOTS
 from networks import CHANNELS, Conditions, Decoder, TextNet, Transformer
 from render import SHAPES
-from words import SAID_AS, SYNONYMS
+from words import NOT_DRAWN, SAID_AS, SYNONYMS
 
 FILES = {'tokenizer': 'tokenizer.json', 'text-encoder': 'text_encoder.onnx', 'transformer': 'transformer.onnx',
          'vae-decoder': 'vae_decoder.onnx', 'vae-encoder': 'vae_encoder.onnx'}
@@ -48,7 +48,11 @@ attributes:
 # What is said to the model in the place of words that it does not know, or takes for something else (`orange fruit` was a fruit
 # of any colour).
 said-as:
-{said}'''
+{said}
+# Words that the text encoder knows and nothing is drawn of: things are told of wherever they are said, topics where nothing else of the
+# prompt says a scene, both but in phrases that mean something else.
+not-drawn:
+{not_drawn}'''
 
 
 class TextEncoder(nn.Module):
@@ -119,7 +123,8 @@ def contract(folder, guidance):
     slots = ''.join(f"  - {{name: {names.get(s, s)}, words: [{', '.join(words)}]{implied.get(s, '')}}}\n" for s, words in SLOTS.items())
     with open(f'{folder}/model.yaml', 'w') as f:
         said = ''.join(f'  {say}: [{words}]\n' for say, words in SAID_AS.items())
-        f.write(CONTRACT.format(guidance=guidance, components=lines, attributes=slots, said=said))
+        not_drawn = ''.join(f'  {kind}: [{words}]\n' for kind, words in NOT_DRAWN.items())
+        f.write(CONTRACT.format(guidance=guidance, components=lines, attributes=slots, said=said, not_drawn=not_drawn))
 
 
 def main(source, folder, guidance=2.5):

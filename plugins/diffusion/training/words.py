@@ -143,20 +143,37 @@ SAID_AS = {
     'pink grapefruit': 'peaches, peach fruit',
     'purple fruit': 'plums',
     'blue fruit': 'blueberries',
-    'gold drink': 'whisky, whiskey, bourbon, rum, cognac, brandy, cider, ale, lager, prosecco',
+    'gold drink': 'whisky, whiskey, bourbon, rum, cognac, brandy, cider, ale, lager, prosecco, '
+        'champagne glasses',
     'white drink': 'milk',
     'orange cocktail': 'spritz, aperol',
-    'drink': 'gin, vodka, tonic',
+    'drink': 'gin, vodka, tonic, wine glasses, cocktail glasses, drinking glasses',
+    'glass of': 'glasses of',
+    'candle': 'candles',
+    'cup of tea': 'hot tea',
     'car': 'van, truck, suv, taxi, cab, hatchback, convertible, roadster',
     'fabric': 'linen, cotton, denim, wool, cashmere, lace, scarf, bedding',
     'shoe': 'heels, sandal, sandals, loafer, loafers, stiletto, stilettos, slipper, slippers',
     'phone': 'iphone, telephone',
     'sea': 'surf, tide, bay, lagoon, harbour, harbor, marina, seaside',
     'people': 'child, children, kid, kids, boy, girl, mother, father, parents, runner, runners, jogger, '
-        'joggers, crowd',
+        'joggers, crowd, a woman, the woman, one woman, young woman, happy woman',
     'chocolate': 'milk chocolate',
     'sparkles': 'confetti, fireworks',
     'hills': 'meadow, countryside, vineyard',
+}
+
+# What the model knows as words and draws nothing of: GENERIC and EXTRA say that something stands there, FILLERS say nothing. Into
+# model.yaml; the stage tells of things wherever they are said, of topics where nothing else of the prompt says a scene: `a beauty brand`
+# on a studio backdrop asks for the backdrop. Ice and a straw are drawn, in a glass; windows are, in a city.
+NOT_DRAWN = {
+    'things': 'watch, laptop, bag, handbag, lipstick, headphones, glasses, tree, trees, plant, forest, island, lamp, lamps, lanterns, '
+        'snow, snowy, basketball, face, food on, dinner on, honey on, a camera on, camera on a',
+    'topics': 'food, travel, fashion, beauty, tech, music, fitness, sports, gym, app, shop, store, website, real estate, office, home, '
+        'room, cafe, party, concert, christmas, holiday, summer, winter, spring, autumn, sky, sun, rainbow, neon, headlights, '
+        'field, desert, hill, palm, leaf, sand, wood, honey, breakfast, ice, straw, hands, windows, object, item, something',
+    'except': 'lava lamp, snow white, sky blue, forest green, forest hills, plant shadows, kitchen island, basketball shoe, face cream, '
+        'sand colored, honey colored, depth of field',
 }
 
 

@@ -6,18 +6,20 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use ffmpeg_next::format::sample::{Sample, Type};
+use ffmpeg_next::format::sample::{Sample, Type as Layout};
+use ffmpeg_next::media::Type;
 use ffmpeg_next::{ChannelLayout, Error as AvError, Packet, decoder, error::EAGAIN, filter, frame};
 
 use crate::av;
 use crate::demux;
 use crate::error::{Error, Result};
 use crate::loudness::Measured;
+use crate::reader::{key, time::tick};
 
 /// Samples per second and channel of every clip.
 pub const RATE: u32 = 48_000;
 
-const PACKED: Sample = Sample::F32(Type::Packed);
+const PACKED: Sample = Sample::F32(Layout::Packed);
 const ENDING: &str = "aresample=48000,aformat=sample_fmts=flt:sample_rates=48000:channel_layouts=stereo";
 const CHUNK: usize = 4096;
 
@@ -55,21 +57,51 @@ impl AudioClip {
     /// When it can't be read, is not one of the allowed formats, has no audio, or nothing of it can be decoded.
     pub fn read(path: impl AsRef<Path>, max_seconds: f64) -> Result<Self> {
         let path = path.as_ref();
+        let (clip, source) = Self::taken(path, None, max_seconds)?;
+        if clip.samples.is_empty() {
+            return Err(Error::Damaged { path: path.into(), doing: "decoding its sound", source });
+        }
+        Ok(clip)
+    }
+
+    /// Reads what is heard of a film from `from` seconds after its first picture on, at most `seconds` of it, in step with the
+    /// picture: with silence before it where the sound begins later, and none of it where it has ended by then.
+    ///
+    /// # Errors
+    /// When it can't be read, is not one of the allowed formats, or has no audio.
+    pub fn part(path: impl AsRef<Path>, from: f64, seconds: f64) -> Result<Self> {
+        Ok(Self::taken(path.as_ref(), Some(from.max(0.0)), seconds)?.0)
+    }
+
+    /// The sound of a file, from its beginning or from a moment of the picture on, and what ended it.
+    fn taken(path: &Path, from: Option<f64>, seconds: f64) -> Result<(Self, AvError)> {
         let mut input = demux::open(path)?;
-        let mut tracks: Vec<Track> = demux::sound(path, &input)?.into_iter().map(Track::new).collect();
+        let mut begin = None;
+        if let Some(from) = from {
+            let picture = input.streams().best(Type::Video).map_or(0, |stream| stream.index());
+            begin = Some(key::first(&input, picture) + from);
+            input = key::enter(path, input, picture, from)?.0;
+        }
+        let mut tracks: Vec<Track> = demux::sound(path, &input)?
+            .into_iter()
+            .map(|(index, decoder)| {
+                let tick = input.stream(index).map_or(0.0, |stream| tick(stream.time_base()));
+                Track { index, decoder, tick, begin, at: None, mixer: None, samples: Vec::new() }
+            })
+            .collect();
         let spec = if tracks.len() == 2 { "pan=stereo|c0=c0|c1=c0" } else { "anull" };
         if tracks.is_empty() {
             return Err(Error::NoAudio { path: path.into() });
         }
-        let enough = (max_seconds.max(0.0) * f64::from(RATE)) as usize;
+        let enough = (seconds.max(0.0) * f64::from(RATE)) as usize;
         let mut last_error = AvError::Eof;
         let mut ended = false;
-        while !ended && tracks.iter().any(|track| track.samples.len() < enough) {
+        while !ended && tracks.iter().any(|track| !track.has(enough)) {
             let mut packet = Packet::empty();
             match packet.read(&mut input) {
                 Ok(()) => {
                     // Of one that is full, nothing more is wanted while the other comes.
-                    let wanted = |track: &&mut Track| track.index == packet.stream() && track.samples.len() < enough;
+                    let wanted = |track: &&mut Track| track.index == packet.stream() && !track.has(enough);
                     let Some(track) = tracks.iter_mut().find(wanted) else { continue };
                     // Music files often carry junk between frames; what can be decoded is what counts.
                     if let Err(error) = track.decoder.send_packet(&packet) {
@@ -93,16 +125,13 @@ impl AudioClip {
                 mixer.drain(&mut track.samples, &mut |_, _| {})?;
             }
         }
-        let mut tracks = tracks.into_iter().map(|track| track.samples);
+        let mut tracks = tracks.into_iter().map(Track::in_step);
         let mut samples = tracks.next().unwrap_or_default();
         if let Some(right) = tracks.next() {
             samples = in_stereo(samples, right);
         }
-        if samples.is_empty() {
-            return Err(Error::Damaged { path: path.into(), doing: "decoding its sound", source: last_error });
-        }
         samples.truncate(enough);
-        Ok(Self::new(samples))
+        Ok((Self::new(samples), last_error))
     }
 
     /// Mixes named clips through a libavfilter graph: `[music][voice]amix=inputs=2`.
@@ -176,14 +205,38 @@ fn in_stereo(mut left: Vec<(f32, f32)>, right: Vec<(f32, f32)>) -> Vec<(f32, f32
 struct Track {
     index: usize,
     decoder: decoder::Audio,
+    /// Seconds of one step of its clock.
+    tick: f64,
+    /// Where it is wanted from, in seconds of the file's clock; none: from where it begins.
+    begin: Option<f64>,
+    /// Where it begins to be decoded, in seconds of the file's clock.
+    at: Option<f64>,
     /// Set when the first decoded frame is there.
     mixer: Option<Mixer>,
     samples: Vec<(f32, f32)>,
 }
 
 impl Track {
-    fn new((index, decoder): (usize, decoder::Audio)) -> Self {
-        Self { index, decoder, mixer: None, samples: Vec::new() }
+    /// Samples that were decoded before it is wanted; below 0, what is missing before the first.
+    fn early(&self) -> i64 {
+        let seconds = self.begin.map_or(0.0, |begin| begin - self.at.unwrap_or(begin));
+        (seconds * f64::from(RATE)).round() as i64
+    }
+
+    fn has(&self, enough: usize) -> bool {
+        self.samples.len() as i64 >= enough as i64 + self.early()
+    }
+
+    /// What is wanted of it.
+    fn in_step(mut self) -> Vec<(f32, f32)> {
+        let early = self.early();
+        let count = usize::try_from(early.unsigned_abs()).unwrap_or(usize::MAX);
+        if early < 0 {
+            self.samples.splice(0..0, std::iter::repeat_n((0.0, 0.0), count));
+        } else {
+            self.samples.drain(..count.min(self.samples.len()));
+        }
+        self.samples
     }
 
     /// Takes all that the decoder has, until something can't be decoded.
@@ -194,6 +247,7 @@ impl Track {
                 Some(mixer) => mixer,
                 None => self.mixer.insert(Mixer::new(&[("in", source_of(&decoded))], spec)?),
             };
+            self.at = self.at.or_else(|| decoded.pts().map(|pts| pts as f64 * self.tick));
             decoded.set_pts(None);
             mixer.push("in", &decoded)?;
             mixer.drain(&mut self.samples, &mut |_, _| {})?;

@@ -1,9 +1,9 @@
 //! A video file (or a picture) as a sequence of frames in one format.
 
-mod key;
+pub(crate) mod key;
 mod nal;
 mod skip;
-mod time;
+pub(crate) mod time;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -137,18 +137,8 @@ impl Reader {
         let decoder = demux::decoder(&path, stream.parameters(), options.threads, time_base)?
             .video()
             .map_err(Error::damaged(&path, "opening its decoder"))?;
-        let mut input = input;
-        let mut start = None;
-        if options.from > SEEK_FROM && SEEKABLE.iter().any(|name| info.container.contains(name)) {
-            let first = key::first(&input, index);
-            let to = ((first + options.from - LEAD) * 1e6) as i64;
-            if input.seek(to, ..to).is_ok() {
-                start = Some(first);
-            } else {
-                // A damaged index: from the beginning then, which is only slower.
-                input = demux::open(&path)?;
-            }
-        }
+        let (input, entered) = key::enter(&path, input, index, options.from)?;
+        let start = entered.then(|| key::first(&input, index));
         Ok(Self {
             path,
             info,

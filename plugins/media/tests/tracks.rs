@@ -102,3 +102,38 @@ fn two_tracks_are_not_always_left_and_right() {
     check("3:a 0:a 1:a", "", (0.1, 0.2));
     check("0:a 1:a", "-metadata:s:a:0 language=eng -metadata:s:a:1 language=deu", (alone, alone));
 }
+
+/// A film that is loud from second `n` to `n + 0.1` for every whole `n`, read from moments before and behind the jump.
+#[test]
+fn a_part_is_in_step_with_its_picture() {
+    let (_folder, path) = in_folder("a.mkv");
+    let beeps = "aevalsrc='if(lt(mod(t,1),0.1),0.5*sin(880*PI*t),0)':s=44100:d=30";
+    let film = |name: &str, more: &[&str]| {
+        let path = path.with_file_name(name);
+        let mut command = Command::new("ffmpeg");
+        command.args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=30", "-f", "lavfi", "-i", beeps]);
+        assert!(command.args(more).arg(&path).status().unwrap().success(), "{name}");
+        path
+    };
+    let first_loud = |clip: &AudioClip| clip.samples().iter().position(|s| s.0.abs() > 0.05).unwrap() as f64 / 48_000.0;
+    let late = ["-map", "0:v", "-map", "1:a", "-c:a", "aac", "-af", "asetpts=PTS+0.5/TB"];
+    for (name, more, shift) in [
+        ("b.mkv", &["-c:a", "pcm_s16le"][..], 0.0),
+        ("c.mp4", &["-c:a", "aac"], 0.0),
+        ("d.mov", &["-c:a", "pcm_s16le"], 0.0),
+        ("e.mpg", &["-c:v", "mpeg2video", "-c:a", "mp2"], 0.0),
+        ("f.mkv", &late, 0.5),
+    ] {
+        let path = film(name, more);
+        for from in [0.0, 0.4, 3.7, 11.4, 25.3] {
+            let clip = AudioClip::part(&path, from, 2.0).unwrap();
+            assert_eq!(clip.samples().len(), 96_000, "{name} at {from}");
+            let expected = (from - shift).ceil() + shift - from;
+            let found = first_loud(&clip);
+            assert!((found - expected).abs() < 0.01, "{name} at {from}: loud at {found}, expected at {expected}");
+        }
+        assert!(AudioClip::part(&path, 40.0, 2.0).unwrap().samples().is_empty(), "{name}");
+    }
+    let mute = film("g.mkv", &["-an"]);
+    assert!(matches!(AudioClip::part(&mute, 0.0, 1.0), Err(Error::NoAudio { .. })));
+}

@@ -1,4 +1,4 @@
-//! What an ONNX file declares, read without loading it: the ports of its graph, and which operators it has.
+//! What an ONNX file declares, read without loading it: the ports of its graph, how wide its layers are, and which operators it has.
 //!
 //! Invariant: what is said here of a port is what ONNX Runtime says of it once the file is loaded, or nothing: a shape or
 //! type that the file leaves open may be found out then.
@@ -158,6 +158,58 @@ fn element(number: u64) -> Option<TensorElementType> {
     known.iter().find(|(n, _)| *n == number).map(|(_, element)| *element)
 }
 
+/// How wide the layers of a graph are, as the shapes of its weights tell: these stand in the file wherever the values lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Widths {
+    /// The widest layer between a weight and another that leads back, `[a, b]` and `[b, a]`: what a feed-forward network makes of each
+    /// of its rows. A table of shifts is often wider, but nothing leads back from it, and where the time is one for all it has one row.
+    pub feed_forward: usize,
+    /// The longest side of any weight of two dimensions: no layer is wider.
+    pub widest: usize,
+}
+
+impl Widths {
+    /// Those of an ONNX file.
+    ///
+    /// # Errors
+    /// What is wrong, when the bytes are no protocol buffer.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, String> {
+        let mut shapes = BTreeSet::new();
+        for graph in all(bytes, 7)? {
+            for weight in all(graph, 5)? {
+                if let [rows, columns] = dimensions(weight)?[..] {
+                    shapes.insert((rows, columns));
+                }
+            }
+        }
+        let longest = |(rows, columns): &(usize, usize)| *rows.max(columns);
+        let back = shapes.iter().filter(|(rows, columns)| shapes.contains(&(*columns, *rows)));
+        Ok(Self {
+            feed_forward: back.map(longest).max().unwrap_or(0),
+            widest: shapes.iter().map(longest).max().unwrap_or(0),
+        })
+    }
+}
+
+/// The `dims` of a `TensorProto`, each in a field of its own or all in one.
+fn dimensions(bytes: &[u8]) -> Result<Vec<usize>, String> {
+    let mut reader = Reader { bytes };
+    let mut found = Vec::new();
+    while let Some((field, content)) = reader.field()? {
+        match (field, content) {
+            (1, Content::Number(length)) => found.push(length),
+            (1, Content::Bytes(packed)) => {
+                let mut packed = Reader { bytes: packed };
+                while !packed.bytes.is_empty() {
+                    found.push(packed.varint()?);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(found.into_iter().map(|length| usize::try_from(length).unwrap_or(usize::MAX)).collect())
+}
+
 /// The messages of a field.
 fn all(bytes: &[u8], wanted: u64) -> Result<Vec<&[u8]>, String> {
     let mut reader = Reader { bytes };
@@ -238,6 +290,28 @@ mod tests {
         let sequence = [field(1, b"s"), field(2, &field(4, b""))].concat();
         assert_eq!(Ports::read(&field(7, &field(11, &sequence))).expect("a model").inputs[0].tensor, None);
         assert!(Ports::read(&field(7, &ids)[..9]).is_err());
+    }
+
+    #[test]
+    fn widths_are_those_that_the_weights_declare() {
+        // Weights without values, as those are that have them in another file; of odd ones the shape is packed.
+        let weight = |(number, shape): (usize, &&[u8])| match number % 2 {
+            0 => field(5, &shape.iter().flat_map(|length| [1 << 3, *length]).collect::<Vec<u8>>()),
+            _ => field(5, &field(1, shape)),
+        };
+        let check = |shapes: &[&[u8]], feed_forward: usize, widest: usize| {
+            let graph: Vec<u8> = shapes.iter().enumerate().flat_map(weight).collect();
+            let found = Widths::read(&field(7, &graph)).expect("a model");
+            assert_eq!(found, Widths { feed_forward, widest }, "{shapes:?}");
+        };
+        check(&[&[24, 24], &[24, 64], &[64, 24]], 64, 64);
+        // As a layer of torch has its weights, and with a table of shifts.
+        check(&[&[64, 24], &[24, 64], &[120, 24]], 64, 120);
+        check(&[&[24, 24], &[24, 120]], 24, 120);
+        // Kernels and biases are no layers of tokens.
+        check(&[&[99, 3, 3, 3], &[99], &[]], 0, 0);
+        check(&[], 0, 0);
+        assert!(Widths::read(&field(7, &field(5, &field(1, &[0x80])))).is_err());
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub enum Error {
     Territory { model: String, licence: String, territories: String },
     #[error("{} holds no model.yaml, so it is not a model", .folder.display())]
     ContractMissing { folder: PathBuf },
+    #[error("{} leads to a file outside the model's folder", .file.display())]
+    ContractOutside { file: PathBuf },
     #[error("{}:{line}:{column}: {reason}", .file.display())]
     ContractSyntax { file: PathBuf, line: u64, column: u64, reason: String },
     #[error("{}: {reason}", .file.display())]
@@ -37,6 +39,13 @@ pub enum Error {
     Operators { model: String, file: String, provider: String, reason: String },
     #[error("{file} of {model}: the {direction} `{port}` {reason}")]
     Port { model: String, file: String, direction: &'static str, port: String, reason: String },
+    #[error("{file} of {model}: {faults}")]
+    Ports {
+        model: String,
+        file: String,
+        /// One sentence for each of them.
+        faults: String,
+    },
     #[error("{what} needs about {needed}, and {available} are free ({limit})")]
     NotEnoughMemory { what: String, needed: String, available: String, limit: String },
     #[error(
@@ -53,6 +62,9 @@ pub enum Error {
     Inference { model: String, component: String, reason: String },
     #[error("{model} produced a value that is not a number in {place}")]
     NonFinite { model: String, place: String },
+    /// What is wrong in several places of one model.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<Error>),
 }
 
 fn list(paths: &[PathBuf]) -> String {
@@ -60,6 +72,18 @@ fn list(paths: &[PathBuf]) -> String {
 }
 
 impl Error {
+    /// What was found wrong, as one failure; nothing is fine.
+    ///
+    /// # Errors
+    /// The one that there is, or [`Self::Several`].
+    pub(crate) fn gathered(mut wrong: Vec<Self>) -> Result<(), Self> {
+        match wrong.len() {
+            0 => Ok(()),
+            1 => Err(wrong.remove(0)),
+            _ => Err(Self::Several(wrong)),
+        }
+    }
+
     /// The same with what would be computed, where it is a tensor that is too large.
     #[must_use]
     pub fn instead(mut self, other: Option<String>) -> Self {
@@ -69,7 +93,7 @@ impl Error {
         self
     }
 
-    /// Stable, for machines.
+    /// Stable, for machines. Of several, that of the first.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -80,16 +104,17 @@ impl Error {
             Self::ContractMissing { .. } => "model-contract-missing",
             Self::ContractSyntax { .. } | Self::ContractInvalid { .. } => "model-contract-invalid",
             Self::FileMissing { .. } => "model-file-missing",
-            Self::FileOutside { .. } => "model-file-outside",
+            Self::ContractOutside { .. } | Self::FileOutside { .. } => "model-file-outside",
             Self::FileUnlisted { .. } => "model-file-unlisted",
             Self::HashMismatch { .. } => "model-hash-mismatch",
             Self::Unreadable { .. } => "model-unreadable",
             Self::Operators { .. } => "model-unsupported",
-            Self::Port { .. } => "model-port-mismatch",
+            Self::Port { .. } | Self::Ports { .. } => "model-port-mismatch",
             Self::NotEnoughMemory { .. } => "not-enough-memory",
             Self::TensorTooLarge { .. } => "tensor-too-large",
             Self::Inference { .. } => "inference-failed",
             Self::NonFinite { .. } => "non-finite",
+            Self::Several(all) => all.first().map_or("model-contract-invalid", Self::code),
         }
     }
 
@@ -116,7 +141,9 @@ impl Error {
                 "correct model.yaml; the README of the stage that loads it lists every field"
             }
             Self::FileMissing { .. } => "copy the model again, completely, or correct the file's name in model.yaml",
-            Self::FileOutside { .. } => "put the file into the model's folder; links out of it are not followed",
+            Self::ContractOutside { .. } | Self::FileOutside { .. } => {
+                "put the file into the model's folder; links out of it are not followed"
+            }
             Self::FileUnlisted { .. } => {
                 "list the file with its sha256 under the component's `data`, or export the model again"
             }
@@ -129,7 +156,7 @@ impl Error {
             Self::Operators { .. } => {
                 "weights of bfloat16 take an accelerator: export the model with `--dtype fp16` or `fp32`, or set `provider`; for other operators take a newer ONNX Runtime"
             }
-            Self::Port { .. } => {
+            Self::Port { .. } | Self::Ports { .. } => {
                 "the export does not fit the family named in model.yaml; export it again, or correct model.yaml"
             }
             Self::NotEnoughMemory { .. } => {
@@ -142,6 +169,12 @@ impl Error {
             Self::NonFinite { .. } => {
                 "try another seed, or less guidance; if every seed fails the export has lost precision"
             }
+            Self::Several(all) => match all.as_slice() {
+                [first, others @ ..] if others.iter().all(|other| other.hint() == first.hint()) => first.hint(),
+                _ => {
+                    "copy the model again, completely, or export it again; or correct model.yaml in each of these places"
+                }
+            },
         }
     }
 

@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    fn varint(&mut self) -> Result<u64, String> {
+    pub(crate) fn varint(&mut self) -> Result<u64, String> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let (first, rest) = self.bytes.split_first().ok_or_else(short)?;

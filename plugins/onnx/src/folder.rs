@@ -19,7 +19,9 @@ use crate::external;
 pub use crate::hashes::sha256;
 use crate::hashes::{Stamp, hex, known};
 
-/// The largest `model.yaml` that is read, in bytes.
+/// The file that says what a model is.
+const CONTRACT: &str = "model.yaml";
+/// The largest one that is read, in bytes.
 const MAX_CONTRACT: u64 = 256 * 1024;
 
 /// What every kind of contract can be asked.
@@ -110,15 +112,17 @@ impl<C: Described> Model<C> {
     /// Reads `model.yaml` of a folder, or what stands for it.
     ///
     /// # Errors
-    /// `model-contract-missing`, `model-contract-invalid`.
+    /// `model-contract-missing`, `model-contract-invalid`, `model-file-outside` for a `model.yaml` that is a link out of
+    /// the folder: what it leads to is no more to be read, or cited in a message, than another file out there.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        let yaml = folder.join("model.yaml");
-        let (file, text, derived) = match File::open(&yaml) {
-            Ok(opened) => {
-                let text = read(opened).map_err(|reason| Error::ContractInvalid { file: yaml.clone(), reason })?;
+        let yaml = folder.join(CONTRACT);
+        let (file, text, derived) = match confined(folder, CONTRACT) {
+            Ok(path) => {
+                let text = read(&path).map_err(|reason| Error::ContractInvalid { file: yaml.clone(), reason })?;
                 (yaml, text, false)
             }
-            Err(_) => match C::derive(folder)? {
+            Err(Refused::Outside) => return Err(Error::ContractOutside { file: yaml }),
+            Err(Refused::Missing) => match C::derive(folder)? {
                 Some(Derived { source, text }) => (source, text, true),
                 None => return Err(Error::ContractMissing { folder: folder.into() }),
             },
@@ -186,34 +190,37 @@ impl<C: Described> Model<C> {
     /// # Errors
     /// Those of [`Self::read`], `model-unreadable`, `model-file-unlisted`.
     pub fn read_graph(&self, role: &str) -> Result<GraphFile, Error> {
-        let (bytes, listed) = self.listed(role)?;
-        let data =
-            listed.into_iter().map(|data| Ok((data.path.clone(), self.hash(&data)?))).collect::<Result<_, _>>()?;
+        let bytes = self.read(role)?;
+        let data = self.listed(role, &bytes)?;
+        let data = data.into_iter().map(|data| Ok((data.path.clone(), self.hash(&data)?))).collect::<Result<_, _>>()?;
         let entry = self.component(role)?;
         let beside = Path::new(&entry.file).parent().unwrap_or(Path::new(""));
         let folder = self.folder.canonicalize().map_err(|_| self.missing(role, &entry.file))?.join(beside);
         Ok(GraphFile { bytes, folder, data })
     }
 
-    /// A component's graph, whose hash has been taken, and the files of weights that it names, whose hashes have not.
-    pub(crate) fn listed(&self, role: &str) -> Result<(Vec<u8>, Vec<Listed<'_>>), Error> {
+    /// The files of weights that a component's graph names, all of them in the folder and in the contract. Their hashes
+    /// have not been taken.
+    pub(crate) fn listed(&self, role: &str, graph: &[u8]) -> Result<Vec<Listed<'_>>, Error> {
         let entry = self.component(role)?;
-        let bytes = self.read(role)?;
-        let locations = external::locations(&bytes).map_err(|reason| self.unreadable(&entry.file, reason))?;
+        let locations = external::locations(graph).map_err(|reason| self.unreadable(&entry.file, reason))?;
         let beside = Path::new(&entry.file).parent().unwrap_or(Path::new(""));
-        let mut data = Vec::new();
+        let (mut data, mut wrong) = (Vec::new(), Vec::new());
         for location in locations {
             let file = beside.join(&location);
-            let path = self.confined(role, &file.display().to_string())?;
-            let entry = entry.data.iter().find(|d| same_path(Path::new(&d.file), &file));
-            let entry = entry.ok_or_else(|| Error::FileUnlisted {
-                model: self.contract.name().into(),
-                component: role.into(),
-                file: location,
-            })?;
-            data.push(Listed { role: role.into(), entry, path });
+            let known = entry.data.iter().find(|d| same_path(Path::new(&d.file), &file));
+            match (self.confined(role, &file.display().to_string()), known) {
+                (Ok(path), Some(entry)) => data.push(Listed { role: role.into(), entry, path }),
+                (Ok(_), None) => wrong.push(Error::FileUnlisted {
+                    model: self.contract.name().into(),
+                    component: role.into(),
+                    file: location,
+                }),
+                (Err(refused), _) => wrong.push(refused),
+            }
         }
-        Ok((bytes, data))
+        Error::gathered(wrong)?;
+        Ok(data)
     }
 
     /// Takes the hash of a file of weights, which is the one that the contract names.
@@ -238,11 +245,19 @@ impl<C: Described> Model<C> {
     /// Bytes that a component's files have on disk, without reading them.
     ///
     /// # Errors
-    /// `model-contract-invalid`, `model-file-missing`, `model-file-outside`.
+    /// `model-contract-invalid`, `model-file-missing`, `model-file-outside`. Where one of its files can't be used, those of
+    /// other components that can't be are named as well: a copy that broke off lacks more than one.
     pub fn bytes_on_disk(&self, role: &str) -> Result<u64, Error> {
-        let entry = self.component(role)?;
-        let files = std::iter::once(&entry.file).chain(entry.data.iter().map(|d| &d.file));
-        files.map(|file| self.size(role, file)).sum()
+        let sizes: Result<u64, Error> = files(self.component(role)?).map(|file| self.size(role, file)).sum();
+        sizes.map_err(|alone| self.refused_files(role).err().unwrap_or(alone))
+    }
+
+    /// Every file that is not there or lies outside, those of one component first.
+    fn refused_files(&self, first: &str) -> Result<(), Error> {
+        let mut components: Vec<_> = self.contract.components().iter().collect();
+        components.sort_by_key(|(role, _)| *role != first);
+        let all = components.into_iter().flat_map(|(role, entry)| files(entry).map(move |file| (role, file)));
+        Error::gathered(all.filter_map(|(role, file)| self.confined(role, file).err()).collect())
     }
 
     fn size(&self, role: &str, file: &str) -> Result<u64, Error> {
@@ -312,9 +327,15 @@ pub fn known_sha256(path: &Path) -> std::io::Result<String> {
     known(path).map(|(hash, _)| hash)
 }
 
+/// A component's own file, and those of its weights.
+fn files(component: &Component) -> impl Iterator<Item = &str> {
+    std::iter::once(component.file.as_str()).chain(component.data.iter().map(|data| data.file.as_str()))
+}
+
 /// A contract's text, when it is of a size that contracts have.
-fn read(opened: File) -> Result<String, String> {
+fn read(path: &Path) -> Result<String, String> {
     let mut text = String::new();
+    let opened = File::open(path).map_err(|e| e.to_string())?;
     opened.take(MAX_CONTRACT + 1).read_to_string(&mut text).map_err(|e| e.to_string())?;
     if text.len() as u64 > MAX_CONTRACT {
         return Err(format!("it is longer than {} KiB", MAX_CONTRACT / 1024));
@@ -340,3 +361,6 @@ fn reason(said: &str, text: &str, line: u64) -> String {
         None => said.into(),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,9 +1,14 @@
 //! The ports of a graph: what a family expects, held against what a file declares.
 
+use std::fmt;
+
 use ort::value::TensorElementType;
 
 use crate::declared::{Declared, Ports};
 use crate::error::Error;
+
+/// Declared ports that a message names, at most.
+const SHOWN: usize = 6;
 
 /// A port the family expects.
 #[derive(Clone, Debug)]
@@ -110,46 +115,71 @@ impl Port {
     }
 }
 
+/// What is wrong with ports of a graph.
+struct Fault {
+    /// `input` or `output`.
+    direction: &'static str,
+    /// There is at least one.
+    ports: Vec<String>,
+    /// What they are, without the verb.
+    are: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { direction, ports, are } = self;
+        match ports.as_slice() {
+            [port] => write!(f, "the {direction} `{port}` is {are}"),
+            ports => write!(f, "the {direction}s `{}` are {are}", ports.join("`, `")),
+        }
+    }
+}
+
 /// Holds what a graph declares against what is expected of it.
 ///
 /// # Errors
-/// `model-port-mismatch`.
+/// `model-port-mismatch`, with all that is wrong.
 pub(crate) fn check(model: &str, file: &str, declared: &Ports, inputs: &[Port], outputs: &[Port]) -> Result<(), Error> {
-    let wrong = |direction: &'static str, (port, reason): (String, String)| Error::Port {
-        model: model.into(),
-        file: file.into(),
-        direction,
-        port,
-        reason,
-    };
-    check_all(&declared.inputs, inputs).map_err(|e| wrong("input", e))?;
-    check_all(&declared.outputs, outputs).map_err(|e| wrong("output", e))?;
+    let mut faults = check_all("input", &declared.inputs, inputs);
+    faults.extend(check_all("output", &declared.outputs, outputs));
     // An input nobody feeds fails in the middle of a run; an output nobody reads does no harm.
-    if let Some(extra) = declared.inputs.iter().find(|d| !inputs.iter().any(|p| p.is(&d.name))) {
+    let extra = declared.inputs.iter().filter(|d| !inputs.iter().any(|p| p.is(&d.name)));
+    let ports: Vec<_> = extra.map(|d| d.name.clone()).collect();
+    if !ports.is_empty() {
         let known = inputs.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(wrong("input", (extra.name.clone(), format!("is not one of this family's: {known}"))));
+        faults.push(Fault { direction: "input", ports, are: format!("unknown to this family, which feeds {known}") });
     }
-    Ok(())
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let faults = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    Err(Error::Ports { model: model.into(), file: file.into(), faults })
 }
 
-/// Whether every expected port is declared with a type and shape that fit; else the port and what is wrong with it.
-fn check_all(declared: &[Declared], expected: &[Port]) -> Result<(), (String, String)> {
+/// Whether every expected port is declared with a type and shape that fit; else what is wrong.
+fn check_all(direction: &'static str, declared: &[Declared], expected: &[Port]) -> Vec<Fault> {
+    let (mut faults, mut missing) = (Vec::new(), Vec::new());
     for port in expected {
         let mut matching = declared.iter().filter(|d| port.is(&d.name)).peekable();
         if matching.peek().is_none() && port.presence == Presence::Required {
-            let there = declared.iter().map(|d| d.name.as_str()).collect::<Vec<_>>().join(", ");
-            return Err((port.name.clone(), format!("is missing; the graph declares {there}")));
+            missing.push(port.name.clone());
         }
-        for one in matching {
-            check_one(one, port).map_err(|reason| (one.name.clone(), reason))?;
-        }
+        let unfit = |one: &Declared| {
+            check_one(one, port).err().map(|are| Fault { direction, ports: vec![one.name.clone()], are })
+        };
+        faults.extend(matching.filter_map(unfit));
     }
-    Ok(())
+    if !missing.is_empty() {
+        let are = format!("missing (the graph declares {})", some(declared));
+        faults.insert(0, Fault { direction, ports: missing, are });
+    }
+    faults
 }
 
+/// What a port is, where it is not what is expected.
 fn check_one(declared: &Declared, port: &Port) -> Result<(), String> {
     let Some(tensor) = &declared.tensor else {
-        return Err(format!("is no tensor; expected {}", port.wanted()));
+        return Err(format!("no tensor where model.yaml and its family ask for {}", port.wanted()));
     };
     let dimensions_fit = port.any_rank
         || port.presence == Presence::Numbered
@@ -162,7 +192,16 @@ fn check_one(declared: &Declared, port: &Port) -> Result<(), String> {
     }
     let element = tensor.element.map_or_else(|| "of some type".into(), |element| element.to_string());
     let have = dimensions(tensor.shape.iter().flatten().copied());
-    Err(format!("is {element} [{have}]; model.yaml and its family ask for {}", port.wanted()))
+    Err(format!("{element} [{have}] where model.yaml and its family ask for {}", port.wanted()))
+}
+
+/// The names of ports, the first of them where there are many: a decoder declares caches by the dozen.
+fn some(declared: &[Declared]) -> String {
+    let mut names: Vec<_> = declared.iter().take(SHOWN).map(|d| d.name.clone()).collect();
+    if declared.len() > SHOWN {
+        names.push(format!("and {} more", declared.len() - SHOWN));
+    }
+    names.join(", ")
 }
 
 fn dimensions(shape: impl Iterator<Item = Option<usize>>) -> String {

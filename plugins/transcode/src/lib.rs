@@ -12,6 +12,7 @@ mod encode;
 mod facts;
 mod music;
 mod names;
+mod own;
 mod params;
 mod plan;
 pub mod preset;

@@ -5,13 +5,12 @@ use spotloom_plugin_sdk::api::Failure;
 use crate::params::Params;
 use crate::preset::{NamedBy, Preset};
 
-/// The name by the code that the preset wants and the brief gives.
+/// The code that the preset wants its file to be called by and the brief gives, as it is written in names.
 ///
 /// # Errors
 /// `bad-code` when the length in a clock number is not the spot's.
 pub(crate) fn by_code(name: &str, preset: &Preset, params: &Params, seconds: f64) -> Result<Option<String>, Failure> {
-    let (extension, _) = preset.file_kind();
-    let stem = match preset.named_by {
+    Ok(match preset.named_by {
         Some(NamedBy::AdId) => params.ad_id.clone(),
         Some(NamedBy::ClockNumber) => {
             if let Some(clock) = &params.clock_number {
@@ -21,8 +20,23 @@ pub(crate) fn by_code(name: &str, preset: &Preset, params: &Params, seconds: f64
             params.clock_number.as_ref().map(|clock| clock.replace('/', "_"))
         }
         None => None,
-    };
-    Ok(stem.map(|stem| format!("{stem}.{extension}")))
+    })
+}
+
+/// Names by a code, the best first: the code alone, then with the placement, for a code is the spot's, whatever format it is in.
+pub(crate) fn coded(code: &str, preset: &Preset, label: &str, name: &str) -> impl Iterator<Item = String> {
+    let (extension, _) = preset.file_kind();
+    let stems = distinct(label, name).map({
+        let code = code.to_owned();
+        move |label| format!("{code}_{label}")
+    });
+    std::iter::once(code.to_owned()).chain(stems).map(move |stem| format!("{stem}.{extension}"))
+}
+
+/// Whether two names would be one without their endings, as those of plots are; some file systems don't tell cases apart.
+pub(crate) fn same_stem(a: &str, b: &str) -> bool {
+    let stem = |name: &str| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_lowercase();
+    stem(a) == stem(b)
 }
 
 fn clock_fits(name: &str, clock: &str, seconds: f64) -> Result<(), Failure> {

@@ -37,7 +37,13 @@ pub struct Params {
     /// When each of `effects` is heard, in seconds, in the same order.
     #[serde(default)]
     pub cues: Vec<f64>,
-    /// Effects against the music, in dB.
+    /// The storyboard: where each sound of `own-sound` is heard, and from where it is taken. Other fields of a scene are passed over.
+    #[serde(default)]
+    pub scenes: Vec<Scene>,
+    /// Each of `effects` against an accent of the music, in dB, in the same order; none is 0.
+    #[serde(default)]
+    pub cue_gains_db: Vec<Option<f64>>,
+    /// All effects against the music, in dB.
     #[serde(default)]
     #[schemars(range(min = -60.0, max = 20.0))]
     pub effects_gain_db: f64,
@@ -70,6 +76,21 @@ pub struct Params {
     #[serde(default)]
     #[schemars(extend("x-needs" = "seconds"))]
     pub preflight: bool,
+}
+
+/// A scene, as far as its own sound goes.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+pub struct Scene {
+    /// Its length.
+    #[schemars(range(min = 0.0, max = 7200.0))]
+    pub seconds: f64,
+    /// Where its footage is entered, in seconds from its start.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 36000.0))]
+    pub from: f64,
+    /// Whether the sound of its footage is heard: then it is the next one of `own-sound`.
+    #[serde(default)]
+    pub keep_sound: bool,
 }
 
 fn four() -> u32 {
@@ -118,6 +139,9 @@ impl Params {
         }
         if let Some(at) = self.cues.iter().find(|at| !(0.0..=3600.0).contains(*at)) {
             return bad("cues", &at.to_string(), "seconds from 0 to 3600");
+        }
+        if let Some(gain) = self.cue_gains_db.iter().flatten().find(|gain| !(-60.0..=20.0).contains(*gain)) {
+            return bad("cue-gains-db", &gain.to_string(), "decibels from -60 to 20");
         }
         for (what, value, low, high) in [
             ("music-gain-db", self.music_gain_db, -60.0, 20.0),

@@ -130,20 +130,15 @@ pub(crate) fn plan(
         let seconds = mezzanine.seconds;
         let code = names::by_code(&name, &preset, params, seconds)?;
         let coded = code.is_some();
+        let free = |file: &String| planned.iter().all(|p| !names::same_stem(&p.file, file));
+        let label = preset.label();
         let file = match code {
-            Some(file) if planned.iter().any(|p| p.file.eq_ignore_ascii_case(&file)) => {
-                let message = format!("two masters would be called {file}, {name} the second of them");
-                return Err(Failure::new("duplicate-output", message).hint(
-                    "a code names one file: give only one preset that is named by it to each language and aspect",
-                ));
-            }
-            Some(file) => file,
-            None => names::distinct(&preset.label(), &name)
+            Some(code) => names::coded(&code, &preset, &label, &name).find(free),
+            None => names::distinct(&label, &name)
                 .map(|label| names::file_name(params, &preset, &label, seconds))
-                // Some file systems don't tell cases apart.
-                .find(|file| planned.iter().all(|p| !p.file.eq_ignore_ascii_case(file)))
-                .unwrap_or_default(),
+                .find(free),
         };
+        let file = file.unwrap_or_default();
         planned.push(Planned {
             scale: (options.width, options.height) != (mezzanine.width, mezzanine.height),
             retime: !same_rate(options.fps, mezzanine.fps),

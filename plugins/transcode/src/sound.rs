@@ -25,6 +25,8 @@ const NEAR: f64 = 0.1;
 pub(crate) struct Sources {
     pub music: Option<AudioClip>,
     pub voice: Option<AudioClip>,
+    /// What footage brings along, in its place.
+    pub own: Option<AudioClip>,
     /// Each with the moment it is heard, in seconds.
     pub effects: Vec<(AudioClip, f64)>,
 }
@@ -48,14 +50,20 @@ pub(crate) fn program(sources: &Sources, samples: usize, params: &Params) -> Res
             Ok::<_, spotloom_media::Error>(placed(&level, start, samples))
         })
         .transpose()?;
-    let mut mixed = match (&music, &voice) {
+    // Both are what the music goes down under.
+    let spoken = match (voice, sources.own.clone()) {
+        (Some(voice), Some(own)) => Some(sum(&voice, &fitted(own, samples))),
+        (voice, own) => voice.or(own),
+    };
+    let mut mixed = match (&music, &spoken) {
         (None, None) => AudioClip::silence(samples),
         (Some(one), None) | (None, Some(one)) => fitted(one.clone(), samples),
         (Some(music), Some(voice)) => sum(&duck::duck(music, voice, params.duck_db), voice),
     };
-    for (effect, at) in &sources.effects {
+    for (i, (effect, at)) in sources.effects.iter().enumerate() {
+        let own = params.cue_gains_db.get(i).copied().flatten().unwrap_or(0.0);
         let peak = effect.loudness()?.true_peak_db;
-        let gain = if peak.is_finite() { EFFECT_PEAK_DB - peak + params.effects_gain_db } else { 0.0 };
+        let gain = if peak.is_finite() { EFFECT_PEAK_DB - peak + params.effects_gain_db + own } else { 0.0 };
         let effect = effect.filter(&format!("volume={gain:.3}dB"))?;
         mixed = sum(&mixed, &placed(&effect, (at * f64::from(RATE)).round() as usize, samples));
     }
@@ -149,15 +157,15 @@ pub(crate) fn surrounded(clip: &AudioClip, before: usize, after: usize) -> Audio
 }
 
 /// A clip at its place in a track of `samples`.
-fn placed(clip: &AudioClip, start: usize, samples: usize) -> AudioClip {
+pub(crate) fn placed(clip: &AudioClip, start: usize, samples: usize) -> AudioClip {
     fitted(surrounded(clip, start.min(samples), 0), samples)
 }
 
-fn sum(a: &AudioClip, b: &AudioClip) -> AudioClip {
+pub(crate) fn sum(a: &AudioClip, b: &AudioClip) -> AudioClip {
     AudioClip::new(a.samples().iter().zip(b.samples()).map(|(a, b)| (a.0 + b.0, a.1 + b.1)).collect())
 }
 
-fn to_reference(clip: &AudioClip) -> Result<f64> {
+pub(crate) fn to_reference(clip: &AudioClip) -> Result<f64> {
     Ok(clip.loudness()?.integrated_lufs.map_or(0.0, |i| (REFERENCE_LUFS - i).min(MOST_GAIN_DB)))
 }
 
@@ -203,7 +211,7 @@ mod tests {
 
     #[test]
     fn music_goes_down_under_a_voice_and_comes_back() {
-        let sources = Sources { music: Some(tone(10.0, -12.0)), voice: Some(tone(3.0, -12.0)), effects: Vec::new() };
+        let sources = Sources { music: Some(tone(10.0, -12.0)), voice: Some(tone(3.0, -12.0)), ..Sources::default() };
         let with = Params { voiceover_start_seconds: 3.0, fade_out_seconds: 0.0, ..params() };
         let program = program(&sources, 10 * RATE as usize, &with).unwrap();
         // Both are the same tone here, so under the voice the sum would be 6 dB over it if the music stayed.
@@ -274,6 +282,12 @@ mod tests {
         };
         assert_eq!((peak(0.0, 0.99), peak(1.3, 2.4)), (0.0, 0.0));
         assert!((0.3..0.4).contains(&peak(1.0, 1.2)) && (0.3..0.4).contains(&peak(2.5, 2.7)));
+        let quieter = Params { cue_gains_db: vec![None, Some(-20.0)], ..params() };
+        let mixed = super::program(&sources, 3 * RATE as usize, &quieter).unwrap();
+        let peak = |from: f64| {
+            mixed.samples()[(from * f64::from(RATE)) as usize..][..9600].iter().map(|s| s.0).fold(0.0, f32::max)
+        };
+        assert!((0.3..0.4).contains(&peak(1.0)) && (0.03..0.04).contains(&peak(2.5)), "{} {}", peak(1.0), peak(2.5));
     }
 
     #[test]

@@ -53,6 +53,12 @@ impl Stage for Transcode {
                     .resource(Resource::Asset),
             )
             .input(
+                input("own-sound", "Footage whose own sound is heard in its scene; the music goes down under it")
+                    .many()
+                    .media("video/*")
+                    .resource(Resource::Asset),
+            )
+            .input(
                 input("effects", "Sounds that are heard on the cues").many().media("audio/*").resource(Resource::Asset),
             )
             .outputs("masters", "One file per preset: MP4, or what the preset says", "video/mp4")

@@ -7,6 +7,7 @@ use spotloom_media::{AudioClip, AudioCodec, audio::RATE};
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::encode::failure;
+use crate::own;
 use crate::params::Params;
 use crate::plan::{self, Planned};
 use crate::sound::{self, Sources, Target};
@@ -145,7 +146,7 @@ fn described(seconds: f64, params: &Params, run: &Run) -> String {
         ..params.clone()
     };
     let files = |port: &str| run.inputs(port).iter().map(|f| f.sha256.clone()).collect::<Vec<_>>();
-    format!("{seconds} {nameless:?} {:?}", ["music", "voiceover", "effects"].map(files))
+    format!("{seconds} {nameless:?} {:?}", ["music", "voiceover", "own-sound", "effects"].map(files))
 }
 
 fn sources(seconds: f64, params: &Params, run: &Run) -> Result<Sources, Failure> {
@@ -173,5 +174,6 @@ fn sources(seconds: f64, params: &Params, run: &Run) -> Result<Sources, Failure>
     }
     let effects =
         effects.iter().zip(&params.cues).map(|(e, at)| Ok((read(e)?, *at))).collect::<Result<_, Failure>>()?;
-    Ok(Sources { music, voice, effects })
+    let own = own::track(seconds, params, run)?;
+    Ok(Sources { music, voice, own, effects })
 }

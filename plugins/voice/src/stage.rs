@@ -58,6 +58,10 @@ pub struct Params {
     /// What a model's voice draws its variation from: the same seed, the same sound.
     #[serde(default)]
     pub seed: u32,
+    /// How long the spot is, in seconds: words that go on after its end are refused.
+    #[serde(default)]
+    #[schemars(range(min = 0.1, max = 7200.0))]
+    pub seconds: Option<f64>,
     /// Where the spot will be heard, by ISO 3166 codes, `EU` or `WORLD`: a model whose licence forbids one of them is refused.
     #[serde(default)]
     pub territory: Vec<String>,
@@ -124,6 +128,19 @@ impl Params {
             return bad("locale", "missing".into(), "the language of the words, like `en`");
         }
         Ok(())
+    }
+
+    /// Whether the words end with the spot: said here, in the first minute, and not when everything else is made.
+    fn fits(&self, clip: &AudioClip) -> Result<(), Failure> {
+        let Some(seconds) = self.seconds.filter(|most| clip.seconds() > most + 0.05) else { return Ok(()) };
+        let (end, over) = (clip.seconds(), clip.seconds() - seconds);
+        let message = format!(
+            "the voice-over in {} ends at {end:.1} s and the spot at {seconds:.1} s: {over:.1} s too late",
+            self.locale
+        );
+        Err(Failure::new("voiceover-too-long", message).hint(
+            "shorten the words of this language, have them spoken faster (`audio.pace`), or lengthen the scenes in the brief",
+        ))
     }
 
     fn manner(&self) -> Manner {
@@ -196,6 +213,7 @@ impl Stage for Voice {
                 (clip, timed, Some(speaker))
             }
         };
+        params.fits(&clip)?;
         let guide = matches!(speaker, Some(Speaker::Guide(_)));
         if guide {
             run.log(

@@ -63,4 +63,8 @@ fn what_can_not_be_said_is_said() {
     check(json!({"locale": "en", "text": " … "}), "nothing-to-say");
     check(json!({"locale": "tlh", "text": "nuqneH"}), "no-voice");
     check(json!({"locale": "en", "words": "x"}), "bad-params");
+    let words = |seconds: f64| json!({"locale": "en", "text": "Taste the sun. Order now!", "seconds": seconds});
+    check(words(1.0), "voiceover-too-long");
+    assert!(speak(words(1.0)).failure().message.starts_with("the voice-over in en ends at "));
+    assert_eq!(speak(words(15.0)).outputs("speech").len(), 1);
 }

@@ -77,6 +77,12 @@ pub fn flashing(hertz: f64, share: f64) -> String {
     )
 }
 
+/// The text of a preset that comes along.
+pub fn built_in(name: &str) -> String {
+    let presets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines/presets");
+    std::fs::read_to_string(presets.join(format!("{name}.yaml"))).unwrap()
+}
+
 pub fn ffmpeg(arguments: &[&str]) {
     let out = Command::new("ffmpeg").args(["-v", "error", "-y"]).args(arguments).output().expect("ffmpeg");
     assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
@@ -133,17 +139,15 @@ pub fn make(folder: &Path, made: &Made) -> PathBuf {
     path
 }
 
+/// What compose writes of two scenes with a headline (its own test holds this file against that), but for where and in which
+/// colour the headline is in the master.
 pub fn layout(folder: &Path, made: &Made) -> PathBuf {
     let path = folder.join("layout.json");
-    let text = json!({
-        "layer": "headline", "name": "headline", "text": "Taste the sun", "from": 0.5, "until": 4.5, "lines": [made.text],
-        "size": 0.12, "weight": 700, "colour": made.colour, "opacity": 1.0,
-    });
-    let parts = json!([
-        {"kind": "scene", "from": 0.0, "until": 2.5, "transition-seconds": 0.0},
-        {"kind": "scene", "from": 2.5, "until": 5.0, "transition-seconds": 0.0},
-    ]);
-    std::fs::write(&path, json!({"seconds": SECONDS, "parts": parts, "texts": [text]}).to_string()).unwrap();
+    let mut document: Value = serde_json::from_str(include_str!("layout.json")).unwrap();
+    for headline in document["texts"].as_array_mut().unwrap() {
+        (headline["lines"], headline["colour"]) = (json!([made.text]), json!(made.colour));
+    }
+    std::fs::write(&path, document.to_string()).unwrap();
     path
 }
 

@@ -68,7 +68,8 @@ pub(super) fn checks(
                     _ => return None,
                 };
                 let size = (p.area[3] - p.area[1]) * 0.5;
-                Some(TextMark { name: p.key.clone(), colour, opacity: 1.0, boxes: vec![p.area], size })
+                let (name, text) = (p.key.clone(), String::new());
+                Some(TextMark { name, text, weight: 400, colour, opacity: 1.0, boxes: vec![p.area], size })
             });
             let frames = frames(timeline, layer, key);
             all.extend(check(layers, frames, height, range, layer, marks.collect(), true));

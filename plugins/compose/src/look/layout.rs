@@ -1,7 +1,7 @@
 //! Where the texts of a look stand in the picture, and when: what a check of the finished file has to know.
 //!
 //! Invariant: boxes are fractions of the picture, times seconds from its start; a text is listed for the time in which
-//! all of it is there and at rest.
+//! all of it is there and at rest, with its words and in the weight that they are drawn in.
 
 use serde_json::{Value, json};
 
@@ -12,6 +12,8 @@ use crate::timeline::{PartKind, Timeline};
 struct Text<'a> {
     group: &'a str,
     name: &'a str,
+    text: &'a str,
+    weight: u16,
     from: f64,
     until: f64,
     lines: Vec<[f64; 4]>,
@@ -39,8 +41,8 @@ pub fn document<'a>(
     });
     let texts = texts(size, layers).into_iter().map(|t| {
         json!({
-            "layer": t.group, "name": t.name, "from": t.from, "until": t.until.max(t.from), "lines": t.lines,
-            "size": t.size, "colour": t.colour, "opacity": t.opacity,
+            "layer": t.group, "name": t.name, "text": t.text, "from": t.from, "until": t.until.max(t.from), "lines": t.lines,
+            "size": t.size, "weight": t.weight, "colour": t.colour, "opacity": t.opacity,
         })
     });
     json!({
@@ -68,6 +70,10 @@ fn texts((width, height): (u32, u32), layers: &[Layer]) -> Vec<Text<'_>> {
             match texts.iter_mut().find(|t| same(t)) {
                 // A text that was divided is all there once its last piece is.
                 Some(text) => {
+                    // One that counts has come to its number in the newest.
+                    if from > text.from {
+                        text.text = &mark.text;
+                    }
                     (text.from, text.until) = (text.from.max(from), text.until.min(until));
                     let new = lines.into_iter().filter(|l| !text.lines.contains(l)).collect::<Vec<_>>();
                     text.lines.extend(new);
@@ -75,12 +81,14 @@ fn texts((width, height): (u32, u32), layers: &[Layer]) -> Vec<Text<'_>> {
                 None => texts.push(Text {
                     group: &layer.group,
                     name: &mark.name,
+                    text: &mark.text,
+                    weight: mark.weight,
                     from,
                     until,
                     lines,
                     colour: mark.colour.to_string(),
                     opacity: mark.opacity,
-                    size: f64::from(mark.size * layer.drawn.unit) / w.min(h),
+                    size: f64::from(mark.size) / w.min(h),
                 }),
             }
         }

@@ -56,7 +56,9 @@ impl Placed {
             let (x, baseline) = self.origins[l];
             [x, baseline - self.block.ascent, x + self.block.lines[l].width, baseline + self.block.descent * 0.5]
         });
-        Some(TextMark { name: self.name.clone(), colour, opacity, boxes: boxes.collect(), size: self.block.size })
+        let TextBlock { size, weight, .. } = self.block;
+        let (name, text) = (self.name.clone(), self.text.clone());
+        Some(TextMark { name, text, weight, colour, opacity, boxes: boxes.collect(), size })
     }
 }
 

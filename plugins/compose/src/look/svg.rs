@@ -47,6 +47,10 @@ pub struct LayerSource {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextMark {
     pub name: String,
+    /// The words of all of it, divided or not.
+    pub text: String,
+    /// The weight it was set in.
+    pub weight: u16,
     pub colour: Rgb,
     pub opacity: f32,
     /// Left, top, right, bottom of each line.

@@ -52,6 +52,8 @@ pub struct TextSpec {
 pub struct TextBlock {
     /// The size it was set in.
     pub size: f32,
+    /// The weight of the faces that were found: of several, as in words of two scripts, the lightest.
+    pub weight: u16,
     /// Width of the widest line.
     pub width: f32,
     /// From the top of the first line's capitals to the bottom of the last line's descenders.
@@ -170,7 +172,8 @@ impl Typesetter {
         let ascent = if tall { ink.top.clamp(0.6 * size, size) } else { cap };
         let middle = if tall { (ink.top - ink.bottom) / 2.0 } else { cap / 2.0 };
         let height = height - tallest + ascent;
-        Ok(Some(TextBlock { size, width, height, ascent, descent, middle, line_height, lines }))
+        let weight = spans::lightest(spans).unwrap_or(spec.weight);
+        Ok(Some(TextBlock { size, weight, width, height, ascent, descent, middle, line_height, lines }))
     }
 
     /// The narrowest setting with as many lines: no last line of one short word.

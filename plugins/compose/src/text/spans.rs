@@ -188,6 +188,12 @@ impl Typesetter {
     }
 }
 
+/// The weight of the lightest run that has letters; pictures have none.
+pub(super) fn lightest(spans: &[Span]) -> Option<u16> {
+    let letters = spans.iter().filter(|s| s.family != EMOJI && s.text.chars().any(char::is_alphanumeric));
+    letters.map(|s| s.weight.0).min()
+}
+
 /// How much a stem differs from the one that is wanted; too light looks worse than too heavy.
 fn unlike(stem: f32, wanted: f32) -> f32 {
     if stem < wanted { (wanted - stem) * 1.4 } else { stem - wanted }

@@ -5,5 +5,6 @@
 mod ad;
 mod common;
 mod failures;
+mod layout;
 mod looks;
 mod planted;

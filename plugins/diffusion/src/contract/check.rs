@@ -5,7 +5,7 @@ use std::path::Path;
 
 use spotloom_onnx::{Component, Derived, Described, Error, Licence, component};
 
-use super::{Contract, FamilyName, Variant, diffusers};
+use super::{Contract, FamilyName, Mode, Variant, diffusers};
 
 impl Described for Contract {
     fn name(&self) -> &str {
@@ -30,6 +30,8 @@ impl Described for Contract {
             self.check_shapes(&mut found);
         }
         self.check_variant(&mut found);
+        let missing = self.roles().into_iter().filter(|role| !self.components.contains_key(*role));
+        found.extend(missing.map(|role| format!("`components` has no `{role}`, which this family needs")));
         found.extend(component::mistakes(&self.components));
         found.extend(
             self.attributes
@@ -55,6 +57,33 @@ impl Described for Contract {
 }
 
 impl Contract {
+    /// The components without which the family can't load the model, whatever is asked of it.
+    fn roles(&self) -> Vec<&'static str> {
+        let mut roles = vec!["tokenizer", "text-encoder", "transformer"];
+        match self.family {
+            FamilyName::Ambient | FamilyName::Ltx => roles.extend(["vae-decoder", "vae-encoder"]),
+            FamilyName::CogVideoX => {
+                roles.extend(["vae-decoder-first-1", "vae-decoder-first-2", "vae-decoder-first-3", "vae-decoder-next"]);
+            }
+            FamilyName::Wan => {
+                roles.extend(["vae-decoder-first", "vae-decoder-next"]);
+                roles.extend((self.variant == Some(Variant::A14b)).then_some("transformer-low"));
+                roles.extend((self.variant == Some(Variant::I2vClip)).then_some("image-encoder"));
+                let given = match self.variant {
+                    Some(Variant::I2v | Variant::I2vClip | Variant::Ti2v) => true,
+                    Some(Variant::A14b) => self.modes.contains(&Mode::ImageToVideo),
+                    _ => false,
+                };
+                // Earlier exports have one graph for all frames.
+                let has = |role| self.components.contains_key(role);
+                let whole = has("vae-encoder") && !has("vae-encoder-first");
+                let encoder: &[_] = if whole { &["vae-encoder"] } else { &["vae-encoder-first", "vae-encoder-next"] };
+                roles.extend(given.then_some(encoder).into_iter().flatten());
+            }
+        }
+        roles
+    }
+
     fn check_figures(&self, found: &mut Vec<String>) {
         let [st, sy, sx] = self.latent.stride;
         let [pt, py, px] = self.latent.patch;

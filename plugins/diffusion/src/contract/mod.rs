@@ -60,6 +60,21 @@ pub struct Contract {
     /// something else, by what is said to it in their place. Only `ambient` reads it.
     #[serde(default)]
     pub said_as: BTreeMap<String, Vec<String>>,
+    /// Words and phrases of a prompt that the text encoder knows and the model draws nothing of. Only `ambient` reads it.
+    #[serde(default)]
+    pub not_drawn: NotDrawn,
+}
+
+/// Words that the text encoder knows and the model draws nothing of: in lower case, phrases of three words at most.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NotDrawn {
+    /// What is missing from the picture wherever it is said.
+    pub things: Vec<String>,
+    /// What is missing where nothing else of the prompt asks for a picture: beside something else they only say what it is for.
+    pub topics: Vec<String>,
+    /// Phrases with such words that mean something else.
+    pub except: Vec<String>,
 }
 
 /// The families there are.

@@ -17,7 +17,7 @@ use self::shot::AmbientShot;
 use self::words::{Said, Words};
 use crate::contract::{Contract, Mode, Model, Negative};
 use crate::error::Error;
-use crate::families::parts::{Loader, Part};
+use crate::families::parts::{Call, Loader, Part};
 use crate::families::{resident, windows};
 use crate::family::{Calls, Draft, Family, Frames, Shot, Subject};
 use crate::picture::Picture;
@@ -143,7 +143,7 @@ impl Ambient {
     }
 
     /// Refuses a shot of so many latent frames that memory doesn't suffice for, or with a tensor that is too large.
-    fn require(&self, width: usize, height: usize, slots: usize) -> Result<(), Error> {
+    fn require(&mut self, width: usize, height: usize, slots: usize) -> Result<(), Error> {
         let contract = self.contract();
         let [_, sy, sx] = contract.latent.stride;
         let [_, py, px] = contract.latent.patch;
@@ -151,10 +151,12 @@ impl Ambient {
         let latents = memory::check_elements("the latents", &[contract.latent.channels, slots, rows, columns])?;
         let layer = [DECODER_WIDTH, contract.video.frames, height, width];
         let decoding = memory::check_elements("the decoder's widest layer", &layer)?;
-        let attention = self.loader.attention(2 * self.window() * (rows / py) * (columns / px))?;
+        // Guidance is asked for in one call unless a shot says otherwise; it has one time for all tokens of a frame.
+        let call = Call { batch: 2, tokens: self.window() * (rows / py) * (columns / px), timed: false };
+        let transforming = self.loader.transforming(&self.transformer, &call)?;
         self.loader.require(&[
             (&self.text_encoder, 0),
-            (&self.transformer, attention.max(latents)),
+            (&self.transformer, transforming.max(latents)),
             (&self.decoder, decoding),
             (&self.encoder, 0),
         ])
@@ -298,7 +300,7 @@ impl Family for Ambient {
         let asked = Said::of(shot.asked.as_deref().unwrap_or(&shot.prompt), &self.contract().said_as, &self.tokenizer);
         let words = Words::of(&asked.prompt, &self.tokenizer).map_err(|e| self.failed("tokenizer", e.to_string()))?;
         let model = self.loader.name();
-        let told = [asked.told(&model), words.told(&model, slots, &understood)];
+        let told = [asked.told(&model), words.told(self.contract(), &understood)];
         self.loader.warnings.extend(told.into_iter().flatten());
         let calls = self.calls();
         resident::wanted(&mut self.loader, &shot, calls, Some("this family lays windows over each other"));

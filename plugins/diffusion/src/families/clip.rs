@@ -8,7 +8,7 @@ use super::tiles::{self, Tile};
 use super::windows;
 use crate::contract::{Contract, Negative, SchedulerName};
 use crate::error::Error;
-use crate::family::{Decode, Shot, Step};
+use crate::family::{Calls, Decode, Shot, Step};
 use crate::picture::Picture;
 use crate::schedulers::{Schedule, Scheduler, scheduler};
 
@@ -155,6 +155,15 @@ pub fn prompts<'a>(contract: &Contract, shot: &'a Shot) -> Vec<&'a str> {
     };
     let guided = shot.guidance > 1.0 || shot.guidance_low.is_some_and(|g| g > 1.0);
     if guided { vec![&shot.prompt, away] } else { vec![&shot.prompt] }
+}
+
+/// How many prompts the transformer is asked for at once.
+#[must_use]
+pub fn batch(contract: &Contract, shot: &Shot) -> usize {
+    match shot.levers.calls.unwrap_or(Calls::Apart) {
+        Calls::Together => prompts(contract, shot).len(),
+        Calls::Apart => 1,
+    }
 }
 
 /// A shot's scheduler, of those that fit what the family predicts.

@@ -120,13 +120,22 @@ impl Loader {
         Ok(self.model.bytes_on_disk(role)?.saturating_mul(factor))
     }
 
-    /// Values of the transformer's attention scores, where its graph writes them out.
+    /// Values of the transformer's largest tensor in a call: of its widest layer, as the weights of its graph declare it, or of its
+    /// attention scores where the graph writes them out.
     ///
     /// # Errors
     /// `tensor-too-large`.
-    pub fn attention(&self, tokens: usize) -> Result<u64, Error> {
+    pub fn transforming(&mut self, part: &Part, call: &Call) -> Result<u64, Error> {
+        let role = part.role(self, 0).unwrap_or_else(|| part.role.to_owned());
+        let widths = self.inspected.widths(&self.model, &role);
+        let width = if call.timed { widths.widest } else { widths.feed_forward };
         let heads = self.model.contract.attention_heads.unwrap_or(0);
-        Ok(memory::check_elements("the transformer's attention", &[heads, tokens, tokens])?)
+        let Call { batch, tokens, .. } = *call;
+        // Of a batch of two each half alone takes half.
+        let apart = || (batch > 1).then(|| "`guidance-calls: apart` takes half of it at once".into());
+        let check = |what, shape: &[usize]| memory::check_elements(what, shape).map_err(|e| e.instead(apart()));
+        let attention = check("the transformer's attention", &[batch, heads, tokens, tokens])?;
+        Ok(attention.max(check("the transformer's widest layer", &[batch, tokens, width])?))
     }
 
     /// The name of the model, for sentences.
@@ -140,6 +149,16 @@ impl Loader {
     pub fn unable(&self, reason: impl Into<String>) -> Error {
         Error::Unable { model: self.name(), reason: reason.into() }
     }
+}
+
+/// What the transformer is asked for at once.
+pub struct Call {
+    /// Prompts: two where guidance is asked for in one call.
+    pub batch: usize,
+    /// Of each prompt.
+    pub tokens: usize,
+    /// Whether each token has a time of its own, so that there is a row of shifts for each, the widest that there is.
+    pub timed: bool,
 }
 
 /// A component, loaded or not.

@@ -2,11 +2,30 @@
 
 use ffmpeg_next::format::context::Input;
 
+use std::path::Path;
+
 use super::time::tick;
-use super::{Reader, SEEKABLE, State};
+use super::{LEAD, Reader, SEEK_FROM, SEEKABLE, State};
+use crate::demux;
+use crate::error::Result;
+
+/// Goes to a little before `from` seconds after the beginning of a stream, where the file has an index and that saves something.
+/// Whether it did; else it is read from its beginning.
+pub(crate) fn enter(path: &Path, mut input: Input, stream: usize, from: f64) -> Result<(Input, bool)> {
+    let indexed = SEEKABLE.iter().any(|name| input.format().name().contains(name));
+    if from <= SEEK_FROM || !indexed {
+        return Ok((input, false));
+    }
+    let to = ((first(&input, stream) + from - LEAD) * 1e6) as i64;
+    if input.seek(to, ..to).is_ok() {
+        return Ok((input, true));
+    }
+    // A damaged index: from the beginning then, which is only slower.
+    Ok((demux::open(path)?, false))
+}
 
 /// From where a stream counts, in seconds.
-pub(super) fn first(input: &Input, stream: usize) -> f64 {
+pub(crate) fn first(input: &Input, stream: usize) -> f64 {
     input.streams().nth(stream).map_or(0.0, |s| s.start_time().max(0) as f64 * tick(s.time_base()))
 }
 

@@ -14,7 +14,7 @@ pub(super) enum Place {
 }
 
 /// Seconds of one unit of a time base.
-pub(super) fn tick(time_base: Rational) -> f64 {
+pub(crate) fn tick(time_base: Rational) -> f64 {
     f64::from(time_base.numerator()) / f64::from(time_base.denominator().max(1))
 }
 

@@ -157,6 +157,10 @@ fn check_audio(audio: &Audio) -> Result<(), String> {
     if !(-40.0..=-5.0).contains(&audio.loudness_lufs) || !(-12.0..=0.0).contains(&audio.true_peak_db) {
         return Err("`audio` must have `loudness-lufs` -40 to -5 and `true-peak-db` -12 to 0".into());
     }
+    if !(0.1..=6.0).contains(&audio.loudness_tolerance_lu) {
+        let given = audio.loudness_tolerance_lu;
+        return Err(format!("`audio.loudness-tolerance-lu` is {given}; expected 0.1 to 6"));
+    }
     Ok(())
 }
 
@@ -201,6 +205,16 @@ sources: [here]
 ";
 
     #[test]
+    fn a_tolerance_that_is_not_said_is_one() {
+        let check = |audio: &str, expected: f64| {
+            let preset = Preset::parse("mine.yaml", &GOOD.replace("true-peak-db: -1", audio)).unwrap();
+            assert_eq!(preset.audio.unwrap().loudness_tolerance_lu, expected, "{audio}");
+        };
+        check("true-peak-db: -1", 1.0);
+        check("true-peak-db: -1, loudness-tolerance-lu: 0.5", 0.5);
+    }
+
+    #[test]
     fn mistakes_are_named() {
         assert_eq!(Preset::parse("good.yaml", GOOD).map(|p| p.label()), Ok("TestTV".into()));
         let check = |from: &str, to: &str, expected: &str| {
@@ -227,5 +241,10 @@ sources: [here]
         check("crf: 18, ", "", "`crf` (0 to 40) and `max-kbps`");
         check("crf: 18, ", "crf: 18, constant-kbps: 9000, ", "`constant-kbps` alone");
         check("loudness-lufs: -14", "loudness-lufs: 14", "`loudness-lufs` -40 to -5");
+        check(
+            "true-peak-db",
+            "loudness-tolerance-lu: 0, true-peak-db",
+            "`audio.loudness-tolerance-lu` is 0; expected 0.1",
+        );
     }
 }

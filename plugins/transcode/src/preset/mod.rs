@@ -217,6 +217,10 @@ pub struct Audio {
     /// Integrated loudness to reach, in LUFS.
     #[schemars(range(min = -40.0, max = -5.0))]
     pub loudness_lufs: f64,
+    /// How far a finished file's loudness may be from that, in LU (EBU R128 s1: 0.5, ATSC A/85: 2).
+    #[serde(default = "one")]
+    #[schemars(range(min = 0.1, max = 6.0))]
+    pub loudness_tolerance_lu: f64,
     /// Highest true peak, in dBTP.
     #[schemars(range(min = -12.0, max = 0.0))]
     pub true_peak_db: f64,
@@ -224,6 +228,10 @@ pub struct Audio {
     #[serde(default)]
     #[schemars(range(min = -40.0, max = 0.0))]
     pub max_short_term_lufs: Option<f64>,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -75,9 +75,17 @@ class Build:
             generator=torch.Generator().manual_seed(11),
         )  # fmt: skip
 
+    def lengths(self, golden) -> None:
+        """Every way in which the decoder cuts a clip into chunks of latent frames: 1, 2 + 2 and 3 + 2. 2B has one length alone."""
+        if self.kind == "2b":
+            return
+        for frames in (1, 13, 17):
+            self.case(golden, f"{frames}-frames", "ddim", (32, 16), frames, 2, seed=frames)
+
     def short_run(self) -> dict:
+        """Arguments of a call in which as many graphs as a model allows take part: 17 frames are two chunks."""
         call = {"prompt": PROMPT, "negative_prompt": NEGATIVE, "num_inference_steps": 3, "max_sequence_length": TOKENS}
-        return call | {"width": 48, "height": 32, "num_frames": 9}
+        return call | {"width": 48, "height": 32, "num_frames": 9 if self.kind == "2b" else 17}
 
     def cases(self) -> Golden:
         golden = Golden()
@@ -88,6 +96,7 @@ class Build:
             self.case(golden, "dpm-dynamic", "sde-dpm", (48, 32), 9, 6, dynamic=True, seed=1)
         else:
             self.case(golden, "dpm", "sde-dpm", (48, 32), 9, 4, dynamic=True, seed=2)
+        self.lengths(golden)
         return golden
 
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ndarray::{ArrayD, Axis};
 use tokenizers::Tokenizer;
 
-use crate::contract::{Attribute, Implied};
+use crate::contract::{Attribute, Contract, Implied, NotDrawn};
 
 /// The most words of a phrase that others are said for.
 const LONGEST: usize = 3;
@@ -108,54 +108,84 @@ fn forms(word: &str) -> impl Iterator<Item = String> {
     one.into_iter().chain([many]).flatten().filter(long).collect::<Vec<_>>().into_iter()
 }
 
-/// The words of a prompt, in lower case.
-pub(super) struct Words {
-    known: Vec<String>,
-    /// Each once.
-    unknown: Vec<String>,
-}
+/// The words of a prompt, in lower case, each with whether the text encoder knows it.
+pub(super) struct Words(Vec<(String, bool)>);
 
 impl Words {
     pub(super) fn of(prompt: &str, tokenizer: &Tokenizer) -> tokenizers::Result<Self> {
         let encoding = tokenizer.encode(prompt, true)?;
         let strange = tokenizer.token_to_id("[UNK]");
-        let mut words = Self { known: Vec::new(), unknown: Vec::new() };
-        for (token, (from, to)) in encoding.get_offsets().iter().enumerate() {
-            if encoding.get_special_tokens_mask()[token] != 0 {
+        let tokens = encoding.get_ids().iter().zip(encoding.get_special_tokens_mask());
+        let words = tokens.zip(encoding.get_offsets()).filter(|((_, special), _)| **special == 0);
+        let word = |((id, _), (from, to)): ((&u32, _), &(usize, usize))| {
+            (prompt.get(*from..*to).unwrap_or_default().to_lowercase(), Some(*id) != strange)
+        };
+        Ok(Self(words.map(word).collect()))
+    }
+
+    /// What nothing in the picture stands for, each once, in the order of the prompt.
+    fn left_out(&self, not_drawn: &NotDrawn, fell_back: bool) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        let mut at = 0;
+        while at < self.0.len() {
+            let longest = LONGEST.min(self.0.len() - at);
+            let phrases = (1..=longest).rev().map(|count| {
+                let words: Vec<&str> = self.0[at..at + count].iter().map(|(word, _)| word.as_str()).collect();
+                (count, words.join(" "))
+            });
+            let listed = |(_, phrase): &(usize, String)| {
+                not_drawn.except.contains(phrase)
+                    || not_drawn.things.contains(phrase)
+                    || fell_back && not_drawn.topics.contains(phrase)
+            };
+            let (word, known) = &self.0[at];
+            let phrase = if *known { phrases.clone().find(listed) } else { Some((1, word.clone())) };
+            let Some((count, phrase)) = phrase else {
+                at += 1;
                 continue;
+            };
+            if !not_drawn.except.contains(&phrase) && !found.contains(&phrase) {
+                found.push(phrase);
             }
-            let word = prompt.get(*from..*to).unwrap_or_default().to_lowercase();
-            if Some(encoding.get_ids()[token]) != strange {
-                words.known.push(word);
-            } else if !words.unknown.contains(&word) {
-                words.unknown.push(word);
-            }
+            at += count;
         }
-        Ok(words)
+        found
     }
 
     /// What to say when the model left something out.
-    pub(super) fn told(&self, model: &str, slots: &[Attribute], understood: &[(String, String)]) -> Option<String> {
-        if self.known.is_empty() {
+    pub(super) fn told(&self, contract: &Contract, understood: &[(String, String)]) -> Option<String> {
+        let model = &contract.name;
+        if !self.0.iter().any(|(_, known)| *known) {
             return Some(format!(
                 "{model} knows none of the words of the prompt and made an abstract picture; its README lists those it knows"
             ));
         }
-        if self.unknown.is_empty() {
-            return None;
-        }
-        let words = self.unknown.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-        let asked = |implied: &Implied| self.known.iter().any(|word| implied.said_by.contains(word));
-        let fell_back = slots.iter().any(|slot| {
+        let asked = |implied: &Implied| self.0.iter().any(|(word, known)| *known && implied.said_by.contains(word));
+        let fell_back = contract.attributes.iter().any(|slot| {
             let made = |word: &str| understood.iter().any(|(of, made)| *of == slot.name && made == word);
             slot.implied.as_ref().is_some_and(|implied| made(&implied.word) && !asked(implied))
         });
-        Some(match fell_back {
-            true => format!(
-                "{model} does not know {words} and made an abstract picture of the rest of the prompt; its README lists the words it knows"
-            ),
-            false => format!("{model} left out {words}, which it does not know; its README lists the words it knows"),
-        })
+        let left_out = self.left_out(&contract.not_drawn, fell_back);
+        let words = left_out.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        // Of a prompt that says only colours or a motion nothing is missing.
+        let rest = understood.len() > 1;
+        match (fell_back, left_out.is_empty()) {
+            (true, false) => Some(format!(
+                "{model} does not know {words} and made an abstract picture{}; its README lists the words it knows",
+                if rest { " of the rest of the prompt" } else { "" }
+            )),
+            (true, true) if !rest => Some(format!(
+                "{model} found nothing in the prompt that it can draw and made an abstract picture; its README lists the words it knows"
+            )),
+            (false, false) => {
+                let drawn: Vec<String> = understood.iter().map(|(slot, word)| format!("{slot} `{word}`")).collect();
+                Some(format!(
+                    "{model} left out {words}, which it does not know, and drew {}; its README lists the words it knows",
+                    if drawn.is_empty() { "the rest".into() } else { drawn.join(", ") }
+                ))
+            }
+            (_, true) => None,
+        }
     }
 }
 
@@ -213,5 +243,30 @@ mod tests {
         for prompt in ["a family that cares", "news", "panes", "manes", "bras", "tines", "é", "", " , -", "ß ŉ İ"] {
             check(prompt, prompt, &[]);
         }
+    }
+
+    #[test]
+    fn words_that_are_known_and_not_drawn_are_left_out_as_those_are_that_are_unknown() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ambient-v6");
+        let not_drawn = crate::contract::Model::open(&folder).unwrap().contract.not_drawn;
+        let tokenizer = Tokenizer::from_file(folder.join("tokenizer.json")).unwrap();
+        for phrase in not_drawn.things.iter().chain(&not_drawn.topics).chain(&not_drawn.except) {
+            let words: Vec<&str> = phrase.split(' ').collect();
+            assert!(words.len() <= LONGEST, "not-drawn has `{phrase}`, which is longer than {LONGEST} words");
+            assert!(words.iter().all(|word| knows(&tokenizer, word)), "`{phrase}` of not-drawn is unknown anyway");
+        }
+        let check = |prompt: &str, fell_back: bool, expected: &[&str]| {
+            let words = Words::of(prompt, &tokenizer).unwrap();
+            assert_eq!(words.left_out(&not_drawn, fell_back), expected, "{prompt}");
+        };
+        check("An elegant WATCH, on a zorblat; a watch", false, &["watch", "zorblat"]);
+        check("laptop bag lipstick headphones handbag", false, &["laptop", "bag", "lipstick", "headphones", "handbag"]);
+        check("food, real estate", true, &["food", "real estate"]);
+        check("food, real estate", false, &[]);
+        check("a lamp, a lava lamp", false, &["lamp"]);
+        check("snow, snow white", false, &["snow"]);
+        check("static camera, a camera on a table", false, &["a camera on"]);
+        check("a green forest, forest green, shallow depth of field", true, &["forest"]);
+        check("", true, &[]);
     }
 }

@@ -8,7 +8,7 @@ use crate::contract::Contract;
 use crate::error::Error;
 use crate::families::chain::{Clip, ClipFamily};
 use crate::families::clip::{self, Decoding};
-use crate::families::parts::{Part, WORK};
+use crate::families::parts::{Call, Part, WORK};
 use crate::families::text::Rows;
 use crate::families::tiles::Tile;
 use crate::family::{Condition, Decode, Frames, Shot, Step};
@@ -46,10 +46,12 @@ impl Ltx {
         let first = self.beginning(shot)?.map(<[Picture]>::len);
         let contract = self.contract();
         let frames = contract.latent.pixels(count);
-        let attention = self.loader.attention(count * rows * columns)?;
+        let call = Call { batch: clip::batch(contract, shot), tokens: count * rows * columns, timed: true };
+        let transforming = self.loader.transforming(&self.transformer, &call)?;
+        let contract = &self.loader.model.contract;
         let prompts = clip::prompts(contract, shot);
         let text = self.text_encoder.needs(&self.loader, &prompts);
-        let needs: Vec<_> = text.into_iter().chain([(&self.encoder, 0), (&self.transformer, attention)]).collect();
+        let needs: Vec<_> = text.into_iter().chain([(&self.encoder, 0), (&self.transformer, transforming)]).collect();
         let require = |tiles: &[Tile]| -> Result<(), Error> {
             let largest = tiles.iter().max_by_key(|tile| tile.pixels()).map_or([0; 2], Tile::size);
             let layer = [DECODER_WIDTH, frames, largest[1] / 4, largest[0] / 4];

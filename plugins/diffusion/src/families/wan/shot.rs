@@ -9,7 +9,7 @@ use crate::contract::{Contract, Mode, Variant};
 use crate::error::Error;
 use crate::families::chain::{Clip, ClipFamily};
 use crate::families::clip::{self, Decoding};
-use crate::families::parts::Part;
+use crate::families::parts::{Call, Part};
 use crate::families::text::Rows;
 use crate::families::tiles::{self, Tile};
 use crate::family::{Decode, Frames, Shot, Step};
@@ -28,15 +28,24 @@ impl Wan {
         let step = [DECODER_WIDTH, contract.latent.stride[0], shot.height, shot.width];
         check_elements("the decoder's widest layer", &step)?;
         let [_, py, px] = contract.latent.patch;
-        let attention = self.loader.attention(count.min(contract.window()) * (rows / py) * (columns / px))?;
+        let call = Call {
+            batch: clip::batch(contract, shot),
+            tokens: count.min(contract.window()) * (rows / py) * (columns / px),
+            timed: contract.variant == Some(Variant::Ti2v),
+        };
         let shape = [1, contract.latent.channels, count, rows, columns];
-        let largest = attention.max(check_elements("the latents", &shape)?);
-        let prompts = clip::prompts(contract, shot);
-        let mut needs = vec![(&self.transformer, largest)];
-        needs.extend(self.text_encoder.needs(&self.loader, &prompts));
-        if contract.variant == Some(Variant::A14b) {
-            needs.push((&self.transformer_low, largest));
+        let latents = check_elements("the latents", &shape)?;
+        let experts: &[&Part] = match contract.variant {
+            Some(Variant::A14b) => &[&self.transformer, &self.transformer_low],
+            _ => &[&self.transformer],
+        };
+        let mut needs = Vec::new();
+        for expert in experts {
+            needs.push((*expert, latents.max(self.loader.transforming(expert, &call)?)));
         }
+        let contract = &self.loader.model.contract;
+        let prompts = clip::prompts(contract, shot);
+        needs.extend(self.text_encoder.needs(&self.loader, &prompts));
         let encodes = !shot.conditions.is_empty() || shot.edit.is_some();
         if encodes {
             let frames = if conditioned(contract) || shot.edit.is_some() { frames } else { 1 };
