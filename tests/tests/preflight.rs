@@ -84,6 +84,17 @@ fn lengths_and_codes_that_cannot_be_are_told_with_their_place() {
     check("us-broadcast-prores, youtube", one, &[("duplicate-name", 13, "ZEST1234567H.mov")]);
     let each = "codes: {ad_id: {en: ZEST1234567H, de: ZEST1234568H}}\n";
     check("us-broadcast-prores, youtube", each, &[]);
+    let mute = studio.path("assets/mute.mp4");
+    let source = ["-v", "error", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=4", "-c:v", "libx264"];
+    assert!(std::process::Command::new("ffmpeg").args(source).arg(&mute).status().unwrap().success());
+    let kept = "captions: {burn: false}\nproduct: {name: Zest}\n";
+    let scene = "waves at sunset, seconds: 3}\n  - {footage: assets/mute.mp4, seconds: 3, keep_sound: true";
+    let text = brief("Taste the sun", "").replace("waves at sunset, seconds: 3", scene);
+    studio.write("mute.yaml", &format!("{text}{kept}"));
+    let told = studio.run(&["validate", studio.path("mute.yaml").to_str().unwrap(), "--json"]).json();
+    let told = &told["errors"][0];
+    assert_eq!((told["code"].as_str(), told["place"]["line"].as_u64()), (Some("no-sound"), Some(12)), "{told:#}");
+    assert!(told["message"].as_str().unwrap().contains("no sound to keep in mute.mp4"), "{told:#}");
     // A code is the spot's, in whatever format: the second file has the placement behind it.
     check("us-broadcast-prores, us-broadcast-avc", each, &[]);
 }

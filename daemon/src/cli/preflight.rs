@@ -65,8 +65,9 @@ pub(super) async fn judge(
             let words = about(&failure.message, locale(task), brief);
             // A code that can't be is one of a language; what else is wrong, and no text, is about a platform.
             let code = (failure.code == "bad-code").then(|| brief.follow(["codes", "clock_number", locale(task)]).0);
-            let output = words.or(code).is_none().then(|| output(&failure.message, brief)).flatten();
-            let node = words.or(code).or(output).unwrap_or_else(|| brief.follow(["brand"]).0);
+            let mute = (failure.code == "no-sound").then(|| mute(&failure.message, brief)).flatten();
+            let output = words.or(code).or(mute).is_none().then(|| output(&failure.message, brief)).flatten();
+            let node = words.or(code).or(mute).or(output).unwrap_or_else(|| brief.follow(["brand"]).0);
             let mistake = told(failure, task, node);
             // The same words do not fit in several shapes: once is enough.
             if !mistakes.iter().any(|m| m.code == mistake.code && m.place == mistake.place) {
@@ -156,6 +157,16 @@ fn output<'a>(message: &str, brief: &'a Node) -> Option<&'a Node> {
     message.split_whitespace().find_map(|word| named(word.trim_matches(|c: char| ",;:.`".contains(c))))
 }
 
+/// Where the first of the footage that a message names is to be heard.
+fn mute<'a>(message: &str, brief: &'a Node) -> Option<&'a Node> {
+    let scenes = brief.get("scenes").and_then(Node::as_sequence).unwrap_or_default();
+    let named = |scene: &&Node| {
+        let footage = scene.get("footage").and_then(Node::as_text).map(str::trim).unwrap_or_default();
+        !footage.is_empty() && message.contains(footage.rsplit('/').next().unwrap_or(footage))
+    };
+    scenes.iter().filter(named).find_map(|scene| scene.get("keep_sound"))
+}
+
 /// Leaves out the file of a preset; how often it was there.
 fn without(files: &mut Files, preset: &str) -> usize {
     let mut count = 0;
@@ -184,10 +195,11 @@ impl<'a> Codes<'a> {
             let earlier = self.0[..i].iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
             let Some((_, other)) = earlier else { continue };
             let message = format!("two masters would be called {name}: {other} and {task}");
-            mistakes.push(Diagnostic::new("duplicate-name", message).at(brief.follow(["codes"]).0.place()).hint(
-                "a code names one file: give each language a code of its own, like `ad_id: {en: …, es: …}`, and each shape \
-                 only one preset that is named by it",
-            ));
+            mistakes.push(
+                Diagnostic::new("duplicate-name", message)
+                    .at(brief.follow(["codes"]).0.place())
+                    .hint("a code names one file: give each language a code of its own, like `ad_id: {en: …, es: …}`"),
+            );
         }
         mistakes
     }

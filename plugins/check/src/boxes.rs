@@ -45,7 +45,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Boxes> {
     let (mut at, mut seen_data) = (0, false);
     let mut boxes = Boxes::default();
     let mut index = Vec::new();
-    while at + 8 <= length {
+    while length.saturating_sub(at) >= 8 {
         file.seek(SeekFrom::Start(at))?;
         let mut head = [0; 16];
         file.read_exact(&mut head[..8])?;
@@ -61,9 +61,9 @@ pub(crate) fn read(path: &Path) -> io::Result<Boxes> {
             size => size,
         };
         match &name {
-            b"moov" => {
+            // The first counts, as it does for FFmpeg.
+            b"moov" if index.is_empty() => {
                 boxes.index_in_front = !seen_data;
-                index.clear();
                 file.seek(SeekFrom::Start(at))?;
                 Read::by_ref(&mut file).take(size.min(MAX_INDEX)).read_to_end(&mut index)?;
             }
@@ -80,7 +80,9 @@ pub(crate) fn read(path: &Path) -> io::Result<Boxes> {
     boxes.edit_lists = has_edits(index);
     boxes.picture = track(index, *b"vide").map(picture).unwrap_or_default();
     boxes.timecode = match track(index, *b"tmcd").and_then(clock) {
-        Some(clock) => clock.read(&mut file)?,
+        // An offset may say anything.
+        Some(clock) if clock.offset < length => clock.read(&mut file)?,
+        Some(_) => None,
         None => None,
     };
     Ok(boxes)
@@ -108,17 +110,13 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// Whether any track has an edit list that moves or cuts something.
-fn has_edits(bytes: &[u8]) -> bool {
-    children(bytes).any(|(name, body)| match &name {
-        b"trak" | b"edts" => has_edits(body),
+fn has_edits(index: &[u8]) -> bool {
+    let tracks = children(index).filter(|(name, _)| name == b"trak");
+    tracks.filter_map(|(_, track)| find(track, &[b"edts", b"elst"])).any(|list| {
         // Version and flags, count, then per entry: duration, media time, rate.
-        b"elst" => {
-            let wide = body.first() == Some(&1);
-            let start =
-                if wide { number(body, 16).zip(number(body, 20)).map(|(a, b)| a | b) } else { number(body, 12) };
-            number(body, 4) != Some(1) || start != Some(0)
-        }
-        _ => false,
+        let wide = list.first() == Some(&1);
+        let start = if wide { number(list, 16).zip(number(list, 20)).map(|(a, b)| a | b) } else { number(list, 12) };
+        number(list, 4) != Some(1) || start != Some(0)
     })
 }
 
@@ -190,5 +188,54 @@ impl Clock {
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
             Err(e) => Err(e),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boxed(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        [(body.len() as u32 + 8).to_be_bytes().as_slice(), name, body].concat()
+    }
+
+    /// An index with one track of time code at 25 frames a second, whose first frame lies there.
+    fn index(offset: u64) -> Vec<u8> {
+        let mut entry = [0; 28];
+        entry[24] = 25;
+        let about = [[0; 8].as_slice(), &boxed(b"tmcd", &entry)].concat();
+        let chunks = [[0, 0, 0, 0, 0, 0, 0, 1].as_slice(), &offset.to_be_bytes()].concat();
+        let table = [boxed(b"stsd", &about), boxed(b"co64", &chunks)].concat();
+        let handler = boxed(b"hdlr", &[[0; 8].as_slice(), b"tmcd", &[0; 12]].concat());
+        let media = [handler, boxed(b"minf", &boxed(b"stbl", &table))].concat();
+        boxed(b"moov", &boxed(b"trak", &boxed(b"mdia", &media)))
+    }
+
+    /// Whatever a file says, it is read without an error: what is wrong with it is for the checks to say.
+    #[test]
+    fn any_boxes_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |bytes: &[u8], frame: Option<u32>, whole: bool| {
+            let path = folder.path().join("a.mov");
+            std::fs::write(&path, bytes).unwrap();
+            let boxes = read(&path).unwrap();
+            assert_eq!((boxes.timecode.map(|t| t.frame), boxes.whole), (frame, whole), "{bytes:?}");
+        };
+        let data = boxed(b"mdat", &90_000_u32.to_be_bytes());
+        let place = index(0).len() as u64 + 8;
+        let good = [index(place), data.clone()].concat();
+        check(&good, Some(90_000), true);
+        for offset in [place + 1, place + 4, 1 << 40, 1 << 63, u64::MAX] {
+            check(&[index(offset), data.clone()].concat(), None, true);
+        }
+        for end in 1..place as usize {
+            check(&good[..end], None, end + 8 == place as usize);
+        }
+        let deep = (1..100_000_u32).rev().flat_map(|i| [(8 * i).to_be_bytes().as_slice(), b"trak"].concat());
+        check(&boxed(b"moov", &deep.collect::<Vec<u8>>()), None, true);
+        // The second index does not count.
+        check(&[good.clone(), index(u64::MAX)].concat(), Some(90_000), true);
+        let wide = [1_u32.to_be_bytes().as_slice(), b"free", &u64::MAX.to_be_bytes()].concat();
+        check(&[good, wide].concat(), Some(90_000), false);
     }
 }

@@ -59,6 +59,10 @@ fn is(key: &[u8; 16], wanted: &[u8]) -> bool {
 /// What stands at a place, or less where the file ends.
 fn bytes(file: &mut File, from: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    // A length may say anything.
+    if from >= file.metadata()?.len() {
+        return Ok(bytes);
+    }
     file.seek(SeekFrom::Start(from))?;
     file.take(length).read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -144,5 +148,41 @@ mod tests {
         check(&[0, 0, 1, 0xb3, 9, 0, 0, 1, 0, 0, 0x0f, 0xff], Some(true));
         check(&[0, 0, 1, 0, 0, 0xd7], Some(false));
         check(&[0, 0, 1, 0], None);
+    }
+
+    fn item(key: &[u8], length: &[u8], value: &[u8]) -> Vec<u8> {
+        let mut whole = key.to_vec();
+        whole.resize(16, 0);
+        [whole.as_slice(), length, value].concat()
+    }
+
+    /// Whatever a file says, it is read without an error: what is wrong with it is for the checks to say.
+    #[test]
+    fn any_items_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |bytes: &[u8], frame: Option<u32>, gop: Option<u64>| {
+            let path = folder.path().join("a.mxf");
+            std::fs::write(&path, bytes).unwrap();
+            let found = read(&path).unwrap();
+            assert_eq!((found.timecode.map(|t| t.frame), found.longest_gop), (frame, gop), "{bytes:?}");
+        };
+        // Start, base and drop: tag, length, value.
+        let values = [&[0x15, 1, 0, 2, 0x30, 0x39][..], &[0x15, 2, 0, 2, 0, 25], &[0x15, 3, 0, 1, 0]].concat();
+        let component = item(&COMPONENT, &[0x83, 0, 0, values.len() as u8], &values);
+        // Types of pictures: coded by themselves, and from others.
+        let picture = |kind: u8| item(&PICTURE, &[6], &[0, 0, 1, 0, 0, kind << 3]);
+        let good = [component.clone(), picture(1), picture(3), picture(2), picture(1)].concat();
+        check(&good, Some(12_345), Some(3));
+        for end in 0..good.len() {
+            let path = folder.path().join("b.mxf");
+            std::fs::write(&path, &good[..end]).unwrap();
+            read(&path).unwrap();
+        }
+        for length in [&[0xff; 16][..], &[0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], &[0xfe, 1]] {
+            check(&[item(&COMPONENT, length, &[]), good.clone()].concat(), None, None);
+            check(&[component.clone(), item(&PICTURE, length, &[])].concat(), Some(12_345), None);
+        }
+        let long = item(&COMPONENT, &[4], &[0x15, 1, 0xff, 0xff]);
+        check(&long, None, None);
     }
 }

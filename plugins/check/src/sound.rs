@@ -152,7 +152,7 @@ impl Sounds {
             _ if params.sound => Check::pass(Name::Silent, "There is sound all along."),
             // A forgotten line of the brief, most likely; but silent spots have been on air.
             Some(s) if seconds > end - leader - 0.2 && preset.is_some_and(Preset::is_television) => {
-                let sentence = "It is silent from start to end, and on television. The brief asks for no sound: see whether `audio` was forgotten.";
+                let sentence = "This television spot is silent from start to end. The brief asks for no sound: see whether `audio` was forgotten in it.";
                 Check::warn(Name::Silent, sentence).at(s.from, end)
             }
             _ => Check::pass(Name::Silent, "The brief asks for no sound."),

@@ -168,7 +168,7 @@ SAID_AS = {
 # on a studio backdrop asks for the backdrop. Ice and a straw are drawn, in a glass; windows are, in a city.
 NOT_DRAWN = {
     'things': 'watch, laptop, bag, handbag, lipstick, headphones, glasses, tree, trees, plant, forest, island, lamp, lamps, lanterns, '
-        'snow, snowy, basketball, face, food on, dinner on, honey on, a camera on, camera on a',
+        'snow, snowy, basketball, face, food on, dinner on, honey on, a camera on',
     'topics': 'food, travel, fashion, beauty, tech, music, fitness, sports, gym, app, shop, store, website, real estate, office, home, '
         'room, cafe, party, concert, christmas, holiday, summer, winter, spring, autumn, sky, sun, rainbow, neon, headlights, '
         'field, desert, hill, palm, leaf, sand, wood, honey, breakfast, ice, straw, hands, windows, object, item, something',

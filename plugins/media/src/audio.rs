@@ -86,7 +86,7 @@ impl AudioClip {
             .into_iter()
             .map(|(index, decoder)| {
                 let tick = input.stream(index).map_or(0.0, |stream| tick(stream.time_base()));
-                Track { index, decoder, tick, begin, at: None, mixer: None, samples: Vec::new() }
+                Track { index, decoder, tick, begin, at: None, gone: 0, mixer: None, samples: Vec::new() }
             })
             .collect();
         let spec = if tracks.len() == 2 { "pan=stereo|c0=c0|c1=c0" } else { "anull" };
@@ -125,7 +125,7 @@ impl AudioClip {
                 mixer.drain(&mut track.samples, &mut |_, _| {})?;
             }
         }
-        let mut tracks = tracks.into_iter().map(Track::in_step);
+        let mut tracks = tracks.into_iter().map(|track| track.in_step(enough));
         let mut samples = tracks.next().unwrap_or_default();
         if let Some(right) = tracks.next() {
             samples = in_stereo(samples, right);
@@ -211,31 +211,38 @@ struct Track {
     begin: Option<f64>,
     /// Where it begins to be decoded, in seconds of the file's clock.
     at: Option<f64>,
+    /// Samples that were let go.
+    gone: i64,
     /// Set when the first decoded frame is there.
     mixer: Option<Mixer>,
     samples: Vec<(f32, f32)>,
 }
 
 impl Track {
-    /// Samples that were decoded before it is wanted; below 0, what is missing before the first.
+    /// Samples from where it begins to where it is wanted from; below 0, what is missing before the first.
     fn early(&self) -> i64 {
         let seconds = self.begin.map_or(0.0, |begin| begin - self.at.unwrap_or(begin));
         (seconds * f64::from(RATE)).round() as i64
     }
 
     fn has(&self, enough: usize) -> bool {
-        self.samples.len() as i64 >= enough as i64 + self.early()
+        self.samples.len() as i64 >= (enough as i64).saturating_add(self.early().saturating_sub(self.gone))
     }
 
-    /// What is wanted of it.
-    fn in_step(mut self) -> Vec<(f32, f32)> {
-        let early = self.early();
-        let count = usize::try_from(early.unsigned_abs()).unwrap_or(usize::MAX);
-        if early < 0 {
-            self.samples.splice(0..0, std::iter::repeat_n((0.0, 0.0), count));
-        } else {
-            self.samples.drain(..count.min(self.samples.len()));
-        }
+    /// Lets go what comes before it is wanted. As it is decoded: of a file without an index that may be hours.
+    fn let_go(&mut self) {
+        let early = self.early().saturating_sub(self.gone).max(0);
+        let count = usize::try_from(early).unwrap_or(usize::MAX).min(self.samples.len());
+        self.samples.drain(..count);
+        self.gone += count as i64;
+    }
+
+    /// What is wanted of it: so many samples at most, with silence where it begins later.
+    fn in_step(mut self, enough: usize) -> Vec<(f32, f32)> {
+        self.let_go();
+        // A file may say that it begins in a thousand years.
+        let missing = usize::try_from(self.early().min(0).unsigned_abs()).unwrap_or(usize::MAX).min(enough);
+        self.samples.splice(0..0, std::iter::repeat_n((0.0, 0.0), missing));
         self.samples
     }
 
@@ -251,6 +258,7 @@ impl Track {
             decoded.set_pts(None);
             mixer.push("in", &decoded)?;
             mixer.drain(&mut self.samples, &mut |_, _| {})?;
+            self.let_go();
             decoded = frame::Audio::empty();
         }
         Ok(())

@@ -3,8 +3,9 @@
 //! Invariant: what comes of one file keeps its levels among itself, and scenes that go on where the one before ended go on without
 //! a seam.
 
-use spotloom_media::{AudioClip, Error, audio::RATE};
-use spotloom_plugin_sdk::api::Level;
+use std::collections::BTreeMap;
+
+use spotloom_media::{AudioClip, audio::RATE};
 use spotloom_plugin_sdk::prelude::*;
 
 use crate::encode::failure;
@@ -27,7 +28,7 @@ struct Stretch {
 /// One track of `seconds` with all sounds in their places; none where no scene keeps its own.
 ///
 /// # Errors
-/// `bad-params` when there are not as many files as scenes that keep their sound, and what is wrong with a file.
+/// `bad-params` when there are not as many files as scenes that keep their sound, and those of [`check`].
 pub(crate) fn track(seconds: f64, params: &Params, run: &Run) -> Result<Option<AudioClip>, Failure> {
     let files = run.inputs("own-sound");
     let wanted = params.scenes.iter().filter(|s| s.keep_sound).count();
@@ -37,30 +38,51 @@ pub(crate) fn track(seconds: f64, params: &Params, run: &Run) -> Result<Option<A
             Failure::new("bad-params", message).hint("give the footage of each scene with `keep_sound`, in order")
         );
     }
+    check(run)?;
     // One file in several scenes is one.
     let first = |i: usize| files.iter().position(|f| f.sha256 == files[i].sha256).unwrap_or(i);
     let samples = (seconds * f64::from(RATE)).round() as usize;
     let mut pieces: Vec<(usize, usize, AudioClip)> = Vec::new();
     for stretch in stretches(params, first) {
-        let file = &files[stretch.file];
-        match AudioClip::part(&file.path, stretch.from, stretch.seconds) {
-            Ok(clip) => pieces.push((stretch.file, (stretch.at * f64::from(RATE)).round() as usize, clip)),
-            Err(Error::NoAudio { .. }) => {
-                run.log(Level::Warn, format!("{} has no sound to keep; its scene is silent", file.name));
-            }
-            Err(error) => return Err(failure(error)),
-        }
+        let clip = AudioClip::part(&files[stretch.file].path, stretch.from, stretch.seconds).map_err(failure)?;
+        pieces.push((stretch.file, (stretch.at * f64::from(RATE)).round() as usize, clip));
     }
+    let mut gains: BTreeMap<usize, f64> = BTreeMap::new();
     let mut track: Option<AudioClip> = None;
     for (file, at, clip) in &pieces {
-        let of_file = pieces.iter().filter(|(other, ..)| other == file).flat_map(|(.., clip)| clip.samples());
-        let gain = sound::to_reference(&AudioClip::new(of_file.copied().collect())).map_err(failure)?;
+        let gain = match gains.get(file) {
+            Some(gain) => *gain,
+            None => {
+                let all = pieces.iter().filter(|(other, ..)| other == file).flat_map(|(.., clip)| clip.samples());
+                let gain = sound::to_reference(&AudioClip::new(all.copied().collect())).map_err(failure)?;
+                *gains.entry(*file).or_insert(gain)
+            }
+        };
         let clip = clip.filter(&format!("volume={gain:.3}dB")).map_err(failure)?;
         // A cut in the middle of a wave would click.
         let clip = sound::placed(&sound::with_silent_ends(&clip, 1, 1), *at, samples);
         track = Some(track.map_or_else(|| clip.clone(), |track| sound::sum(&track, &clip)));
     }
     Ok(track)
+}
+
+/// Whether all that is to be heard has a sound: told before anything is made.
+///
+/// # Errors
+/// `no-sound` with the names of those that have none, and what is wrong with a file.
+pub(crate) fn check(run: &Run) -> Result<(), Failure> {
+    let mut mute: Vec<&str> = Vec::new();
+    for file in run.inputs("own-sound") {
+        let info = spotloom_media::probe(&file.path).map_err(failure)?;
+        if info.audio.is_none() && !mute.contains(&file.name.as_str()) {
+            mute.push(&file.name);
+        }
+    }
+    if mute.is_empty() {
+        return Ok(());
+    }
+    let message = format!("there is no sound to keep in {}", mute.join(", "));
+    Err(Failure::new("no-sound", message).hint("take `keep_sound` away from its scene, or give footage that has sound"))
 }
 
 /// What is heard of which file; scenes that go on in the same file are one stretch.

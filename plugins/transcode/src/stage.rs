@@ -12,6 +12,7 @@ use spotloom_plugin_sdk::prelude::*;
 
 use crate::encode::{self, Job, Made, Passage};
 use crate::facts;
+use crate::own;
 use crate::params::Params;
 use crate::plan::{self, Mezzanine, Planned};
 use crate::preset::{self, Preset};
@@ -56,6 +57,8 @@ impl Stage for Transcode {
                 input("own-sound", "Footage whose own sound is heard in its scene; the music goes down under it")
                     .many()
                     .media("video/*")
+                    .media("application/mxf")
+                    .media("image/gif")
                     .resource(Resource::Asset),
             )
             .input(
@@ -233,6 +236,7 @@ impl Work<'_> {
 /// back as the fact `codes`: what else is going to be called so is not known here.
 fn preflight(params: &Params, run: &Run) -> Result<Outputs, Failure> {
     params.check()?;
+    own::check(run)?;
     let presets = run.inputs("presets").iter().map(read_preset).collect::<Result<Vec<_>, _>>()?;
     // Shape and rate are those of the presets: the ad is composed for them, at the highest rate.
     let fastest = presets.iter().map(|(_, preset)| preset).max_by(|a, b| a.fps.total_cmp(&b.fps));

@@ -131,16 +131,18 @@ impl Params {
     }
 
     /// Whether the words end with the spot: said here, in the first minute, and not when everything else is made.
-    fn fits(&self, clip: &AudioClip) -> Result<(), Failure> {
+    fn fits(&self, clip: &AudioClip, recorded: bool) -> Result<(), Failure> {
         let Some(seconds) = self.seconds.filter(|most| clip.seconds() > most + 0.05) else { return Ok(()) };
         let (end, over) = (clip.seconds(), clip.seconds() - seconds);
         let message = format!(
             "the voice-over in {} ends at {end:.1} s and the spot at {seconds:.1} s: {over:.1} s too late",
             self.locale
         );
-        Err(Failure::new("voiceover-too-long", message).hint(
-            "shorten the words of this language, have them spoken faster (`audio.pace`), or lengthen the scenes in the brief",
-        ))
+        Err(Failure::new("voiceover-too-long", message).hint(if recorded {
+            "cut the recording, or lengthen the scenes in the brief"
+        } else {
+            "shorten the words of this language, have them spoken faster (`audio.pace`), or lengthen the scenes in the brief"
+        }))
     }
 
     fn manner(&self) -> Manner {
@@ -213,7 +215,7 @@ impl Stage for Voice {
                 (clip, timed, Some(speaker))
             }
         };
-        params.fits(&clip)?;
+        params.fits(&clip, recording.is_some())?;
         let guide = matches!(speaker, Some(Speaker::Guide(_)));
         if guide {
             run.log(

@@ -115,9 +115,13 @@ impl Loader {
 
     /// Bytes that a component's weights take in memory: the processor computes with 32 bits, however they are stored.
     fn weights(&self, role: &str) -> Result<u64, Error> {
-        let halved = matches!(self.model.component(role)?.dtype, Some(Dtype::F16 | Dtype::Bf16));
-        let factor = if halved && self.engine.provider == Provider::Cpu { 2 } else { 1 };
+        let factor = if self.is_half(role)? && self.engine.provider == Provider::Cpu { 2 } else { 1 };
         Ok(self.model.bytes_on_disk(role)?.saturating_mul(factor))
+    }
+
+    /// Whether a component is stored with 16 bits.
+    fn is_half(&self, role: &str) -> Result<bool, Error> {
+        Ok(matches!(self.model.component(role)?.dtype, Some(Dtype::F16 | Dtype::Bf16)))
     }
 
     /// Values of the transformer's largest tensor in a call: of its widest layer, as the weights of its graph declare it, or of its
@@ -135,7 +139,10 @@ impl Loader {
         let apart = || (batch > 1).then(|| "`guidance-calls: apart` takes half of it at once".into());
         let check = |what, shape: &[usize]| memory::check_elements(what, shape).map_err(|e| e.instead(apart()));
         let attention = check("the transformer's attention", &[batch, heads, tokens, tokens])?;
-        Ok(attention.max(check("the transformer's widest layer", &[batch, tokens, width])?))
+        let largest = attention.max(check("the transformer's widest layer", &[batch, tokens, width])?);
+        // Reckoned with as values of 32 bits, and a card computes with the 16 that are stored.
+        let half = self.engine.provider != Provider::Cpu && self.is_half(&role)?;
+        Ok(if half { largest.div_ceil(2) } else { largest })
     }
 
     /// The name of the model, for sentences.

@@ -180,7 +180,7 @@ impl Words {
             (false, false) => {
                 let drawn: Vec<String> = understood.iter().map(|(slot, word)| format!("{slot} `{word}`")).collect();
                 Some(format!(
-                    "{model} left out {words}, which it does not know, and drew {}; its README lists the words it knows",
+                    "{model} left out {words}, which it can't draw, and drew {}; its README lists the words it knows",
                     if drawn.is_empty() { "the rest".into() } else { drawn.join(", ") }
                 ))
             }
