@@ -86,6 +86,30 @@ fn a_delivery_with_its_files() {
     assert_eq!(image.contents()[..2], [0xff, 0xd8], "a JPEG");
 }
 
+/// Who reads only the mail learns that the voice is none for the air.
+#[test]
+fn a_guide_voice_is_told() {
+    for (template_name, guide) in [("delivery", true), ("delivery", false), ("delivered", true), ("delivered", false)] {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (port, mails) = serve(Mood::Agreeable);
+        let mut file = master(folder.path(), "zest_16x9_v2.mp4", 100);
+        if guide {
+            file.facts.insert("guide-voice".into(), true.into());
+        }
+        let done = Harness::<Email>::new()
+            .params(params(port))
+            .input("template", template(template_name), "inode/directory")
+            .artifact("files", file)
+            .run();
+        assert!(done.text("receipt").contains("taken as"), "{template_name}");
+        let taken = mails.recv().unwrap();
+        let mail = parse(&taken);
+        for body in [mail.body_text(0).unwrap(), mail.body_html(0).unwrap()] {
+            assert_eq!(body.contains("The voice is a guide"), guide, "{template_name}: {body}");
+        }
+    }
+}
+
 #[test]
 fn files_that_are_too_large_are_listed_and_not_attached() {
     let check = |bytes: &[usize], limit: f64, attached: usize| {
