@@ -1,8 +1,8 @@
 //! Pictures that decoding can begin with, found by a file's index.
 
-use ffmpeg_next::format::context::Input;
-
 use std::path::Path;
+
+use ffmpeg_next::format::context::Input;
 
 use super::time::tick;
 use super::{LEAD, Reader, SEEK_FROM, SEEKABLE, State};
