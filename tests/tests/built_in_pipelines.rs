@@ -4,7 +4,8 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use spotloom_tests::TestStudio;
 
 /// Instagram's square at half its size: the studio's own preset comes before the built-in one.
@@ -175,7 +176,7 @@ fn a_failed_check_stops_the_delivery_and_shows_itself_or_stands_in_the_report() 
         run(&studio, "product-demo", "en", &format!("{scenes}with: {{end_card: 2, failed_checks: warn}}\n"));
     assert_eq!(code, 0, "{report:#}");
     assert!(names.iter().any(|n| n.ends_with(".mp4")), "{names:?}: {report:#}");
-    assert_eq!(report["shown"], serde_json::json!([]));
+    assert_eq!(report["shown"], json!([]));
     let page = studio.read(&format!("deliveries/test/product-demo-v{}/report.html", report["version"]));
     assert!(page.contains("to look at") && !page.contains("nothing was delivered"), "the page does not say so");
 }
@@ -223,13 +224,15 @@ fn a_voice_of_the_studio_speaks_and_one_without_the_language_is_refused() {
     }
 }
 
-/// A scene that keeps its sound is heard, one that does not is silent, and a sound comes on its cue.
+/// A scene that keeps its sound is heard, one that does not is silent, and a sound comes on its cue; the report says of which
+/// files all that was made, by their hashes, and by which code it is booked.
 #[test]
 fn footage_keeps_its_sound_and_sounds_come_on_their_cue() {
     let studio = studio();
     film(&studio);
     let heard = "scenes: [{footage: assets/spot.mp4, from: 2.2, seconds: 1}, {footage: assets/spot.mp4, from: 2, seconds: 1, keep_sound: true}]\n";
-    let cues = "audio: {cues: [{file: assets/music/sunny-side.m4a, at: 3.5, gain_db: -6}]}\n";
+    let cues =
+        "audio: {cues: [{file: assets/music/sunny-side.m4a, at: 3.5, gain_db: -6}]}\ncodes: {ad_id: ZEST1234567H}\n";
     let (code, report, names) = run(&studio, "localise", "en", &format!("{heard}with: {{end_card: 2}}\n{cues}"));
     assert_eq!(code, 0, "{report:#}");
     let spot = names.iter().find(|n| n.ends_with(".mp4")).unwrap();
@@ -245,4 +248,21 @@ fn footage_keeps_its_sound_and_sounds_come_on_their_cue() {
     let [before, kept, card, cue] = parts;
     assert!(before < -60.0 && card < -60.0 && kept > -25.0 && cue > -40.0, "{parts:?}");
     assert!(names.iter().any(|n| n.ends_with("_1x1_poster_en_v1.png")), "{names:?}");
+
+    let manifest: Value = serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+    let page = std::fs::read_to_string(folder.join("report.html")).unwrap();
+    let told = manifest["materials"].as_array().unwrap();
+    let expected = [
+        ("assets/zest-can.png", json!([{"as": "product-image"}])),
+        ("assets/music/sunny-side.m4a", json!([{"as": "sound", "at": 3.5}])),
+        ("assets/spot.mp4", json!([{"as": "footage", "scene": 1}, {"as": "footage", "scene": 2}])),
+    ];
+    for (material, (file, uses)) in told.iter().zip(&expected) {
+        let hash: String =
+            Sha256::digest(std::fs::read(studio.path(file)).unwrap()).iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!((&material["file"], &material["sha256"], &material["uses"]), (&json!(file), &json!(hash), uses));
+        assert!(page.contains(&format!(">{}<", &hash[..12])), "{file} is not in the page with its hash");
+    }
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    assert!(page.contains("<dt>Ad-ID</dt><dd>ZEST1234567H</dd>"), "the page does not have the code");
 }

@@ -48,6 +48,14 @@ deliver: {{files: "{{{{ stages.larger.clip }}}}"}}
     )
 }
 
+/// A clip for the pipeline.
+fn give_clip(studio: &TestStudio) {
+    let source = "testsrc2=size=96x64:rate=12:duration=1,format=yuv420p";
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-f", "lavfi", "-i", source, "-c:v", "ffv1"]).arg(studio.path("assets/in.mkv"));
+    assert!(ffmpeg.status().unwrap().success());
+}
+
 #[test]
 fn clips_are_smoother_and_larger_with_models_and_without() {
     let studio = TestStudio::example();
@@ -57,11 +65,7 @@ fn clips_are_smoother_and_larger_with_models_and_without() {
         let said = studio.run(&["models", "check", name]).ok().stdout;
         assert!(said.contains(name), "{said}");
     }
-    let clip = studio.path("assets/in.mkv");
-    let source = "testsrc2=size=96x64:rate=12:duration=1,format=yuv420p";
-    let made =
-        Command::new("ffmpeg").args(["-v", "error", "-f", "lavfi", "-i", source, "-c:v", "ffv1"]).arg(clip).status();
-    assert!(made.unwrap().success());
+    give_clip(&studio);
     let post = studio.path("post.yaml");
     studio.write("post.yaml", BRIEF);
     let facts = |job: &str| {
@@ -97,4 +101,60 @@ fn clips_are_smoother_and_larger_with_models_and_without() {
     let refused = studio.run(&["run", post.to_str().unwrap()]);
     assert!(refused.stderr.contains("of the family `interpolate`"), "{}", refused.stderr);
     assert!(refused.stderr.contains("`rife` can"), "{}", refused.stderr);
+}
+
+/// From its recipe, whether what it was made of is still here or has to be made again first; with models and without.
+#[test]
+fn a_clip_behind_the_shots_is_made_again_from_its_recipe() {
+    let studio = TestStudio::example();
+    model(&studio, "interpolate", "rife");
+    model(&studio, "upscale", "double");
+    give_clip(&studio);
+    let post = studio.path("post.yaml");
+    studio.write("post.yaml", BRIEF);
+    let again = |file: &str| studio.run(&["run", studio.path(file).to_str().unwrap(), "--json"]);
+    let check = |smooth: &str, larger: &str, methods: [&str; 2]| {
+        let larger = format!("{larger}, recipe: \"{{{{ stages.smooth.recipe }}}}\"");
+        studio.write("pipelines/post.yaml", &pipeline(smooth, &larger));
+        let run = studio.run(&["run", post.to_str().unwrap(), "--json"]).ok().json();
+        let shown = studio.run(&["jobs", "show", &run["job"].to_string(), "--json"]).ok().json();
+        let stored = |stage: &str, port: &str| {
+            let task = shown["tasks"].as_array().unwrap().iter().find(|t| t["key"] == stage).unwrap();
+            let sha = task["outputs"][port][0]["sha256"].as_str().unwrap().to_owned();
+            (studio.path(&format!(".spotloom/artifacts/{}/{sha}", &sha[..2])), sha)
+        };
+        let recipe: Value = serde_json::from_slice(&fs::read(stored("larger", "recipe").0).unwrap()).unwrap();
+        let (before, hash) = stored("smooth", "clip");
+        assert_eq!(recipe["inputs"]["clip"][0]["sha256"], hash, "its parent");
+        assert_eq!(recipe["parents"][0]["clip"]["sha256"], hash, "and how that was made");
+        assert_eq!([&recipe["parents"][0]["method"], &recipe["method"]], methods);
+        // By itself, and behind its parent in a list such as the report's.
+        let list = json!({"recipes": [recipe["parents"][0].clone(), recipe]});
+        let files = [("again/larger.recipe.json", recipe.to_string(), 1), ("again/manifest.json", list.to_string(), 2)];
+        for parent_is_here in [true, false] {
+            for (file, text, clips) in &files {
+                if !parent_is_here {
+                    let _ = fs::remove_file(&before);
+                }
+                studio.write(file, text);
+                let done = again(file).ok().json();
+                let identical = (done["identical"].as_bool(), done["clips"].as_array().map(Vec::len));
+                assert_eq!(identical, (Some(true), Some(*clips)), "{done:#}");
+            }
+        }
+        recipe
+    };
+    check("", "", ["minterpolate-mci", "lanczos"]);
+    let mut recipe = check(", model: rife", ", model: double", ["network", "network"]);
+
+    // Without its parent, and without a way to make that again, it is said what is missing.
+    let hash = recipe["inputs"]["clip"][0]["sha256"].as_str().unwrap().to_owned();
+    let _ = fs::remove_file(studio.path(&format!(".spotloom/artifacts/{}/{hash}", &hash[..2])));
+    recipe.as_object_mut().unwrap().remove("parents");
+    studio.write("alone/larger.recipe.json", &recipe.to_string());
+    let refused = again("alone/larger.recipe.json");
+    let told = &refused.json()["errors"][0];
+    assert_eq!((refused.code, told["code"].as_str()), (1, Some("bad-recipe")), "{told}");
+    assert!(told["expected"].as_str().is_some_and(|expected| expected.contains(&hash)), "{told}");
+    assert!(told["hint"].as_str().is_some_and(|hint| hint.contains("run the recipe that made it")), "{told}");
 }

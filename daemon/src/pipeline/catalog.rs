@@ -23,7 +23,8 @@ pub trait Catalog {
     /// There is none, or it can't be used.
     fn resource(&self, kind: Resource, name: &str) -> Result<ResourceFile, NotFound>;
 
-    /// What a thing's own file lists under `field` (`modes` of a model); `None` when it lists nothing there.
+    /// What a thing's own file lists under `field` (`modes` of a model), or the names that it has there (`components`); `None` when
+    /// it lists nothing there.
     fn offered(&self, _kind: Resource, _name: &str, _field: &str) -> Option<Vec<String>> {
         None
     }

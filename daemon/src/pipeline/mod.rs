@@ -12,6 +12,7 @@ mod expand;
 mod facts;
 mod given;
 mod items;
+mod limits;
 mod model;
 mod names;
 mod offers;

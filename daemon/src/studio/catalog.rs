@@ -153,6 +153,7 @@ impl Catalog for StudioCatalog<'_> {
         let data = yaml::parse(&path.display().to_string(), &bytes).ok()?.to_json();
         let texts = match data.get(field)? {
             Value::Array(list) => list.as_slice(),
+            Value::Object(map) => return Some(map.keys().cloned().collect()),
             one => std::slice::from_ref(one),
         };
         Some(texts.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())

@@ -101,7 +101,7 @@ impl Stage for Compose {
         let mut key = |part: usize, t: f64| {
             let PartKind::Scene(clip) = timeline.parts.get(part)?.kind else { return None };
             let (start, end) = timeline.footage(part);
-            Some(start + opened.get_mut(clip)?.key_before(t - start, end - start)?)
+            Some(start + opened.get_mut(clip)?.key_near(t - start, end - start)?)
         };
         legible::ensure(&mut layers, &timeline, (width, height), [ink, paper], &mut key, |number| {
             run.check_cancelled()?;

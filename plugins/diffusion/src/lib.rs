@@ -18,6 +18,7 @@ pub mod family;
 pub mod finish;
 pub mod footage;
 mod layout;
+mod limits;
 pub use spotloom_onnx::noise;
 pub mod params;
 pub mod picture;

@@ -8,6 +8,7 @@ use spotloom_onnx::{Provider, SessionOptions};
 use crate::contract::{Mode, SchedulerName};
 use crate::error::Error;
 use crate::family::{Calls, Decode, Levers, Subject, Weights};
+use crate::limits;
 
 /// Parameters of the stage `diffusion`. What is left out comes from the model's contract or the shot.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -36,6 +37,7 @@ pub struct Params {
         {"given": ["image"], "value": "image-to-video"},
         {"given": [], "value": "text-to-video"},
     ]}))]
+    #[schemars(extend("x-only-with" = limits::modes()))]
     pub mode: Option<Mode>,
     /// How far the result may leave what is given: near 0 it stays as it is, at 1 only the prompt counts. By default 0.8
     /// for `edit` and `retake`, 0.75 after a picture or clip, 0.55 between two.
@@ -77,6 +79,7 @@ pub struct Params {
     #[schemars(range(min = 0.1, max = 20))]
     pub shift: Option<f64>,
     /// How the noise is walked down, instead of the model's way.
+    #[schemars(extend("x-only-with" = limits::schedulers()))]
     pub scheduler: Option<SchedulerName>,
     /// How many of the model's own frames pass in a second, instead of the model's rate: more is faster motion.
     #[schemars(range(min = 1, max = 60))]
@@ -108,6 +111,7 @@ pub struct Params {
     /// `int8` takes the quantised weights that the exporter's `quantise` puts beside a model's own: faster on the
     /// processor, a little less exact.
     #[serde(default)]
+    #[schemars(extend("x-only-with" = limits::weights()))]
     pub weights: Weights,
     /// Whether prompts that this process has encoded before are not encoded again.
     #[serde(default = "yes")]
@@ -115,6 +119,7 @@ pub struct Params {
     /// How frames come out of the model's latents: `whole`, in `tiles` where the model's family can (`wan`, `ltx`, `cogvideox`), which takes less memory
     /// and more time, or `auto`: in tiles only where whole frames do not fit.
     #[serde(default)]
+    #[schemars(extend("x-only-with" = limits::decode()))]
     pub decode: Decode,
     /// How ONNX Runtime is set up.
     #[serde(default)]

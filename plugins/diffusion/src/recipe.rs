@@ -11,15 +11,13 @@ use spotloom_media::Written;
 use spotloom_onnx::folder::sha256;
 use spotloom_onnx::{Engine, Provider};
 use spotloom_plugin_sdk::prelude::*;
+use spotloom_plugin_sdk::recipe::{VERSION, named};
 
 use crate::contract::{Mode, Model};
 use crate::error::Error;
 use crate::family::{Decode, Shot};
 use crate::params::{Params, Settings};
 use crate::schedulers::Skipped;
-
-/// The version of this format.
-const VERSION: u32 = 1;
 
 /// What a recipe is written from: a shot that has been made.
 pub(crate) struct Made<'a> {
@@ -50,9 +48,7 @@ pub(crate) struct Made<'a> {
 pub(crate) fn recipe(made: &Made<'_>, run: &Run) -> Result<Value, Error> {
     let Made { params, settings, shot, model, engine, .. } = made;
     let contract = &model.contract;
-    let given = |port: &str| -> Vec<Value> {
-        run.inputs(port).iter().map(|a| json!({"name": a.name, "sha256": a.sha256, "media": a.media})).collect()
-    };
+    let given = |port: &str| -> Vec<Value> { run.inputs(port).iter().map(named).collect() };
     let folder = run.require("model")?.name.clone();
     let made_hash = sha256(made.clip).map_err(|e| io_failure("read", made.clip, &e))?;
     let ports = ["image", "last-image", "clip", "clip-after"];

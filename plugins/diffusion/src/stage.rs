@@ -1,6 +1,5 @@
 //! The stage: parameters in, a mezzanine out.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
@@ -9,6 +8,7 @@ use spotloom_media::{Frame, Mezzanine, Pixel, WriteOptions, Written};
 use spotloom_onnx::{Engine, Provider, SessionOptions, runtime};
 use spotloom_plugin_sdk::api::Output;
 use spotloom_plugin_sdk::prelude::*;
+use spotloom_plugin_sdk::recipe as recipes;
 
 use crate::ask::{self, ShotFile};
 use crate::contract::{FamilyName, Mode, Model};
@@ -263,7 +263,7 @@ impl Take<'_> {
             skipped: source.skipped(),
             decode: source.decode(),
         };
-        let recipe = write_recipe(&made, &stem, run)?;
+        let recipe = recipes::write(&recipe(&made, run)?, run, &stem)?;
         Ok((self.output(path, shot, &written), recipe))
     }
 
@@ -342,13 +342,4 @@ impl Kept {
         }
         Ok(self.last.clone())
     }
-}
-
-/// Writes the recipe beside the clip.
-fn write_recipe(made: &Made<'_>, stem: &str, run: &Run) -> Result<Output, Error> {
-    let name = format!("{stem}.recipe.json");
-    let path = run.scratch().join(&name);
-    let text = format!("{:#}\n", recipe(made, run)?);
-    fs::write(&path, text).map_err(|e| io_failure("write", &path, &e))?;
-    Ok(Output { path, media: "application/json".into(), name, facts: Map::new() })
 }

@@ -193,6 +193,17 @@ fn each_bad_model_is_told_apart() {
         component(m, "transformer", &format!("{{{}}}", entry(m, "transformer.onnx")));
         component(m, "vae-decoder-next", &format!("{{{}}}", entry(m, "text_encoder.onnx")));
     });
+    check("files that are not there, and a port of another type", &|m| {
+        fs::remove_file(m.join("vae_decoder_next.onnx")).expect("removed");
+        fs::remove_file(m.join("tokenizer.json")).expect("removed");
+        replace(&m.join("text_encoder.onnx"), "input_ids\x12\x19\n\x17\x08\x07", "input_ids\x12\x19\n\x17\x08\x06");
+        component(m, "text-encoder", &format!("{{{}}}", entry(m, "text_encoder.onnx")));
+    });
+    check("a damaged tokenizer, and a port of another type", &|m| {
+        flip(&m.join("tokenizer.json"));
+        replace(&m.join("text_encoder.onnx"), "input_ids\x12\x19\n\x17\x08\x07", "input_ids\x12\x19\n\x17\x08\x06");
+        component(m, "text-encoder", &format!("{{{}}}", entry(m, "text_encoder.onnx")));
+    });
     check("weights that are not numbers", &|m| {
         poison(&m.join("weights.data"));
         again(m);

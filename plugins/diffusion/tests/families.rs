@@ -120,6 +120,7 @@ fn models_that_go_on_from_a_picture_extend_and_those_that_know_a_last_one_bridge
     let edit = || json!({"mode": "edit", "strength": 0.5});
     check("wan-t2v", edit(), &["clip"], 6, &[]);
     check("wan-ti2v", edit(), &["clip"], 6, &[]);
+    check("ltx", edit(), &["clip"], 6, &[]);
     check("wan-i2v", json!({"seconds": 2}), &["clip", "clip-after"], 24, &[0, 1, 2, 3, 4, 5]);
     check("wan-i2v", json!({"mode": "loop", "seconds": 1.5}), &["clip"], 18, &[0, 1, 2, 3, 4, 5]);
     check("wan-i2v", json!({"mode": "loop", "seconds": 1.5}), &["image"], 18, &[]);
@@ -144,7 +145,7 @@ fn a_clip_that_is_made_again_is_nearer_to_what_it_was_the_less_it_may_leave_it()
         assert_eq!(done.outputs("clip")[0].facts["frames"], json!(30), "{fixture}");
         parity::frames(&done.path("clip"))
     };
-    for fixture in ["wan-t2v", "wan-ti2v"] {
+    for fixture in ["wan-t2v", "wan-ti2v", "ltx"] {
         // A codec of random weights keeps little of a picture: after a single step there is what it makes of the clip.
         let clip = made(fixture, 1.0 / 16.0);
         let distance = |strength: f64| {

@@ -5,20 +5,27 @@ mod support;
 use std::ops::Range;
 
 use ndarray::{ArrayD, Axis, Slice};
+use spotloom_diffusion::contract::Mode;
 use spotloom_diffusion::error::Error;
 use spotloom_diffusion::families::chain::ClipFamily;
-use spotloom_diffusion::families::ltx::Ltx;
+use spotloom_diffusion::families::ltx::{Given, Ltx};
 use spotloom_diffusion::families::tiles::{tiles, whole};
+use spotloom_diffusion::family::{Draft, Edit};
 use spotloom_diffusion::noise;
 use support::parity::Fixture;
 
+/// And a clip that is made again.
 #[test]
 fn text_and_picture_to_video_give_the_frames_of_the_reference() {
     let Fixture { mut model, engines, cases } = Fixture::open("ltx");
     for (engine, case) in engines.iter().flat_map(|engine| cases.iter().map(move |case| (engine, case))) {
         model.contract.sampling.guidance_rescale = case.number("guidance-rescale") as f32;
         let mut ltx = Ltx::load(&model, engine).expect("the model");
-        let shot = case.shot(&model, "noise_grid");
+        let mut shot = case.shot(&model, "noise_grid");
+        let again = shot.mode == Mode::Edit;
+        // How far it leaves its clip; the clip itself is given below, as the reference was given it.
+        shot.edit = again.then(|| Edit { draft: Draft::Given, strength: case.number("strength") });
+        let begun = shot.first_step();
         let rows = ltx.encode_text(&[&shot.prompt, &shot.negative_prompt]).expect("text");
         case.check_text(&rows);
         for (rows, key) in rows.iter().zip(["text_mask", "negative_text_mask"]) {
@@ -28,11 +35,23 @@ fn text_and_picture_to_video_give_the_frames_of_the_reference() {
         if let Some(first) = &first {
             case.check("the picture's latents", "latents", first, &case.tensor("image_latents"));
         }
+        let draft = again.then(|| {
+            let draft = ltx.encode_clip(&mut case.clip().into_iter().map(Ok), shot.frames).expect("latents");
+            case.check("the clip's latents", "latents", &draft, &case.tensor("draft"));
+            draft
+        });
         let noise = case.tensor("noise_grid");
         let rescaled = model.contract.sampling.guidance_rescale > 0.0;
-        let mut steps = case.steps(engine.session.resident_latents && first.is_none() && !rescaled);
-        ltx.denoise(&shot, &rows, &noise, first.as_ref(), &mut steps).expect("latents");
-        case.check_frames(ltx.begin(&shot).expect("a shot").as_mut());
+        let stay = engine.session.resident_latents && first.is_none() && !again && !rescaled;
+        let mut steps = case.steps(stay);
+        let on_step = &mut |step, sample: Option<&_>| steps(step - begun, sample);
+        let latents = ltx.denoise(&shot, &rows, &noise, &Given { first, draft }, on_step).expect("latents");
+        if again {
+            let frame = whole([latents.shape()[3], latents.shape()[4]], [32, 32]);
+            case.check_video(&ltx.decode(latents, None, &frame, &mut || Ok(())).expect("frames"));
+        } else {
+            case.check_frames(ltx.begin(&shot).expect("a shot").as_mut());
+        }
     }
 }
 
@@ -45,7 +64,7 @@ fn a_decoder_that_takes_a_time_gives_the_frames_of_the_reference() {
         let shot = case.shot(&model, "noise_grid");
         let rows = ltx.encode_text(&[&shot.prompt, &shot.negative_prompt]).expect("text");
         let noise = case.tensor("noise_grid");
-        let latents = ltx.denoise(&shot, &rows, &noise, None, &mut case.steps(false)).expect("latents");
+        let latents = ltx.denoise(&shot, &rows, &noise, &Given::default(), &mut case.steps(false)).expect("latents");
         let frame = whole([latents.shape()[3], latents.shape()[4]], [32, 32]);
         let video =
             ltx.decode(latents.clone(), Some(&case.tensor("decode_noise")), &frame, &mut || Ok(())).expect("frames");

@@ -6,10 +6,11 @@ use spotloom_plugin_sdk::prelude::*;
 use crate::poster::Poster;
 use crate::{Event, Params};
 
-/// `event`, `job`, `files`, `attached`, `poster` (the size to show it at), `location`, `details`, `failure`.
+/// `event`, `job`, `files` (each with whether it is `attached`), `attached` (some are), `poster` (the size to show it at),
+/// `location`, `details`, `failure`.
 ///
 /// Every name is always there; what is not known is `none`, so that a template can ask and a misspelt name is an error.
-pub(crate) fn of(event: Event, params: &Params, run: &Run, attached: bool, poster: Option<&Poster>) -> Value {
+pub(crate) fn of(event: Event, params: &Params, run: &Run, attached: &[bool], poster: Option<&Poster>) -> Value {
     let job = run.job();
     let failure = job.failure.as_ref().map(|cause| {
         let f = &cause.failure;
@@ -25,8 +26,8 @@ pub(crate) fn of(event: Event, params: &Params, run: &Run, attached: bool, poste
             "version": job.version,
             "outcome": job.outcome,
         },
-        "files": run.inputs("files").iter().map(file).collect::<Vec<_>>(),
-        "attached": attached,
+        "files": run.inputs("files").iter().zip(attached).map(|(f, attached)| file(f, *attached)).collect::<Vec<_>>(),
+        "attached": attached.contains(&true),
         "poster": poster.map(|p| json!({"width": p.width, "height": p.height})),
         "location": params.location.as_ref().map(|l| l.replace("{version}", &job.version.to_string())),
         "details": params.details,
@@ -35,7 +36,7 @@ pub(crate) fn of(event: Event, params: &Params, run: &Run, attached: bool, poste
 }
 
 /// A file for people: what the stage that made it said of it, in words.
-fn file(artifact: &Artifact) -> Value {
+fn file(artifact: &Artifact, attached: bool) -> Value {
     let facts = &artifact.facts;
     let bytes = std::fs::metadata(&artifact.path).map_or(0, |m| m.len());
     json!({
@@ -48,6 +49,7 @@ fn file(artifact: &Artifact) -> Value {
         "dimensions": dimensions(facts),
         "seconds": facts.get("seconds").and_then(Value::as_f64).map(seconds),
         "facts": facts,
+        "attached": attached,
     })
 }
 

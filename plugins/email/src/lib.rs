@@ -1,9 +1,11 @@
-//! Mails people what became of a job: plain text and HTML, the poster in the mail, the files attached when they are small.
+//! Mails people what became of a job: plain text and HTML, the poster in the mail, the files attached when they are small:
+//! [`attach`] chooses them.
 //!
 //! Invariant: the result says the truth. A mail is sent when the server has taken it; when the connection breaks after
 //! the last line, nobody knows, and that is what is reported. Nothing a brief contains can add a header or a recipient.
 
 mod address;
+mod attach;
 mod context;
 mod message;
 mod poster;
@@ -41,7 +43,8 @@ pub struct Params {
     /// What else the mail should say of the job, line by line: pipeline, outputs, languages, …
     #[serde(default)]
     pub details: Vec<Detail>,
-    /// Files are attached when they are no larger than this together, in megabytes as they travel; 0 for never.
+    /// Files are attached when they are no larger than this together, in megabytes as they travel; 0 for never. The spot comes
+    /// first, then the report, then stills: what does not fit beside the rest is listed only.
     #[serde(default = "eight")]
     #[schemars(range(min = 0.0, max = 50.0))]
     pub attach_up_to: f64,
@@ -142,13 +145,14 @@ impl Stage for Email {
         let login = smtp::Login::new(&params.server, password)?;
         let event = params.event.unwrap_or_else(|| Event::of(run.job().outcome));
 
-        let attached = message::fits(run.inputs("files"), params.attach_up_to)?;
+        let chosen = attach::choose(run.inputs("files"), params.attach_up_to)?;
         let poster = poster::prepare(run);
-        let context = context::of(event, &params, run, attached, poster.as_ref());
+        let context = context::of(event, &params, run, &chosen, poster.as_ref());
         let texts = template::render(&run.require("template")?.path, &context)?;
         let id = message::id(event, run.job(), &envelope);
-        let files = if attached { run.inputs("files") } else { &[] };
-        let mail = message::build(&envelope, &id, texts, poster, files)?;
+        let files = run.inputs("files").iter().zip(&chosen);
+        let files: Vec<&Artifact> = files.filter(|(_, chosen)| **chosen).map(|(file, _)| file).collect();
+        let mail = message::build(&envelope, &id, texts, poster, &files)?;
 
         let timeout = Duration::from_secs(u64::from(params.timeout.clamp(1, 300)));
         let answer = smtp::send(&params.server, login, timeout, &mail, run)?;

@@ -15,21 +15,6 @@ use crate::template::Texts;
 /// What `body.html` calls the poster: `<img src="cid:poster">`.
 const POSTER_ID: &str = "poster";
 
-/// Whether all files together are small enough to travel in the mail.
-pub(crate) fn fits(files: &[Artifact], megabytes: f64) -> Result<bool, Failure> {
-    let mut total = 0;
-    for file in files {
-        total += encoded(std::fs::metadata(&file.path).map_err(|e| io_failure("read", &file.path, &e))?.len());
-    }
-    Ok(!files.is_empty() && total as f64 <= megabytes * 1e6)
-}
-
-/// Base64 in lines of 76 characters and their breaks.
-fn encoded(bytes: u64) -> u64 {
-    let characters = bytes.div_ceil(3) * 4;
-    characters + characters.div_ceil(76) * 2
-}
-
 /// Made of the job, task and recipients only, so that a repeated mail is recognised as the same one.
 pub(crate) fn id(event: Event, job: &JobContext, envelope: &Envelope) -> String {
     let mut hasher = Sha256::new();
@@ -56,7 +41,7 @@ pub(crate) fn build(
     id: &str,
     texts: Texts,
     poster: Option<Poster>,
-    attachments: &[Artifact],
+    attachments: &[&Artifact],
 ) -> Result<Message, Failure> {
     let mut html = MultiPart::related().singlepart(SinglePart::html(texts.html));
     if let Some(Poster { jpeg, .. }) = poster {
@@ -101,18 +86,4 @@ fn content_type(media: &str) -> ContentType {
 /// A name that can't leave its header, nor its folder once it is saved.
 fn file_name(name: &str) -> String {
     name.chars().map(|c| if c.is_control() || "\"\\/".contains(c) { '_' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn encoded_sizes() {
-        let check = |bytes, expected| assert_eq!(encoded(bytes), expected);
-        check(0, 0);
-        check(1, 6);
-        check(57, 78);
-        check(58, 84);
-    }
 }

@@ -136,6 +136,37 @@ fn files_that_are_too_large_are_listed_and_not_attached() {
     check(&[1], 0.0, 0);
 }
 
+/// Posters never keep the spot out of the mail; it says what is not in it and where that lies.
+#[test]
+fn stills_that_do_not_fit_are_listed_beside_the_attached_spot() {
+    for name in ["delivery", "delivered"] {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (port, mails) = serve(Mood::Agreeable);
+        let mut still = master(folder.path(), "poster_16x9.png", 900_000);
+        (still.media, still.facts) = ("image/png".into(), serde_json::Map::new());
+        let mut params = params(port);
+        params["attach-up-to"] = 1.0.into();
+        params["location"] = "nas:/spots/summer".into();
+        let done = Harness::<Email>::new()
+            .params(params)
+            .input("template", template(name), "inode/directory")
+            .artifact("files", still)
+            .artifact("files", master(folder.path(), "master.mp4", 600_000))
+            .run();
+        assert_eq!(done.facts()["attached"], 1);
+        let taken = mails.recv().unwrap();
+        let mail = parse(&taken);
+        assert_eq!(mail.attachments().map(|a| a.attachment_name().unwrap()).collect::<Vec<_>>(), ["master.mp4"]);
+        let text = mail.body_text(0).unwrap().replace('\r', "");
+        for part in ["2 files, 1 of them attached:", "poster_16x9.png\n  900 KB, not attached\n", "nas:/spots/summer"] {
+            assert!(text.contains(part), "{name}, {part}: {text}");
+        }
+        let html = mail.body_html(0).unwrap();
+        assert!(html.starts_with("<!DOCTYPE") && html.contains("2 FILES, 1 OF THEM ATTACHED"), "{name}: {html}");
+        assert_eq!((html.matches("not attached").count(), html.matches("nas:&#x2f;spots").count()), (1, 1), "{name}");
+    }
+}
+
 #[test]
 fn the_built_in_templates() {
     let folder = tempfile::TempDir::new().unwrap();

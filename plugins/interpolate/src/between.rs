@@ -12,7 +12,7 @@ use crate::contract::Times;
 use crate::network::Network;
 
 /// Parts of the way that a network for middles knows: four bisections.
-const PARTS: u64 = 16;
+pub(crate) const PARTS: u64 = 16;
 /// A place that is nearer to a frame than this is that frame.
 const NEAR: f64 = 1e-3;
 

@@ -46,6 +46,16 @@ pub enum Method {
     Blend,
 }
 
+impl Method {
+    /// As it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Motion => "motion",
+            Self::Blend => "blend",
+        }
+    }
+}
+
 impl Params {
     /// A mistake under `with:`, in words for people.
     pub(crate) fn wrong(reason: impl Into<String>) -> Failure {

@@ -2,15 +2,20 @@
 
 use spotloom_media::rate::same;
 use spotloom_media::{FilterChain, Frame, FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer};
-use spotloom_onnx::Provider;
+use spotloom_onnx::memory::available_to;
+use spotloom_onnx::{Provider, pictures};
 use spotloom_plugin_sdk::api::{Level, Output};
 use spotloom_plugin_sdk::prelude::*;
+use spotloom_plugin_sdk::recipe as recipes;
 
 use crate::between::{Pair, Place};
+use crate::contract::Contract;
 use crate::cut::{CUT, Cuts, Gap};
+use crate::memory::Motion;
 use crate::network::Network;
 use crate::params::{Method, Params};
 use crate::rate;
+use crate::recipe::{Made, Way, recipe};
 use crate::sink::Sink;
 
 /// Changes frame rates.
@@ -28,12 +33,19 @@ impl Stage for Interpolate {
                 input("model", "A model folder of the family `interpolate`; FFmpeg makes the frames without one")
                     .resource(Resource::Model),
             )
+            .input(
+                input("recipe", "The recipe of the clip, which that of the new one then holds")
+                    .media("application/json"),
+            )
             .output("clip", "The clip at its new rate, lossless", "video/x-matroska")
+            .output("recipe", "Everything the clip was made of, to make it again", "application/json")
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
+        let model = run.input("model");
+        // Without a model nobody is asked what does the arithmetic.
+        let provider = model.map(|_| Provider::chosen(params.provider)).transpose()?.unwrap_or_default();
         let open = |model: &Artifact| -> Result<Network, Failure> {
-            let provider = Provider::chosen(params.provider)?;
             Ok(Network::open(&model.path, (provider, run.threads()), &params.territory)?)
         };
         if params.check_model {
@@ -45,11 +57,11 @@ impl Stage for Interpolate {
             .as_ref()
             .ok_or_else(|| Params::wrong("the parameter `fps` is missing; expected a rate such as 24"))?;
         let to = rate::parse(rate).map_err(Params::wrong)?;
-        let model = run.input("model");
         if model.is_some() && params.method.is_some() {
             return Err(Params::wrong("`method` is about FFmpeg's ways, and a model is given; leave one of them out"));
         }
         let clip = &run.require("clip")?.path;
+        let parents = recipes::parents(run)?;
         let mut reader = Reader::open(clip, ReadOptions::new(Pixel::Yuv420p10).threads(run.threads()))?;
         let from = reader.video().fps;
         if from.0 == 0 {
@@ -59,7 +71,13 @@ impl Stage for Interpolate {
         let first = reader.next().transpose()?;
         let first = first.ok_or_else(|| Failure::new("no-video", format!("{} has no frame", clip.display())))?;
         // At the clip's own rate there is nothing to be made.
-        let mut network = model.filter(|_| !same(from, to)).map(open).transpose()?;
+        let wanted = model.filter(|_| !same(from, to));
+        if let Some(model) = wanted {
+            let model = &pictures::model::<Contract>(&model.path, &params.territory)?;
+            let size = (first.width() as usize, first.height() as usize);
+            Motion { model, provider, size }.check(available_to(provider).as_ref())?;
+        }
+        let mut network = wanted.map(open).transpose()?;
         let format = FrameFormat::new(first.width(), first.height(), Pixel::Yuv420p10);
         let path = run.scratch().join("clip.mkv");
         let options = WriteOptions { codec: Mezzanine::Lossless, format, fps: to, threads: run.threads() };
@@ -78,6 +96,19 @@ impl Stage for Interpolate {
         };
         let repeated = work.sink.fill(rate::frames(count, from, to))?;
         let written = work.sink.writer.finish()?;
+        let used = match method {
+            _ if network.as_ref().is_some_and(|network| network.made > 0) => "network",
+            _ if model.is_some() || same(from, to) => "none",
+            Method::Motion => "minterpolate-mci",
+            Method::Blend => "minterpolate-blend",
+        };
+        let spec = filter(method, from, to);
+        let way = match &network {
+            Some(network) => Way::Network { network, provider },
+            None => Way::Filter(method, &spec),
+        };
+        let made = Made { params: &params, to, method: used, way, clip: &path, written: &written, parents };
+        let recipe = recipe(made, run)?.write(run, "clip")?;
         let mut output =
             Output { path, media: "video/x-matroska".into(), name: "clip.mkv".into(), facts: Default::default() };
         for (name, value) in [
@@ -89,15 +120,9 @@ impl Stage for Interpolate {
         ] {
             output.facts.insert(name.into(), value.into());
         }
-        let outputs = Outputs::new().output("clip", output).fact("frames-repeated-at-the-end", repeated);
-        let Some(mut network) = network.filter(|network| network.made > 0) else {
-            let way = match method {
-                _ if model.is_some() || same(from, to) => "none",
-                Method::Motion => "minterpolate-mci",
-                Method::Blend => "minterpolate-blend",
-            };
-            return Ok(outputs.fact("method", way));
-        };
+        let outputs = Outputs::new().output("clip", output).output("recipe", recipe);
+        let outputs = outputs.fact("frames-repeated-at-the-end", repeated).fact("method", used);
+        let Some(mut network) = network.filter(|network| network.made > 0) else { return Ok(outputs) };
         let facts = network.pictures.facts().into_iter();
         let outputs = facts.fold(outputs, |outputs, (name, said)| outputs.fact(name, said));
         let told = network.pictures.told();

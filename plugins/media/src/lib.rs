@@ -49,6 +49,7 @@ pub mod scale;
 mod soundtrack;
 pub mod subject;
 mod unit;
+mod version;
 mod writer;
 
 pub use audio::AudioClip;
@@ -63,4 +64,5 @@ pub use probe::{AudioInfo, ColorTags, MediaInfo, VideoInfo, probe};
 pub use reader::{ReadOptions, Reader};
 pub use soundtrack::{AudioCodec, Sound, coded};
 pub use subject::Subject;
+pub use version::filter_version;
 pub use writer::{Mezzanine, WriteOptions, Writer, Written};

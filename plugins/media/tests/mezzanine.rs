@@ -186,8 +186,10 @@ fn an_index_says_where_decoding_can_begin() {
         assert!(made.status().unwrap().success());
         let mut reader = Reader::open(&path, ReadOptions::new(Pixel::Yuv420p)).unwrap();
         // Every 0.8 s, whatever was asked before.
-        for (seconds, expected) in [(3.9, 3.2), (1.0, 0.8), (0.8, 0.8), (0.1, 0.0), (0.0, 0.0), (2.3, 1.6)] {
-            let found = reader.key_before(seconds);
+        for (seconds, expected) in
+            [(3.9, 3.2), (1.0, 0.8), (0.8, 0.8), (0.1, 0.0), (0.0, 0.0), (1.9, 1.6), (2.3, 2.4), (9.0, 3.2)]
+        {
+            let found = reader.key_near(seconds);
             let right = if indexed { found.is_some_and(|at| (at - expected).abs() < 0.002) } else { found.is_none() };
             assert!(right, "{name}, {seconds}: {found:?}");
         }

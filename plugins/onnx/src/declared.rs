@@ -191,14 +191,19 @@ impl Widths {
     }
 }
 
-/// The `dims` of a `TensorProto`, each in a field of its own or all in one.
-fn dimensions(bytes: &[u8]) -> Result<Vec<usize>, String> {
+/// The `dims` of a `TensorProto`.
+pub(crate) fn dimensions(bytes: &[u8]) -> Result<Vec<usize>, String> {
+    Ok(numbers(bytes, 1)?.into_iter().map(|length| usize::try_from(length).unwrap_or(usize::MAX)).collect())
+}
+
+/// The numbers of a field, each in one of its own or all in one.
+pub(crate) fn numbers(bytes: &[u8], wanted: u64) -> Result<Vec<u64>, String> {
     let mut reader = Reader { bytes };
     let mut found = Vec::new();
     while let Some((field, content)) = reader.field()? {
-        match (field, content) {
-            (1, Content::Number(length)) => found.push(length),
-            (1, Content::Bytes(packed)) => {
+        match content {
+            Content::Number(number) if field == wanted => found.push(number),
+            Content::Bytes(packed) if field == wanted => {
                 let mut packed = Reader { bytes: packed };
                 while !packed.bytes.is_empty() {
                     found.push(packed.varint()?);
@@ -207,11 +212,11 @@ fn dimensions(bytes: &[u8]) -> Result<Vec<usize>, String> {
             _ => {}
         }
     }
-    Ok(found.into_iter().map(|length| usize::try_from(length).unwrap_or(usize::MAX)).collect())
+    Ok(found)
 }
 
 /// The messages of a field.
-fn all(bytes: &[u8], wanted: u64) -> Result<Vec<&[u8]>, String> {
+pub(crate) fn all(bytes: &[u8], wanted: u64) -> Result<Vec<&[u8]>, String> {
     let mut reader = Reader { bytes };
     let mut found = Vec::new();
     while let Some((field, content)) = reader.field()? {

@@ -84,6 +84,22 @@ impl Error {
         }
     }
 
+    /// This, and behind it what else is wrong, each once.
+    #[must_use]
+    pub fn and(self, other: Option<Self>) -> Self {
+        let apart = |error| match error {
+            Self::Several(all) => all,
+            one => vec![one],
+        };
+        let mut all = apart(self);
+        for one in other.map_or_else(Vec::new, apart) {
+            if !all.iter().any(|told| told.to_string() == one.to_string()) {
+                all.push(one);
+            }
+        }
+        if all.len() == 1 { all.remove(0) } else { Self::Several(all) }
+    }
+
     /// The same with what would be computed, where it is a tensor that is too large.
     #[must_use]
     pub fn instead(mut self, other: Option<String>) -> Self {

@@ -5,7 +5,8 @@
 //! contract before the first is loaded; `runtime` finds ONNX Runtime; `graph` loads one component and holds its
 //! ports against what a family expects; `value` converts what they take and give; `binding` leaves what the next run
 //! takes on the device, and `sums` computes with it there; `provider` says what does the arithmetic; `memory` says no before the kernel does; `seed` makes
-//! graphs that draw random numbers repeatable; `noise` is what samplers start from; `pictures` is what networks that make a picture of pictures share.
+//! graphs that draw random numbers repeatable; `noise` is what samplers start from; `pictures` is what networks that make a picture of pictures share,
+//! and `layers` what they take in memory.
 //!
 //! Invariant: nothing outside a model's folder is opened, and no file is used whose hash the contract does not name.
 
@@ -18,6 +19,7 @@ pub mod folder;
 pub mod graph;
 mod hashes;
 pub mod inspect;
+mod layers;
 pub mod memory;
 pub mod noise;
 pub mod pictures;
@@ -36,6 +38,7 @@ pub use error::Error;
 pub use folder::{Derived, Described, GraphFile, Model};
 pub use graph::{Graph, Kept, Results, Tensor};
 pub use inspect::{Inspected, Wanted};
+pub use layers::Layers;
 pub use pictures::PictureNetwork;
 pub use port::Port;
 pub use provider::{Provider, UnknownProvider};

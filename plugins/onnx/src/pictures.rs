@@ -13,6 +13,8 @@ use crate::port::Port;
 use crate::provider::Provider;
 use crate::runtime::Engine;
 
+mod recipe;
+
 /// A model of one graph whose ports for pictures are `[1,3,height,width]`, RGB in 0-1.
 pub struct PictureNetwork<C> {
     pub model: Model<C>,
@@ -21,6 +23,16 @@ pub struct PictureNetwork<C> {
     graph: Graph,
     provider: Provider,
     version: String,
+}
+
+/// Reads a model folder that may be used in these places, and loads nothing.
+///
+/// # Errors
+/// Those of [`Model::open`], `licence-territory`.
+pub fn model<C: Described>(folder: &Path, places: &[String]) -> Result<Model<C>, Error> {
+    let model = Model::<C>::open(folder)?;
+    model.contract.licence().check(model.contract.name(), places)?;
+    Ok(model)
 }
 
 impl<C: Described> PictureNetwork<C> {
@@ -35,8 +47,7 @@ impl<C: Described> PictureNetwork<C> {
         component: &'static str,
         ports: impl FnOnce(&C) -> Ports,
     ) -> Result<Self, Error> {
-        let model = Model::<C>::open(folder)?;
-        model.contract.licence().check(model.contract.name(), places)?;
+        let model = model::<C>(folder, places)?;
         let engine = Engine::on(provider, threads)?;
         let Ports { pictures, others, output } = ports(&model.contract);
         let picture = |name: &String| Port::float(name, &[Some(1), Some(3), None, None]);

@@ -17,7 +17,7 @@ pub enum Provider {
     Cpu,
     /// NVIDIA.
     Cuda,
-    /// NVIDIA, compiled: slow to start, fast to run.
+    /// NVIDIA, compiled: slow to start, fast to run. Operators that it lacks run by `cuda`.
     #[serde(rename = "tensorrt")]
     TensorRt,
     /// AMD.
@@ -101,7 +101,12 @@ impl Provider {
         let dispatch = match self {
             Self::Cpu => return Ok(builder),
             Self::Cuda => cuda().with_cuda_graph(graphs).build().error_on_failure(),
-            Self::TensorRt => ep::TensorRT::default().with_cuda_graph(graphs).build().error_on_failure(),
+            Self::TensorRt => {
+                let compiled = ep::TensorRT::default().with_cuda_graph(graphs).build().error_on_failure();
+                // What TensorRT has no operator for belongs on the same card, not on the processor.
+                let others = cuda().build().error_on_failure();
+                return builder.with_execution_providers([compiled, others]).map_err(|e| ort::Error::new(e.message()));
+            }
             Self::Rocm => ep::ROCm::default().build().error_on_failure(),
             Self::MiGraphX => ep::MIGraphX::default().build().error_on_failure(),
             Self::OpenVino => ep::OpenVINO::default().build().error_on_failure(),

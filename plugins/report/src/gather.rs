@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use spotloom_plugin_sdk::api::Artifact;
 use spotloom_plugin_sdk::prelude::*;
 
-use crate::{Params, checklist};
+use crate::{Params, checklist, made, materials};
 
 /// Larger than any JSON a stage writes for this.
 const MAX_JSON: u64 = 32 << 20;
@@ -17,13 +17,12 @@ pub(crate) fn document(params: &Params, run: &Run) -> Result<Value, Failure> {
     let job = run.job();
     let checks = checks(run)?;
     let recipes = run.inputs("recipes").iter().map(json_of).collect::<Result<Vec<_>, _>>()?;
-    let (stills, clips): (Vec<&Value>, Vec<&Value>) = recipes.iter().partition(|r| r.get("picture").is_some());
-    let shots: Vec<Value> = clips.into_iter().enumerate().map(|(i, r)| shot(i + 1, r)).collect();
-    let pictures: Vec<Value> = stills.into_iter().map(picture).collect();
+    let (shots, pictures) = (made::shots(&recipes), made::pictures(&recipes));
+    let generated = made::any(&recipes);
     let masters: Vec<Value> = run.inputs("masters").iter().map(|m| master(m, &checks, job.version)).collect();
     let fact = |name: &str| masters.iter().find_map(|m| m["facts"].get(name)).cloned().unwrap_or(Value::Null);
     let (voice, guide) = (fact("synthetic-voice"), fact("guide-voice") == true);
-    let made = checklist::Made { pictures: !recipes.is_empty(), voice: !voice.is_null(), guide };
+    let made = checklist::Made { pictures: generated, voice: !voice.is_null(), guide };
     let checklists = checklists(&masters, made, run)?;
     let mut counts = [("pass", 0_u64), ("warn", 0), ("fail", 0)];
     for check in masters.iter().filter_map(|m| m["checks"].as_array()).flatten() {
@@ -37,12 +36,13 @@ pub(crate) fn document(params: &Params, run: &Run) -> Result<Value, Failure> {
         "job": {"campaign": job.campaign, "title": job.title, "brand": job.brand, "version": job.version},
         "pipeline": params.pipeline,
         "brief": params.brief,
-        "generated": !recipes.is_empty(),
+        "generated": generated,
         "voice": voice,
         "guide-voice": guide,
         "reseeded": job.reseeded,
         "shots": shots,
         "pictures": pictures,
+        "materials": materials::list(&params.brief, run.inputs("materials")),
         "recipes": recipes,
         "masters": masters,
         "verdicts": counts,
@@ -119,48 +119,6 @@ fn versioned(name: &str, version: u32) -> String {
         Some((stem, _)) if stem.ends_with(&suffix) => name.to_owned(),
         _ => format!("{name}{suffix}"),
     }
-}
-
-/// What people want to know of a recipe.
-fn shot(number: usize, recipe: &Value) -> Value {
-    let (params, model) = (&recipe["params"], &recipe["model"]);
-    json!({
-        "number": number,
-        "prompt": recipe["shot"]["prompt"],
-        "negative-prompt": recipe["shot"]["negative_prompt"],
-        "seed": params["seed"],
-        "steps": params["steps"],
-        "guidance": params["guidance"],
-        "scheduler": params["scheduler"],
-        "seconds": recipe["clip"]["seconds"],
-        "frames": recipe["clip"]["frames"],
-        "sha256": recipe["clip"]["sha256"],
-        "model": model["name"],
-        "model-sha256": model["sha256"],
-        "runtime": recipe["runtime"]["onnxruntime"],
-        "provider": recipe["runtime"]["provider"],
-    })
-}
-
-/// The same of a picture that was made of others.
-fn picture(recipe: &Value) -> Value {
-    let (params, model) = (&recipe["params"], &recipe["model"]);
-    let files = recipe["inputs"].as_object().into_iter().flatten();
-    let given: Map<String, Value> = files.map(|(port, files)| (port.clone(), files[0]["name"].clone())).collect();
-    json!({
-        "stage": recipe["stage"]["id"],
-        "given": given,
-        "category": params["category"],
-        "seed": params["seed"],
-        "steps": params["steps"],
-        "guidance": params["guidance"],
-        "sha256": recipe["picture"]["sha256"],
-        "model": model["name"],
-        "model-sha256": model["sha256"],
-        "notice": model["notice"],
-        "runtime": recipe["runtime"]["onnxruntime"],
-        "provider": recipe["runtime"]["provider"],
-    })
 }
 
 /// One list for each platform that a master is for.

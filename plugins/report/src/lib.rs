@@ -1,7 +1,7 @@
 //! What was made from what, and what was checked: `manifest.json` for machines and `report.html` for people.
 //!
-//! Purpose: [`gather`] joins brief, recipes, masters, checks and checklists into one document; [`page`] makes the page of
-//! it, [`plot`] its drawings, [`picture`] its pictures, [`verdict`] what follows of failed checks. The template lies in `templates/report/`.
+//! Purpose: [`gather`] joins brief, [`materials`], what was [`made`] by recipes, masters, checks and checklists into one document; [`page`] makes
+//! the page of it, [`plot`] its drawings, [`picture`] its pictures, [`verdict`] what follows of failed checks. The template lies in `templates/report/`.
 //!
 //! A report in which a check failed is a refusal: it is made and kept like any other, and nothing is delivered.
 //!
@@ -11,6 +11,8 @@
 
 mod checklist;
 mod gather;
+mod made;
+mod materials;
 mod page;
 mod picture;
 mod plot;
@@ -47,6 +49,10 @@ impl Stage for Report {
             .input(input("pictures", "Pictures of `check`: contact sheets and places").many().media("image/*"))
             .input(input("posters", "A still for each aspect and language").many().media("image/png"))
             .input(input("recipes", "What the shots were made of").many().media("application/json"))
+            .input(
+                input("materials", "The files that the brief gives: music, recordings, sounds, footage, pictures")
+                    .many(),
+            )
             .input(input("presets", "What the masters were made for").many().resource(Resource::Preset))
             .output("report", "A page for people, complete in itself", "text/html")
             .output("manifest", "The same for machines", "application/json")

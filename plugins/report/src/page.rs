@@ -99,6 +99,7 @@ fn fill(name: &str, template: &str, context: &Value) -> Result<String, Failure> 
     env.set_undefined_behavior(UndefinedBehavior::Chainable);
     env.add_filter("size", size);
     env.add_filter("plain", plain);
+    env.add_filter("short", short);
     env.add_filter("words", |text: String| text.replace('-', " "));
     let defect = |e: minijinja::Error| Failure::new("bad-template", format!("templates/report/{name}: {e:#}"));
     env.render_named_str(name, template, minijinja::Value::from(minijinja::value::Serde(context))).map_err(defect)
@@ -119,6 +120,11 @@ fn style_hash() -> String {
 fn plain(number: f64) -> String {
     let text = format!("{number:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The beginning of a hash, enough to tell files of a job apart; the whole stands in the manifest.
+fn short(hash: String) -> String {
+    hash.chars().take(12).collect()
 }
 
 /// `840 B`, `75 KB`, `12.4 MB`: decimal, as platforms state their limits.

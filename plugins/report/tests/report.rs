@@ -21,6 +21,11 @@ fn png(path: &Path) {
 }
 
 fn run(folder: &Path) -> Done {
+    run_with(folder, &json!({}))
+}
+
+/// With more in its brief.
+fn run_with(folder: &Path, more: &Value) -> Done {
     let write = |name: &str, text: &str| {
         let path = folder.join(name);
         std::fs::write(&path, text).unwrap();
@@ -49,17 +54,30 @@ fn run(folder: &Path) -> Done {
         "model": {"name": "ambient-v6", "sha256": "ef"}, "runtime": {"onnxruntime": "1.32", "provider": "cpu"}});
     let picture = folder.join("place.png");
     png(&picture);
-    let brief = json!({
+    let mut brief = json!({
         "brand": "zest", "locales": ["en", "ar"], "copy": {"headline": {"en": EVIL, "ar": "ذُق الشمس"}},
         "scenes": [{"prompt": "the sea", "seconds": 5}], "seed": 7, "outputs": ["tiktok"],
         "rights": {"ai_disclosure": "required", "territories": ["EU"]},
+        "audio": {"music": "assets/sunny.m4a", "cues": [{"file": "assets/tick.wav", "at": 2.5}], "recording": {"ar": "assets/ar.wav"}},
     });
+    brief.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+    std::fs::create_dir_all(folder.join("assets")).unwrap();
+    let given = |name: &str, hash: &str| Artifact {
+        path: write(&format!("assets/{name}"), "not read"),
+        sha256: hash.repeat(32),
+        media: "audio/wav".into(),
+        name: name.into(),
+        facts: serde_json::Map::new(),
+    };
     Harness::<Report>::new()
         .job(|job| {
             job.title = EVIL.into();
             job.version = 3;
         })
         .artifact("masters", master)
+        .artifact("materials", given("sunny.m4a", "1a"))
+        .artifact("materials", given("tick.wav", "2b"))
+        .artifact("materials", given("ar.wav", "3c"))
         .input("checks", write("checks.json", &checks.to_string()), "application/json")
         .input("recipes", write("recipe.json", &recipe.to_string()), "application/json")
         .input("pictures", &picture, "image/png")
@@ -101,6 +119,47 @@ fn a_page_that_is_complete_and_harmless() {
     assert_eq!(manifest["masters"][0]["checks"][0]["name"], "letterbox");
     assert_eq!(manifest["verdicts"], json!({"pass": 1, "warn": 1, "fail": 0}));
     assert_eq!(manifest["recipes"][0]["params"]["seed"], 7);
+    let materials: Vec<Value> = manifest["materials"].as_array().unwrap().clone();
+    let told = materials.iter().map(|m| (m["file"].as_str().unwrap(), m["sha256"].as_str().unwrap(), &m["uses"][0]));
+    let expected = [
+        ("assets/sunny.m4a", &*"1a".repeat(32), &json!({"as": "music"})),
+        ("assets/tick.wav", &*"2b".repeat(32), &json!({"as": "sound", "at": 2.5})),
+        ("assets/ar.wav", &*"3c".repeat(32), &json!({"as": "recording", "locale": "ar"})),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    for part in
+        [">music<", ">sound at 2.5 s<", ">recording (ar)<", ">1a1a1a1a1a1a<", ">2b2b2b2b2b2b<", ">3c3c3c3c3c3c<"]
+    {
+        assert!(page.contains(part), "{part} is not in the page");
+    }
     let again = run(folder.path());
     assert_eq!((page, done.text("manifest")), (again.text("report"), again.text("manifest")));
+}
+
+/// What a spot is booked by: for all languages or for each, as the brief has it, and nothing where it has none.
+#[test]
+fn codes_stand_in_the_page_and_the_manifest() {
+    let folder = TempDir::new().unwrap();
+    let check = |codes: Value, parts: &[&str], missing: &[&str]| {
+        let done = run_with(folder.path(), &json!({"codes": codes}));
+        let page = done.text("report");
+        for part in parts {
+            assert!(page.contains(part), "{codes}: {part} is not in the page");
+        }
+        for part in missing {
+            assert!(!page.contains(part), "{codes}: {part} is in the page");
+        }
+        let manifest: Value = serde_json::from_str(&done.text("manifest")).unwrap();
+        assert_eq!(manifest["brief"]["codes"], codes);
+    };
+    let (ad_id, clock) = ("<dt>Ad-ID</dt>", "<dt>Clock number</dt>");
+    let both = json!({"ad_id": "ZEST1234567H", "clock_number": "AGY/ZEST001/005"});
+    let booked = "Booked by Ad-ID <b>ZEST1234567H</b></p>";
+    check(both, &["<dt>Ad-ID</dt><dd>ZEST1234567H</dd>", booked, clock, "<dd>AGY&#x2f;ZEST001&#x2f;005</dd>"], &[]);
+    let each = json!({"ad_id": {"ar": "ZEST1234568H", "en": "ZEST1234567H"}, "clock_number": null});
+    let one = |code: &str, locale: &str| format!("<div>{code} <span class=\"meta\">{locale}</span></div>");
+    let booked = "Booked by Ad-ID <b>ZEST1234568H</b> (ar), <b>ZEST1234567H</b> (en)</p>";
+    check(each, &[ad_id, booked, &one("ZEST1234567H", "en"), &one("ZEST1234568H", "ar")], &[clock, "Booked by clock"]);
+    check(json!({"ad_id": null, "clock_number": EVIL}), &[clock, "&lt;script&gt;"], &[ad_id, "<script"]);
+    check(json!({}), &[], &[ad_id, clock, "Booked by"]);
 }

@@ -40,6 +40,7 @@ mod about;
 mod bridge;
 pub mod harness;
 mod outputs;
+pub mod recipe;
 mod run;
 #[doc(hidden)]
 pub mod shield;

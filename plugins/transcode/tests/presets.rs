@@ -19,7 +19,7 @@ fn every_built_in_preset_gives_what_it_promises() {
         .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
-    assert!(names.len() >= 36, "{} presets", names.len());
+    assert!(names.len() >= 42, "{} presets", names.len());
     std::thread::scope(|scope| {
         for part in names.chunks(names.len().div_ceil(3)) {
             scope.spawn(move || {

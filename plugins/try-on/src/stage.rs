@@ -85,12 +85,10 @@ impl Stage for TryOn {
         for warning in &warnings {
             run.log(Level::Warn, warning);
         }
-        let recipe = recipe(&network, &params, walk, (&made, &path), run)?;
-        let beside = run.scratch().join("dressed.recipe.json");
-        std::fs::write(&beside, format!("{recipe:#}\n")).map_err(|e| io_failure("write", &beside, &e))?;
+        let recipe = recipe(&network, &params, walk, (&made, &path), run)?.write(run, "dressed")?;
         let mut outputs = Outputs::new()
             .file("picture", path, "image/png")
-            .file("recipe", beside, "application/json")
+            .output("recipe", recipe)
             .fact("width", made.width)
             .fact("height", made.height)
             .fact("category", params.category.clone())

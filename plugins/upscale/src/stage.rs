@@ -6,12 +6,17 @@ use spotloom_media::frame::MAX_SIDE;
 use spotloom_media::{
     FilterChain, Frame, FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer, filters,
 };
-use spotloom_onnx::Provider;
+use spotloom_onnx::memory::available_to;
+use spotloom_onnx::{Provider, pictures};
 use spotloom_plugin_sdk::api::{Level, Output};
 use spotloom_plugin_sdk::prelude::*;
+use spotloom_plugin_sdk::recipe as recipes;
 
+use crate::contract::Contract;
+use crate::memory::Enlargement;
 use crate::network::Network;
 use crate::params::Params;
+use crate::recipe::{Made, Way, recipe};
 
 /// Enlarges clips.
 #[derive(Default)]
@@ -28,25 +33,35 @@ impl Stage for Upscale {
                 input("model", "A model folder of the family `upscale`; FFmpeg scales without one")
                     .resource(Resource::Model),
             )
+            .input(
+                input("recipe", "The recipe of the clip, which that of the larger one then holds")
+                    .media("application/json"),
+            )
             .output("clip", "The larger clip, lossless", "video/x-matroska")
+            .output("recipe", "Everything the clip was made of, to make it again", "application/json")
     }
 
     fn run(&mut self, params: Params, run: &Run) -> Result<Outputs, Failure> {
         params.check()?;
+        // Without a model nobody is asked what does the arithmetic.
+        let provider = run.input("model").map(|_| Provider::chosen(params.provider)).transpose()?.unwrap_or_default();
         let open = |folder: &Path| -> Result<Network, Failure> {
-            Ok(Network::open(folder, (Provider::chosen(params.provider)?, run.threads()), &params.territory)?)
+            Ok(Network::open(folder, (provider, run.threads()), &params.territory)?)
         };
         if params.check_model {
             open(&run.require("model")?.path)?;
             return Ok(Outputs::new());
         }
         let clip = &run.require("clip")?.path;
-        let mut network = run.input("model").map(|m| open(&m.path)).transpose()?;
-        let scale = match &network {
-            Some(n) => agreed(params.scale, n.contract().scale as u32, &n.contract().name)?,
+        // Loaded once it is known what it is for; what its contract forbids is told before that.
+        let model = run.input("model").map(|m| pictures::model::<Contract>(&m.path, &params.territory)).transpose()?;
+        let scale = match &model {
+            Some(model) => agreed(params.scale, model.contract.scale as u32, &model.contract.name)?,
             None => params.scale.unwrap_or(2),
         };
-        let pixel = if network.is_some() { Pixel::Rgb48 } else { Pixel::Yuv420p10 };
+        let tile = params.tile.or(model.as_ref().map(|model| model.contract.tile)).unwrap_or_default();
+        let pixel = if model.is_some() { Pixel::Rgb48 } else { Pixel::Yuv420p10 };
+        let parents = recipes::parents(run)?;
         let mut reader = Reader::open(clip, ReadOptions::new(pixel).threads(run.threads()))?;
         let fps = reader.video().fps;
         let total = reader.video().frames.unwrap_or(0);
@@ -68,6 +83,11 @@ impl Stage for Upscale {
             )
             .hint("lower `scale`, or give a smaller clip"));
         }
+        if let Some(model) = &model {
+            let size = (first.width() as usize, first.height() as usize);
+            Enlargement { model, provider, size, tile }.check(available_to(provider).as_ref())?;
+        }
+        let mut network = run.input("model").map(|m| open(&m.path)).transpose()?;
         let between = if network.is_some() { FrameFormat::new(width, height, Pixel::Rgb48) } else { first.format() };
         let spec = if network.is_some() { String::new() } else { classical(width, height, params.sharpen) };
         let mut chain = FilterChain::new(&spec, between, fps, Pixel::Yuv420p10)?;
@@ -80,7 +100,6 @@ impl Stage for Upscale {
             let frame = frame?;
             match &mut network {
                 Some(network) => {
-                    let tile = params.tile.unwrap_or(network.contract().tile);
                     let done = writer.frames();
                     let large = network.enlarge(&frame, tile, || {
                         // A large picture takes minutes: each tile is a sign of life.
@@ -97,6 +116,12 @@ impl Stage for Upscale {
         chain.finish()?;
         drain(&mut chain, &mut writer)?;
         let written = writer.finish()?;
+        let way = match &network {
+            Some(network) => Way::Network { network, provider, tile },
+            None => Way::Filter(&spec),
+        };
+        let made = Made { params: &params, scale, way, clip: &path, written: &written, parents };
+        let recipe = recipe(made, run)?.write(run, "clip")?;
         let mut output =
             Output { path, media: "video/x-matroska".into(), name: "clip.mkv".into(), facts: Default::default() };
         for (name, value) in [
@@ -108,7 +133,7 @@ impl Stage for Upscale {
         ] {
             output.facts.insert(name.into(), value.into());
         }
-        let outputs = Outputs::new().output("clip", output).fact("scale", scale);
+        let outputs = Outputs::new().output("clip", output).output("recipe", recipe).fact("scale", scale);
         Ok(match network {
             Some(Network(mut network)) => {
                 let outputs =

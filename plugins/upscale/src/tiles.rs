@@ -15,10 +15,15 @@ pub(crate) struct Span {
     pub keep: Range<usize>,
 }
 
+/// How much of a side each of its tiles is computed with.
+pub(crate) fn window(length: usize, tile: usize, pad: usize) -> usize {
+    (tile.max(1) + 2 * pad).min(length)
+}
+
 /// The tiles of a side of `length` pixels.
 pub(crate) fn spans(length: usize, tile: usize, pad: usize) -> Vec<Span> {
     let tile = tile.max(1);
-    let window = (tile + 2 * pad).min(length);
+    let window = window(length, tile, pad);
     let span = |start: usize| {
         let keep = start..(start + tile).min(length);
         let first = start.saturating_sub(pad).min(length - window);

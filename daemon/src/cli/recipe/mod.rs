@@ -99,6 +99,7 @@ async fn finish(
     let m = &engine.machinery;
     let name = file.file_name().map_or_else(|| "recipe.json".into(), |n| n.to_string_lossy().into_owned());
     let sha256 = hash_bytes(json!(recipes).to_string().as_bytes());
+    let total = plan.tasks.len();
     let planned = Planned { plan, series: format!("recipes/{}", plan::stem(file)), stakeholders: json!([]) };
     let mut job = planned.into_job(&name, sha256, "run");
     let intake = format!("recipe\0{name}\0{}\0{}", now().0, std::process::id());
@@ -107,7 +108,7 @@ async fn finish(
     let submitted = m.ledger(move |l| l.submit(&job, now())).await?;
     m.wake.notify_one();
     tokio::select! {
-        () = progress::follow(submitted.job, recipes.len(), m, updates, term) => Ok(Some(submitted.job)),
+        () = progress::follow(submitted.job, total, m, updates, term) => Ok(Some(submitted.job)),
         defect = engine.broken() => Err(super::exit::Problem::defect(defect)),
         _ = tokio::signal::ctrl_c() => {
             m.ledger(move |l| l.cancel(submitted.job, "interrupted at the terminal", now())).await?;

@@ -1,6 +1,7 @@
-//! From recipes to a plan: one task for each, with the recipe's parameters, shot and files, found again by their hashes.
+//! From recipes to a plan: one task for each, with the recipe's parameters, shot and files, found again by their hashes. A clip that
+//! is no longer here is made again first, where its own recipe is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,9 @@ const VERSION: u64 = 1;
 /// Folders below `assets` that are looked into.
 const DEPTH: usize = 8;
 
+/// Files by input port.
+type Inputs = BTreeMap<String, Vec<InputRef>>;
+
 /// What recipes make.
 #[derive(PartialEq, Eq)]
 pub(super) struct Product {
@@ -34,8 +38,14 @@ pub(super) struct Product {
 pub(super) fn product(recipe: &Value) -> Product {
     match recipe.get("picture") {
         Some(_) => Product { port: "picture", ending: "png", called: "picture" },
-        None => Product { port: "clip", ending: "mkv", called: "shot" },
+        None if begins_with_a_shot(recipe) => Product { port: "clip", ending: "mkv", called: "shot" },
+        None => Product { port: "clip", ending: "mkv", called: "clip" },
     }
+}
+
+/// Whether a clip was generated, whatever was done to it since; footage that was worked on is no shot.
+fn begins_with_a_shot(recipe: &Value) -> bool {
+    recipe.get("shot").is_some() || recipe["parents"].get(0).is_some_and(begins_with_a_shot)
 }
 
 /// The task of a recipe.
@@ -71,9 +81,18 @@ pub(super) fn plan(studio: &Studio, engine: &Engine, file: &Path, recipes: &[Val
             1 => file.display().to_string(),
             _ => format!("{}, recipe {}", file.display(), index + 1),
         };
-        let source = Source { studio, catalog: &catalog, store: &engine.machinery.store, file, shown, recipe };
-        match source.task(key(index, recipes.len())) {
-            Ok(task) => tasks.push(task),
+        let store = &engine.machinery.store;
+        let source = Source {
+            studio,
+            catalog: &catalog,
+            store,
+            file,
+            shown,
+            recipe,
+            others: (&recipes[..index], recipes.len()),
+        };
+        match source.tasks(&key(index, recipes.len())) {
+            Ok(planned) => tasks.extend(planned),
             Err(mistakes) => problems.extend(mistakes),
         }
     }
@@ -93,6 +112,8 @@ struct Source<'a> {
     /// How the recipe is called in messages.
     shown: String,
     recipe: &'a Value,
+    /// Those before it in the file, which are made as well, and how many there are in all.
+    others: (&'a [Value], usize),
 }
 
 impl Source<'_> {
@@ -106,7 +127,8 @@ impl Source<'_> {
         found.ok_or_else(|| vec![self.wrong(&format!("`{name}` is missing, so this is no whole recipe"))])
     }
 
-    fn task(&self, key: TaskKey) -> Result<PlannedTask, Diagnostics> {
+    /// Its task, behind those that make what it was made of and what is no longer here.
+    fn tasks(&self, key: &TaskKey) -> Result<Vec<PlannedTask>, Diagnostics> {
         if self.recipe["spotloom-recipe"].as_u64() != Some(VERSION) {
             let message = format!("this Spotloom understands recipes of version {VERSION}");
             return Err(vec![self.wrong(&message)]);
@@ -115,31 +137,50 @@ impl Source<'_> {
         let id = self.text("/stage/id")?;
         let plugin = self.catalog.plugin(id);
         let plugin = plugin.ok_or_else(|| vec![self.wrong(&format!("there is no plugin `{id}` that may run"))])?;
-        let mut inputs = self.given()?;
-        let model = self.model()?;
-        inputs.insert(
-            "model".to_owned(),
-            vec![InputRef::File {
-                resource: Some(Resource::Model),
-                path: model.path,
-                name: model.name,
-                media: model.media,
-                sha256: model.sha256,
-            }],
-        );
-        if self.recipe.get("shot").is_some() {
-            inputs.insert("shot".to_owned(), vec![self.shot()?]);
+        let description = plugin.description;
+        // Nothing else is run from a file that came from somewhere: a delivery, say.
+        let made = ["recipe", product(self.recipe).port];
+        if !made.iter().all(|name| description.outputs.iter().any(|port| port.name == *name)) {
+            return Err(vec![self.wrong(&format!("`{id}` makes nothing that recipes are written of"))]);
+        }
+        let port = |name: &str| description.inputs.iter().find(|port| port.name == name);
+        let (mut inputs, mut tasks) = self.given(key)?;
+        // Some stages do without a model.
+        if self.recipe.get("model").is_some() || port("model").is_some_and(|port| port.required) {
+            let model = self.model()?;
+            inputs.insert(
+                "model".to_owned(),
+                vec![InputRef::File {
+                    resource: Some(Resource::Model),
+                    path: model.path,
+                    name: model.name,
+                    media: model.media,
+                    sha256: model.sha256,
+                }],
+            );
+        }
+        if let Some(shot) = self.recipe.get("shot") {
+            inputs.insert("shot".to_owned(), vec![self.kept("shot.json", shot)?]);
+        }
+        let parents = self.recipe["parents"].as_array().into_iter().flatten();
+        let parents = parents.map(|parent| self.kept("clip.recipe.json", parent)).collect::<Result<Vec<_>, _>>()?;
+        if !parents.is_empty() && port("recipe").is_some() {
+            inputs.insert("recipe".to_owned(), parents);
         }
         let written = self.recipe["params"].as_object().into_iter().flatten().filter(|(_, v)| !v.is_null());
         let params: Map<String, Value> = written.map(|(name, value)| (name.clone(), value.clone())).collect();
-        let description = plugin.description;
-        Ok(PlannedTask {
-            key,
+        let made = inputs.values().flatten().filter_map(|input| match input {
+            InputRef::Output { task, .. } => Some(task.clone()),
+            InputRef::File { .. } => None,
+        });
+        let needs = made.collect::<BTreeSet<_>>().into_iter().collect();
+        tasks.push(PlannedTask {
+            key: key.clone(),
             stage: "clip".into(),
             uses: PluginRef { id: description.id, version: description.version, sha256: plugin.sha256 },
             params,
             inputs,
-            needs: Vec::new(),
+            needs,
             trigger: Trigger::Needs,
             retry: Retry { max_attempts: 1, backoff_s: 10.0 },
             timeout_s: 24.0 * 3600.0,
@@ -149,7 +190,8 @@ impl Source<'_> {
             continue_on_error: false,
             secrets: Vec::new(),
             reseed: None,
-        })
+        });
+        Ok(tasks)
     }
 
     /// The model, when its files are those that the recipe names. A contract with other words and the same files will do.
@@ -190,9 +232,9 @@ impl Source<'_> {
         ])
     }
 
-    /// The recipe's shot as a file that stays: the job is run from its frozen plan.
-    fn shot(&self) -> Result<InputRef, Diagnostics> {
-        let text = self.recipe["shot"].to_string();
+    /// A part of the recipe as a file that stays: the job is run from its frozen plan.
+    fn kept(&self, name: &str, part: &Value) -> Result<InputRef, Diagnostics> {
+        let text = part.to_string();
         let sha256 = hash_bytes(text.as_bytes());
         let folder = self.studio.state().join("recipes");
         let path = folder.join(format!("{}.json", sha256.as_str()));
@@ -204,18 +246,30 @@ impl Source<'_> {
         Ok(InputRef::File {
             resource: None,
             path: path.display().to_string(),
-            name: "shot.json".into(),
+            name: name.into(),
             media: "application/json".into(),
             sha256,
         })
     }
 
-    /// The pictures and clips that were given, or which of them are not here.
-    fn given(&self) -> Result<BTreeMap<String, Vec<InputRef>>, Diagnostics> {
-        let (mut inputs, mut missing) = (BTreeMap::<String, Vec<InputRef>>::new(), Diagnostics::new());
+    /// The pictures and clips that were given, with the tasks that make them where they are not here; or which of them are not, and
+    /// can't be made.
+    fn given(&self, key: &TaskKey) -> Result<(Inputs, Vec<PlannedTask>), Diagnostics> {
+        let (mut inputs, mut missing) = (Inputs::new(), Diagnostics::new());
+        let mut tasks = Vec::new();
         for (port, files) in self.recipe["inputs"].as_object().into_iter().flatten() {
             for given in files.as_array().into_iter().flatten() {
-                match self.find(given) {
+                let found = match self.find(given) {
+                    Some(input) => Some(input),
+                    None => match self.made_again(key, given, &mut tasks) {
+                        Ok(found) => found,
+                        Err(mistakes) => {
+                            missing.extend(mistakes);
+                            continue;
+                        }
+                    },
+                };
+                match found {
                     Some(input) => inputs.entry(port.clone()).or_default().push(input),
                     None => {
                         let name = given["name"].as_str().unwrap_or("a file");
@@ -223,12 +277,44 @@ impl Source<'_> {
                         let mistake =
                             self.wrong(&format!("`{name}`, its `{port}`, is not here, or is another file now"));
                         let mistake = mistake.expected(format!("a file with the sha256 {sha256}"));
-                        missing.push(mistake.hint("put it beside the recipe, or into the studio's `assets` folder"));
+                        let hint = match given["media"].as_str() {
+                            Some(media) if media.starts_with("video/") => {
+                                "put it beside the recipe, or into the studio's `assets` folder; a clip that was made here comes \
+                                 again when you run the recipe that made it"
+                            }
+                            _ => "put it beside the recipe, or into the studio's `assets` folder",
+                        };
+                        missing.push(mistake.hint(hint));
                     }
                 }
             }
         }
-        if missing.is_empty() { Ok(inputs) } else { Err(missing) }
+        if missing.is_empty() { Ok((inputs, tasks)) } else { Err(missing) }
+    }
+
+    /// A file that is not here, as what another recipe of the file makes, or one that this recipe holds itself.
+    fn made_again(
+        &self,
+        key: &TaskKey,
+        given: &Value,
+        tasks: &mut Vec<PlannedTask>,
+    ) -> Result<Option<InputRef>, Diagnostics> {
+        let makes = |recipe: &Value| recipe[product(recipe).port]["sha256"] == given["sha256"];
+        let output = |task: TaskKey, recipe: &Value| InputRef::Output { task, output: product(recipe).port.into() };
+        let (others, count) = self.others;
+        if let Some(index) = others.iter().position(makes) {
+            return Ok(Some(output(self::key(index, count), &others[index])));
+        }
+        let mut parents = self.recipe["parents"].as_array().into_iter().flatten().enumerate();
+        let Some((index, parent)) = parents.find(|(_, parent)| makes(parent)) else { return Ok(None) };
+        let parents_key = TaskKey::new(format!("{}.parent[{index}]", key.as_str()));
+        let shown = format!("{}, parents[{index}]", self.shown);
+        let source = Source { shown, recipe: parent, others: (&[], 0), ..*self };
+        // Given twice, it is made once.
+        if tasks.iter().all(|task| task.key != parents_key) {
+            tasks.extend(source.tasks(&parents_key)?);
+        }
+        Ok(Some(output(parents_key, parent)))
     }
 
     /// A file by its hash: from the artifact store, from beside the recipe, or from the assets.
@@ -269,7 +355,9 @@ mod tests {
 
     #[test]
     fn shots_and_pictures_are_numbered_each_by_themselves() {
-        let (clip, picture) = (json!({"clip": {}}), json!({"picture": {}}));
+        let (clip, picture) = (json!({"shot": {}, "clip": {}}), json!({"picture": {}}));
+        let large = json!({"clip": {}, "parents": [clip]});
+        let footage = json!({"clip": {}});
         let check = |recipes: &[Value], expected: &[&str]| {
             let file = Path::new("hero.recipe.json");
             let names: Vec<String> = (0..recipes.len()).map(|i| name(file, recipes, i)).collect();
@@ -277,6 +365,7 @@ mod tests {
         };
         check(std::slice::from_ref(&clip), &["hero"]);
         check(std::slice::from_ref(&picture), &["hero"]);
-        check(&[picture.clone(), clip.clone(), picture, clip], &["picture-1", "shot-1", "picture-2", "shot-2"]);
+        check(&[picture.clone(), clip.clone(), picture, large], &["picture-1", "shot-1", "picture-2", "shot-2"]);
+        check(&[footage, clip], &["clip-1", "shot-1"]);
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct Check {
     pub tone: Option<Tone>,
 }
 
-/// About when before an instant, in a part of the timeline, footage shows a picture that decoding can begin with.
+/// About when, nearest to an instant, footage in a part of the timeline shows a picture that decoding can begin with.
 pub type Key<'a> = dyn FnMut(usize, f64) -> Option<f64> + 'a;
 
 /// Everything that is read, by the group it is in. `ink` and `paper` are what dark and light logos count as.
@@ -145,7 +145,7 @@ fn three(timeline: &Timeline, (start, end): (f64, f64), key: impl FnOnce(f64) ->
     let last = number(end - 0.05).max(first);
     // One near the middle says as much as the one there, and where decoding begins with it, nothing is decoded on the way to it.
     let middle = f64::midpoint(start, end);
-    let near = key(middle).filter(|t| *t >= f64::midpoint(start, middle));
+    let near = key(middle).filter(|t| (f64::midpoint(start, middle)..=f64::midpoint(middle, end)).contains(t));
     // A picture is first seen in the frame that its time rounds to, or in the next.
     let half = near.map_or(middle, |t| t + 0.75 * timeline.time(1));
     let mut frames = vec![first, number(half).clamp(first, last), last];
@@ -169,7 +169,9 @@ mod tests {
         check((0.5, 11.7), Some(121.0 / 25.0), &[16, 145, 349]);
         // A few later, for pictures in another order.
         check((0.5, 11.7), Some(185.0 / 30.0), &[16, 185, 349]);
+        check((0.5, 11.7), Some(250.0 / 30.0), &[16, 250, 349]);
         // Too far from the middle to stand for it.
+        check((0.5, 11.7), Some(9.2), &[16, 183, 349]);
         check((0.5, 11.7), Some(3.2), &[16, 183, 349]);
         check((0.5, 11.7), Some(0.0), &[16, 183, 349]);
         // Next to no time.

@@ -291,10 +291,10 @@ impl Clip {
         self.seconds
     }
 
-    /// About when before `t`, in seconds since it came into view, a picture is shown that decoding can begin with, when the clip is
-    /// to be seen for `seconds`. `None` where it has no index, or is slowed down.
-    pub fn key_before(&mut self, t: f64, seconds: f64) -> Option<f64> {
-        if is_slowed((self.fps, self.seconds), seconds) { None } else { self.reader.key_before(t) }
+    /// About when, as near to `t` as there is one, in seconds since it came into view, a picture is shown that decoding can begin
+    /// with, when the clip is to be seen for `seconds`. `None` where it has no index, or is slowed down.
+    pub fn key_near(&mut self, t: f64, seconds: f64) -> Option<f64> {
+        if is_slowed((self.fps, self.seconds), seconds) { None } else { self.reader.key_near(t) }
     }
 }
 

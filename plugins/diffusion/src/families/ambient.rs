@@ -8,6 +8,7 @@
 use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn};
 use spotloom_onnx::{Engine, Error as ModelError, Port, Tensor, memory};
 use tokenizers::Tokenizer;
+use tokenizers::models::bpe::BPE;
 
 mod denoise;
 mod shot;
@@ -97,10 +98,11 @@ impl Ambient {
         let latents = [None, Some(channels), Some(frames), fixed(rows), fixed(columns)];
         let tokens = Port::float("tokens", &[None, Some(TEXT_ROWS), Some(TEXT_WIDTH)]);
         let pooled = Port::float("pooled", &[None, Some(TEXT_WIDTH)]);
+        let mut loader = Loader::new(model, engine, &["text-encoder", "transformer", "vae-decoder", "vae-encoder"])?;
         let mut ambient = Self {
-            loader: Loader::new(model, engine, &["text-encoder", "transformer", "vae-decoder", "vae-encoder"])?,
             cells,
-            tokenizer: tokenizer(model)?,
+            tokenizer: loader.hold(tokenizer(model), || Tokenizer::new(BPE::default())),
+            loader,
             text_encoder: Part::new(
                 "text-encoder",
                 vec![Port::i64("input_ids", &[None, Some(contract.prompt.tokens)])],
@@ -125,10 +127,15 @@ impl Ambient {
                 vec![Port::float("latent", &[None, Some(channels), None, fixed(rows), fixed(columns)])],
             ),
         };
-        ambient.require(video.width, video.height, frames)?;
         let (loader, parts) = ambient.split();
-        for part in parts {
-            part.get(loader)?;
+        loader.complete(&parts)?;
+        ambient.require(video.width, video.height, frames)?;
+        let (loader, mut parts) = ambient.split();
+        let loaded = parts.iter_mut().try_for_each(|part| part.get(loader).map(drop));
+        if let Err(failed) = loaded {
+            // What is wrong with all of them, where their files tell.
+            loader.inspect(&parts)?;
+            return Err(failed);
         }
         Ok(ambient)
     }
@@ -330,11 +337,11 @@ impl Family for Ambient {
     }
 }
 
-fn tokenizer(model: &Model) -> Result<Tokenizer, Error> {
+fn tokenizer(model: &Model) -> Result<Tokenizer, ModelError> {
     let unreadable = |reason: String| ModelError::Unreadable {
         model: model.contract.name.clone(),
         file: model.contract.components.get("tokenizer").map_or_else(String::new, |c| c.file.clone()),
         reason,
     };
-    Tokenizer::from_bytes(model.read("tokenizer")?).map_err(|e| unreadable(e.to_string()).into())
+    Tokenizer::from_bytes(model.read("tokenizer")?).map_err(|e| unreadable(e.to_string()))
 }

@@ -189,14 +189,25 @@ pub fn schedule<T: Send + 'static>(
 #[must_use]
 pub fn video(pictures: &[(usize, &Picture)], frames: usize, width: usize, height: usize) -> ArrayD<f32> {
     let mut video = ArrayD::zeros(IxDyn(&[1, 3, frames, height, width]));
-    let mut clip = video.index_axis_mut(Axis(0), 0);
     for (frame, picture) in pictures {
-        for (channel, plane) in picture.planes().enumerate() {
-            let mut target = clip.index_axis_mut(Axis(0), channel);
-            target.index_axis_mut(Axis(0), *frame).iter_mut().zip(plane).for_each(|(t, s)| *t = *s);
-        }
+        lay(&mut video, *frame, picture);
     }
     video
+}
+
+/// Puts a picture into a video, [1, 3, frames, height, width].
+pub fn lay(video: &mut ArrayD<f32>, frame: usize, picture: &Picture) {
+    let mut clip = video.index_axis_mut(Axis(0), 0);
+    for (channel, plane) in picture.planes().enumerate() {
+        let mut target = clip.index_axis_mut(Axis(0), channel);
+        target.index_axis_mut(Axis(0), frame).iter_mut().zip(plane).for_each(|(t, s)| *t = *s);
+    }
+}
+
+/// A draft under a first step's noise, by as much as its `level` leaves.
+#[must_use]
+pub fn under(draft: &ArrayD<f32>, noise: &ArrayD<f32>, level: f64) -> ArrayD<f32> {
+    draft * (1.0 - level as f32) + noise * level as f32
 }
 
 /// A frame of a video, [1, 3, frames, height, width], held to the range that pictures have.

@@ -56,7 +56,7 @@ impl CogVideoX {
         const FIRST: [&str; 3] = ["vae-decoder-first-1", "vae-decoder-first-2", "vae-decoder-first-3"];
         let contract = &model.contract;
         let roles = [&["text-encoder", "transformer", "vae-decoder-next"][..], &FIRST].concat();
-        let loader = Loader::new(model, engine, &roles)?;
+        let mut loader = Loader::new(model, engine, &roles)?;
         let channels = Some(contract.latent.channels);
         let (any, tokens) = (None, Some(contract.prompt.tokens));
         let latents = Port::float("latents", &[any, any, channels, any, any]);
@@ -71,9 +71,9 @@ impl CogVideoX {
             let inputs = std::iter::once(chunk).chain(caches).collect();
             Part::new(role, inputs, vec![video, Port::numbered("cache_out_")])
         };
-        Ok(Self {
+        let mut cog = Self {
+            text_encoder: TextEncoder::new(&mut loader),
             loader,
-            text_encoder: TextEncoder::new(model)?,
             transformer: Part::new(
                 "transformer",
                 inputs,
@@ -84,7 +84,10 @@ impl CogVideoX {
                 decoder("vae-decoder-next", CHUNK, Some(Port::numbered("cache_"))),
                 CHUNK,
             ),
-        })
+        };
+        let (loader, parts) = cog.split();
+        loader.complete(&parts)?;
+        Ok(cog)
     }
 
     /// 1 and 2. The text encoder's rows of each prompt.

@@ -1,8 +1,8 @@
 //! The `ltx` family: LTX-Video, from text or from a picture, numbered as the reference pipeline
 //! (`LTXImageToVideoPipeline` of diffusers) goes.
 //!
-//! (1) tokenise and (2) encode the text without a mask, (3) draw noise, (4) encode given pictures and pin them, (5) pack
-//! latents into tokens with their coordinates, (6) denoise along a shift that grows with the tokens, pinned tokens at
+//! (1) tokenise and (2) encode the text without a mask, (3) draw noise, (4) encode given pictures and pin them, or a clip that is made
+//! again, which stands under the first step's noise, (5) pack latents into tokens with their coordinates, (6) denoise along a shift that grows with the tokens, pinned tokens at
 //! time 0, (7) unpack and scale, (8) decode the clip at once, or all of its frames tile by tile; a decoder that takes a time
 //! gets a little noise first.
 
@@ -31,6 +31,15 @@ const DECODER_NOISE: u32 = u32::MAX - 1;
 /// Schedulers that walk along a velocity.
 const FITTING: [SchedulerName; 3] = [SchedulerName::FlowEuler, SchedulerName::FlowAb2, SchedulerName::UniPc];
 
+/// What is given, in latents as the transformer knows them: [1, channels, latent frames, rows, columns].
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// What the clip begins with.
+    pub first: Option<ArrayD<f32>>,
+    /// What is under the noise at the first step, in the shape of the sample.
+    pub draft: Option<ArrayD<f32>>,
+}
+
 /// A model of this family.
 pub struct Ltx {
     loader: Loader,
@@ -47,7 +56,7 @@ impl Ltx {
     /// `model-contract-invalid`, `model-file-missing` and its kin, `not-enough-memory`.
     pub fn load(model: &Model, engine: &Engine) -> Result<Self, Error> {
         let contract = &model.contract;
-        let loader = Loader::new(model, engine, &["text-encoder", "transformer", "vae-decoder", "vae-encoder"])?;
+        let mut loader = Loader::new(model, engine, &["text-encoder", "transformer", "vae-decoder", "vae-encoder"])?;
         if contract.latent.patch != [1, 1, 1] {
             return Err(loader.unable("latents in patches; every model of this family has one token per latent cell"));
         }
@@ -60,8 +69,8 @@ impl Ltx {
         if contract.variant == Some(Variant::Timestep) {
             decoder.push(Port::float("timestep", &[any]));
         }
-        Ok(Self {
-            text_encoder: TextEncoder::new(model)?,
+        let mut ltx = Self {
+            text_encoder: TextEncoder::new(&mut loader),
             transformer: Part::new(
                 "transformer",
                 vec![
@@ -80,7 +89,10 @@ impl Ltx {
                 vec![Port::float("latents_mean", &[any, channels, any, any, any])],
             ),
             loader,
-        })
+        };
+        let (loader, parts) = ltx.split();
+        loader.complete(&parts)?;
+        Ok(ltx)
     }
 
     /// 1 and 2. The text encoder's rows of each prompt.
@@ -99,6 +111,30 @@ impl Ltx {
         let (width, height) = pictures.first().map_or((0, 0), |p| (p.width, p.height));
         let given: Vec<_> = pictures.iter().enumerate().collect();
         let video = clip::video(&given, pictures.len(), width, height);
+        self.encode_video(&video)
+    }
+
+    /// The same of a clip of so many frames, whose pictures are read as they are laid out.
+    ///
+    /// # Errors
+    /// Those of `pictures`, `inference-failed`, `non-finite` and what loading may say.
+    pub fn encode_clip(
+        &mut self,
+        pictures: &mut dyn Iterator<Item = Result<Picture, Error>>,
+        frames: usize,
+    ) -> Result<ArrayD<f32>, Error> {
+        let mut video = ArrayD::zeros(vec![0; 5]);
+        for (frame, picture) in pictures.take(frames).enumerate() {
+            let picture = picture?;
+            if frame == 0 {
+                video = ArrayD::zeros(vec![1, 3, frames, picture.height, picture.width]);
+            }
+            clip::lay(&mut video, frame, &picture);
+        }
+        self.encode_video(&video)
+    }
+
+    fn encode_video(&mut self, video: &ArrayD<f32>) -> Result<ArrayD<f32>, Error> {
         let inputs = [("video", Tensor::F32(video.view()))];
         let place = || "the encoded picture".into();
         let (mut latents, _) = self.encoder.run(&mut self.loader, &inputs, "latents_mean", &place)?;
@@ -107,8 +143,8 @@ impl Ltx {
         Ok(latents)
     }
 
-    /// 5 and 6. From noise, [1, channels, latent frames, rows, columns], to latents of the same shape. `first` are the
-    ///          latent frames to begin with. `on_step` is given the packed tokens.
+    /// 5 and 6. From noise, [1, channels, latent frames, rows, columns], to latents of the same shape. `on_step` is given the packed
+    ///          tokens.
     ///
     /// # Errors
     /// `bad-params`, `inference-failed`, `non-finite`, and what `on_step` returned.
@@ -117,37 +153,42 @@ impl Ltx {
         shot: &Shot,
         text: &[Rows],
         noise: &ArrayD<f32>,
-        first: Option<&ArrayD<f32>>,
+        given: &Given,
         on_step: &mut OnLatents<'_>,
     ) -> Result<ArrayD<f32>, Error> {
         let shape: Vec<usize> = noise.shape().to_vec();
         let calls = shot.levers.calls.unwrap_or(Calls::Apart);
         let rescaled = (self.contract().sampling.guidance_rescale > 0.0 && shot.guidance > 1.0)
             .then_some("the contrast of what guidance gives is measured at every step");
-        let pinned = first.map(|_| "the first picture is put in at every step");
-        if resident::wanted(&mut self.loader, shot, calls, pinned.or(rescaled)) {
+        let pinned = given.first.as_ref().map(|_| "the first picture is put in at every step");
+        let again = given.draft.as_ref().map(|_| "a clip is made again");
+        if resident::wanted(&mut self.loader, shot, calls, pinned.or(again).or(rescaled)) {
             return self.denoise_there(shot, text, noise, on_step);
         }
         let mut sample = pack(noise);
         let tokens = sample.shape()[1];
-        let pinned = first.map(pack);
+        let pinned = given.first.as_ref().map(pack);
         let fixed = pinned.as_ref().map_or(0, |p| p.shape()[1]);
         let pin = |sample: &mut ArrayD<f32>| {
             if let Some(pinned) = &pinned {
                 sample.slice_axis_mut(Axis(1), Slice::from(0..fixed)).assign(pinned);
             }
         };
-        pin(&mut sample);
         let contract = self.contract();
         let coordinates = coordinates(contract, &shape[2..]).into_dyn();
         let mut scheduler = clip::schedule(contract, shot, Some(tokens), &FITTING)?;
+        let begun = shot.first_step();
+        if let Some(draft) = &given.draft {
+            sample = clip::under(&pack(draft), &sample, scheduler.levels()[begun]);
+        }
+        pin(&mut sample);
         let training = contract.scheduler_config.training_steps() as f64;
         let rescale = contract.sampling.guidance_rescale;
         let coordinates = [1, 2].map(|batch| repeated(&coordinates, batch).into_owned());
         let prompts = Prompts::new(text, calls);
-        let mut cache = StepCache::new(shot.levers.step_cache, shot.steps);
+        let mut cache = StepCache::new(shot.levers.step_cache, shot.steps - begun);
         let draw: &mut Draw<'_> = &mut |shape| noise::normal(shot.seed, clip::STIR, shape);
-        for step in 0..shot.steps {
+        for step in begun..shot.steps {
             let level = scheduler.levels()[step];
             let mut times = Array2::from_elem((1, tokens), (level * training) as f32);
             times.slice_mut(s![.., ..fixed]).fill(0.0);
@@ -164,7 +205,7 @@ impl Ltx {
                 let place = || format!("denoising step {} of {}", step + 1, shot.steps);
                 Ok(self.transformer.run(&mut self.loader, &inputs, "velocity", &place)?.0)
             };
-            let velocity = match cache.predict(step, level, &sample) {
+            let velocity = match cache.predict(step - begun, level, &sample) {
                 Some(velocity) => velocity,
                 None => {
                     let (mut velocity, away) = prompts.predict(shot.guidance > 1.0, predict)?;

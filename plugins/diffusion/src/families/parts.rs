@@ -37,13 +37,16 @@ pub struct Loader {
     pub skipped: Option<Skipped>,
     /// The components whose files were in order.
     inspected: Inspected,
+    /// Why files of the folder can't be used, until [`Self::complete`] tells.
+    refused: Option<ModelError>,
 }
 
 impl Loader {
-    /// Sees that every component is there and that the largest fits into memory; nothing is loaded yet.
+    /// Sees that every component is there and that the largest fits into memory; nothing is loaded yet. Files that can't be used are for
+    /// [`Self::complete`] to tell, once the parts are known.
     ///
     /// # Errors
-    /// `model-file-missing` and its kin, `not-enough-memory`.
+    /// `not-enough-memory`.
     pub fn new(model: &Model, engine: &Engine, roles: &[&str]) -> Result<Self, Error> {
         let mut loader = Self {
             model: model.clone(),
@@ -53,13 +56,41 @@ impl Loader {
             warnings: Vec::new(),
             skipped: None,
             inspected: Inspected::default(),
+            refused: None,
         };
-        let sizes = roles.iter().map(|role| loader.weights(role)).collect::<Result<Vec<_>, _>>()?;
+        let sizes: Vec<u64> = match roles.iter().map(|role| loader.weights(role)).collect() {
+            Ok(sizes) => sizes,
+            Err(refused) => {
+                loader.refused = Some(refused);
+                return Ok(loader);
+            }
+        };
         let (largest, all) = (sizes.iter().max().copied().unwrap_or(0), sizes.iter().sum::<u64>());
         let available = memory::available_to(engine.provider);
         memory::require(&model.contract.name, largest, available.as_ref())?;
         loader.warm = available.is_none_or(|a| all <= a.bytes / 2);
         Ok(loader)
+    }
+
+    /// What was read of a file; what stands in for one that can't be used is never asked, since [`Self::complete`] refuses the folder.
+    pub fn hold<T>(&mut self, read: Result<T, ModelError>, instead: impl FnOnce() -> T) -> T {
+        read.unwrap_or_else(|refused| {
+            self.refused = Some(match self.refused.take() {
+                Some(first) => first.and(Some(refused)),
+                None => refused,
+            });
+            instead()
+        })
+    }
+
+    /// Refuses a folder with a file that can't be used, and tells what else is wrong with the files of its parts: who mends one should not
+    /// come upon the next only then.
+    ///
+    /// # Errors
+    /// `model-file-missing`, `model-hash-mismatch`, `model-port-mismatch` and their kin.
+    pub fn complete(&mut self, parts: &[&mut Part]) -> Result<(), Error> {
+        let Some(refused) = self.refused.take() else { return Ok(()) };
+        Err(refused.and(self.examine(parts).err()).into())
     }
 
     /// Takes a shot's levers, and forgets what was to be said of the one before.
@@ -84,16 +115,17 @@ impl Loader {
     }
 
     /// Sees that each component has memory for its weights and for the largest tensor it makes, given in values. What is
-    /// loaded already counts no more.
+    /// loaded already counts no more, and a file that can't be used counts for nothing: [`Self::inspect`] tells of it, with all that is
+    /// wrong.
     ///
     /// # Errors
-    /// `not-enough-memory`, `model-file-missing` and its kin.
+    /// `not-enough-memory`.
     pub fn require(&self, needs: &[(&Part, u64)]) -> Result<(), Error> {
         let mut all = 0;
         let (mut largest, mut most) = (0, 0);
         for (part, values) in needs {
             let role = part.role(self, 0).unwrap_or_else(|| part.role.to_owned());
-            let weights = if part.loaded.as_ref() == Some(&role) { 0 } else { self.weights(&role)? };
+            let weights = if part.loaded.as_ref() == Some(&role) { 0 } else { self.weights(&role).unwrap_or(0) };
             let work = values.saturating_mul(WORK);
             all += weights;
             most = most.max(work);
@@ -109,18 +141,22 @@ impl Loader {
     /// # Errors
     /// `model-file-missing`, `model-hash-mismatch`, `model-port-mismatch` and their kin.
     pub fn inspect(&mut self, parts: &[&mut Part]) -> Result<(), Error> {
+        Ok(self.examine(parts)?)
+    }
+
+    fn examine(&mut self, parts: &[&mut Part]) -> Result<(), ModelError> {
         let wanted = parts.iter().filter_map(|part| part.wanted(self)).collect::<Vec<_>>();
-        Ok(self.inspected.inspect(&self.model, &wanted, self.engine.threads)?)
+        self.inspected.inspect(&self.model, &wanted, self.engine.threads)
     }
 
     /// Bytes that a component's weights take in memory: the processor computes with 32 bits, however they are stored.
-    fn weights(&self, role: &str) -> Result<u64, Error> {
+    fn weights(&self, role: &str) -> Result<u64, ModelError> {
         let factor = if self.is_half(role)? && self.engine.provider == Provider::Cpu { 2 } else { 1 };
         Ok(self.model.bytes_on_disk(role)?.saturating_mul(factor))
     }
 
     /// Whether a component is stored with 16 bits.
-    fn is_half(&self, role: &str) -> Result<bool, Error> {
+    fn is_half(&self, role: &str) -> Result<bool, ModelError> {
         Ok(matches!(self.model.component(role)?.dtype, Some(Dtype::F16 | Dtype::Bf16)))
     }
 

@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayD, s};
 use spotloom_onnx::{Error as ModelError, Port, Tensor};
+use tokenizers::models::bpe::BPE;
 use tokenizers::{Tokenizer, TruncationParams};
 
 use super::embeddings;
@@ -13,7 +14,7 @@ use crate::error::Error;
 ///
 /// # Errors
 /// `model-file-missing` and its kin, `model-unreadable`.
-fn tokenizer(model: &Model) -> Result<Tokenizer, Error> {
+fn tokenizer(model: &Model) -> Result<Tokenizer, ModelError> {
     let unreadable = |reason: String| ModelError::Unreadable {
         model: model.contract.name.clone(),
         file: model.contract.components.get("tokenizer").map_or_else(String::new, |c| c.file.clone()),
@@ -43,11 +44,9 @@ pub struct Rows {
 }
 
 impl TextEncoder {
-    /// Reads the tokenizer; the encoder is loaded when it is needed.
-    ///
-    /// # Errors
-    /// `model-file-missing` and its kin, `model-unreadable`.
-    pub fn new(model: &Model) -> Result<Self, Error> {
+    /// Reads the tokenizer, where its file can be used; the encoder is loaded when it is needed.
+    pub fn new(loader: &mut Loader) -> Self {
+        let model = &loader.model;
         let tokens = Some(model.contract.prompt.tokens);
         let ids = [None, tokens];
         let mut inputs = vec![Port::i64("input_ids", &ids)];
@@ -55,7 +54,8 @@ impl TextEncoder {
             inputs.push(Port::i64("attention_mask", &ids).optional());
         }
         let part = Part::new("text-encoder", inputs, vec![Port::float("hidden_states", &[None, tokens, None])]);
-        Ok(Self { tokenizer: tokenizer(model)?, part })
+        let read = tokenizer(model);
+        Self { tokenizer: loader.hold(read, || Tokenizer::new(BPE::default())), part }
     }
 
     /// The encoder with what it needs, unless all the prompts were encoded before.

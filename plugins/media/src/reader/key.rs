@@ -30,20 +30,27 @@ pub(crate) fn first(input: &Input, stream: usize) -> f64 {
 }
 
 impl Reader {
-    /// When the last picture before `seconds`, or there, is shown that decoding can begin with, in seconds from the first frame;
-    /// where pictures come in another order than they are shown in, it may be a few later. `None` where the file has no index, or
-    /// a damaged one. A reader that was asked this gives no more frames.
-    pub fn key_before(&mut self, seconds: f64) -> Option<f64> {
+    /// When the picture nearest to `seconds` is shown that decoding can begin with, in seconds from the first frame; where pictures
+    /// come in another order than they are shown in, it may be a few later. `None` where the file has no index, or a damaged one. A
+    /// reader that was asked this gives no more frames.
+    pub fn key_near(&mut self, seconds: f64) -> Option<f64> {
         self.state = State::Done;
-        self.held.clear();
         if !SEEKABLE.iter().any(|name| self.info.container.contains(name)) {
             return None;
         }
         let first = first(&self.input, self.stream);
         let to = ((first + seconds) * 1e6) as i64;
-        self.input.seek(to, ..to).ok()?;
+        let before = self.input.seek(to, ..to).is_ok().then(|| self.key_here()).flatten();
+        // After the last one there is none, which is no fault.
+        let after = self.input.seek(to, to..).is_ok().then(|| self.key_here()).flatten();
+        let times = [before, after].into_iter().flatten().map(|pts| pts as f64 * tick(self.time_base) - first);
+        times.min_by(|a, b| (a - seconds).abs().total_cmp(&(b - seconds).abs()))
+    }
+
+    /// The time of the next picture, where decoding can begin with it.
+    fn key_here(&mut self) -> Option<i64> {
+        self.held.clear();
         let packet = self.next_packet().ok()??;
-        let pts = packet.pts().filter(|_| packet.is_key())?;
-        Some(pts as f64 * tick(self.time_base) - first)
+        packet.pts().filter(|_| packet.is_key())
     }
 }

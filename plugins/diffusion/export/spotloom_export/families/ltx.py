@@ -97,7 +97,7 @@ def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 128) -> Non
             "summary": about["summary"],
             "family": "ltx",
             "variant": variant(pipe),
-            "modes": ["text-to-video", "image-to-video", "extend"],
+            "modes": ["text-to-video", "edit", "image-to-video", "extend"],
             "licence": about["licence"],
             "video": about["video"],
             "latent": {

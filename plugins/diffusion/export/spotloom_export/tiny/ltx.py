@@ -11,6 +11,7 @@ from diffusers import (
     LTXPipeline,
     LTXVideoTransformer3DModel,
 )
+from diffusers.pipelines.ltx.pipeline_ltx import calculate_shift
 from PIL import Image
 
 from ..schedulers import LTX
@@ -19,6 +20,8 @@ from .parts import NEGATIVE, PROMPT, scatter, text_encoder, tokenizer
 from .wan import picture
 
 TOKENS = 32
+# 7e-6 was seen: less than others are allowed, so that a rounding of the frequencies of time (1.6e-5 and more) is noticed.
+FRAMES = 1e-5
 
 
 def autoencoder(timed: bool):
@@ -46,6 +49,16 @@ def transformer():
         cross_attention_dim=32, num_layers=2, caption_channels=32,
     )  # fmt: skip
     return scatter(model, 5)
+
+
+class Late(FlowMatchEulerDiscreteScheduler):
+    """The reference's schedule from one of its steps on."""
+
+    first = 0
+
+    def set_timesteps(self, num_inference_steps=None, device=None, sigmas=None, mu=None, timesteps=None):
+        super().set_timesteps(num_inference_steps, device, sigmas, mu, timesteps)
+        self.timesteps, self.sigmas = self.timesteps[self.first :], self.sigmas[self.first :]
 
 
 class Build:
@@ -93,18 +106,44 @@ class Build:
             max_sequence_length=TOKENS, **call,
         )  # fmt: skip
 
+    def edit(self, golden, name, size, frames, steps, strength, seed):
+        """A clip made again (SDEdit): encoded, under as much noise as `strength` says, and denoised from there by the pipeline
+        from text. (`LTXConditionPipeline` has a `denoise_strength`, and other coordinates and steps.)"""
+        pipe = LTXPipeline(**self.parts | {"scheduler": Late.from_config(self.parts["scheduler"].config)})
+        clip = np.stack([picture(size, 20 + frame) for frame in range(frames)])
+        video = torch.from_numpy(clip.astype(np.float32) / 127.5 - 1).permute(3, 0, 1, 2)[None]
+        with torch.no_grad():
+            text, mask, other, other_mask = pipe.encode_prompt(PROMPT, NEGATIVE, max_sequence_length=TOKENS)
+            mean = pipe.vae.encode(video).latent_dist.mode()
+        draft = pipe._normalize_latents(mean, pipe.vae.latents_mean, pipe.vae.latents_std)
+        noise = np.random.default_rng(seed).standard_normal(tuple(draft.shape), dtype=np.float32)
+        tensors = {"text": text, "negative_text": other, "text_mask": mask, "negative_text_mask": other_mask}
+        tensors |= {"clip": clip, "draft": draft, "noise_grid": noise}
+        shifts = ("base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift")
+        mu = calculate_shift(draft[0, 0].numel(), *(pipe.scheduler.config[shift] for shift in shifts))
+        pipe.scheduler.first = steps - round(strength * steps)
+        pipe.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), mu=mu)
+        level = pipe.scheduler.sigmas[0].item()
+        start = level * noise + (1 - level) * draft.numpy()
+        golden.run(
+            name, "edit", pipe, start.reshape(1, 8, -1).transpose(0, 2, 1), prompt=PROMPT, negative=NEGATIVE, size=size,
+            frames=frames, tensors=tensors, num_inference_steps=steps, guidance_scale=3.0, frame_rate=25,
+            facts={"steps": steps, "guidance": 3.0, "guidance-rescale": 0.0, "fps": 25.0, "strength": strength},
+            max_sequence_length=TOKENS,
+        )  # fmt: skip
+
     def short_run(self) -> dict:
         call = {"prompt": PROMPT, "negative_prompt": NEGATIVE, "num_inference_steps": 3, "max_sequence_length": TOKENS}
         call |= {"decode_timestep": 0.05, "decode_noise_scale": 0.025} if self.timed else {}
         return call | {"width": 96, "height": 64, "num_frames": 17, "frame_rate": 24}
 
     def cases(self) -> Golden:
-        # 7e-6 was seen: less than others are allowed, so that a rounding of the frequencies of time (1.6e-5 and more) is noticed.
-        golden = Golden(frames=1e-5)
+        golden = Golden(frames=FRAMES)
         self.case(golden, "text", "text-to-video", (64, 32), 17, 6)
         if not self.timed:
             self.case(golden, "rescale", "text-to-video", (32, 64), 9, 4, rescale=0.7, seed=1)
             self.case(golden, "image", "image-to-video", (64, 32), 9, 4, pixels=picture((64, 32), 7), seed=2)
+            self.edit(golden, "edit", (64, 32), 9, 8, 0.625, seed=9)
         return golden
 
 

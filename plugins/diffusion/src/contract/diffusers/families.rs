@@ -182,7 +182,7 @@ fn ltx(folder: &mut Folder<'_>) -> Value {
     json!({
         "family": "ltx",
         "variant": if timed { "timestep" } else { "base" },
-        "modes": ["text-to-video", "image-to-video", "extend"],
+        "modes": ["text-to-video", "edit", "image-to-video", "extend"],
         "video": {"width": 704, "height": 512, "frames": 161, "fps": 25, "sizes": [[512, 704]]},
         "latent": {
             "channels": folder.need::<u64>(&vae, "latent_channels"),

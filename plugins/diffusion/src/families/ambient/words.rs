@@ -27,7 +27,6 @@ impl<'a> Said<'a> {
         let say_of = |phrase: &String| said_as.iter().find(|(_, phrases)| phrases.contains(phrase)).map(|(say, _)| say);
         while at < words.len() {
             let (word, _) = &words[at];
-            // A comma, or what else is no space, ends a phrase.
             let longest = 1 + words[at + 1..].iter().take(LONGEST - 1).take_while(|(_, joined)| *joined).count();
             let phrases = (1..=longest).rev().map(|count| {
                 let phrase: Vec<&str> = words[at..at + count].iter().map(|(word, _)| word.as_str()).collect();
@@ -71,7 +70,12 @@ fn knows(tokenizer: &Tokenizer, word: &str) -> bool {
     tokenizer.token_to_id(word).is_some()
 }
 
-/// The words of a prompt in lower case, each with whether only a space or a hyphen stands between it and the one before.
+/// Whether words with this between them may be one phrase: a comma, or what else is neither a space nor a hyphen, ends it.
+fn joins(between: char) -> bool {
+    between.is_whitespace() || between == '-'
+}
+
+/// The words of a prompt in lower case, each with whether it may be of one phrase with the one before.
 fn split(prompt: &str) -> Vec<(String, bool)> {
     let mut words: Vec<(String, bool)> = Vec::new();
     let (mut inside, mut joined) = (false, true);
@@ -84,7 +88,7 @@ fn split(prompt: &str) -> Vec<(String, bool)> {
                 word.extend(c.to_lowercase());
             }
         } else {
-            joined &= c.is_whitespace() || c == '-';
+            joined &= joins(c);
         }
         inside = c.is_alphanumeric();
     }
@@ -108,8 +112,17 @@ fn forms(word: &str) -> impl Iterator<Item = String> {
     one.into_iter().chain([many]).flatten().filter(long).collect::<Vec<_>>().into_iter()
 }
 
-/// The words of a prompt, in lower case, each with whether the text encoder knows it.
-pub(super) struct Words(Vec<(String, bool)>);
+/// The words of a prompt.
+pub(super) struct Words(Vec<Word>);
+
+struct Word {
+    /// In lower case.
+    text: String,
+    /// Whether the text encoder knows it.
+    known: bool,
+    /// Whether it may be of one phrase with the word before it.
+    joined: bool,
+}
 
 impl Words {
     pub(super) fn of(prompt: &str, tokenizer: &Tokenizer) -> tokenizers::Result<Self> {
@@ -117,8 +130,15 @@ impl Words {
         let strange = tokenizer.token_to_id("[UNK]");
         let tokens = encoding.get_ids().iter().zip(encoding.get_special_tokens_mask());
         let words = tokens.zip(encoding.get_offsets()).filter(|((_, special), _)| **special == 0);
+        let mut before = 0;
         let word = |((id, _), (from, to)): ((&u32, _), &(usize, usize))| {
-            (prompt.get(*from..*to).unwrap_or_default().to_lowercase(), Some(*id) != strange)
+            let between = prompt.get(before..*from).unwrap_or_default();
+            before = *to;
+            Word {
+                text: prompt.get(*from..*to).unwrap_or_default().to_lowercase(),
+                known: Some(*id) != strange,
+                joined: between.chars().all(joins),
+            }
         };
         Ok(Self(words.map(word).collect()))
     }
@@ -128,9 +148,9 @@ impl Words {
         let mut found: Vec<String> = Vec::new();
         let mut at = 0;
         while at < self.0.len() {
-            let longest = LONGEST.min(self.0.len() - at);
+            let longest = 1 + self.0[at + 1..].iter().take(LONGEST - 1).take_while(|word| word.joined).count();
             let phrases = (1..=longest).rev().map(|count| {
-                let words: Vec<&str> = self.0[at..at + count].iter().map(|(word, _)| word.as_str()).collect();
+                let words: Vec<&str> = self.0[at..at + count].iter().map(|word| word.text.as_str()).collect();
                 (count, words.join(" "))
             });
             let listed = |(_, phrase): &(usize, String)| {
@@ -138,8 +158,8 @@ impl Words {
                     || not_drawn.things.contains(phrase)
                     || fell_back && not_drawn.topics.contains(phrase)
             };
-            let (word, known) = &self.0[at];
-            let phrase = if *known { phrases.clone().find(listed) } else { Some((1, word.clone())) };
+            let Word { text, known, .. } = &self.0[at];
+            let phrase = if *known { phrases.clone().find(listed) } else { Some((1, text.clone())) };
             let Some((count, phrase)) = phrase else {
                 at += 1;
                 continue;
@@ -155,12 +175,12 @@ impl Words {
     /// What to say when the model left something out.
     pub(super) fn told(&self, contract: &Contract, understood: &[(String, String)]) -> Option<String> {
         let model = &contract.name;
-        if !self.0.iter().any(|(_, known)| *known) {
+        if !self.0.iter().any(|word| word.known) {
             return Some(format!(
                 "{model} knows none of the words of the prompt and made an abstract picture; its README lists those it knows"
             ));
         }
-        let asked = |implied: &Implied| self.0.iter().any(|(word, known)| *known && implied.said_by.contains(word));
+        let asked = |implied: &Implied| self.0.iter().any(|word| word.known && implied.said_by.contains(&word.text));
         let fell_back = contract.attributes.iter().any(|slot| {
             let made = |word: &str| understood.iter().any(|(of, made)| *of == slot.name && made == word);
             slot.implied.as_ref().is_some_and(|implied| made(&implied.word) && !asked(implied))
@@ -266,6 +286,9 @@ mod tests {
         check("a lamp, a lava lamp", false, &["lamp"]);
         check("snow, snow white", false, &["snow"]);
         check("static camera, a camera on a table", false, &["a camera on"]);
+        // A comma ends a phrase: this is a lamp, and no real estate.
+        check("lava, lamp light, a lava-lamp", false, &["lamp"]);
+        check("real, estate", true, &[]);
         check("a green forest, forest green, shallow depth of field", true, &["forest"]);
         check("", true, &[]);
     }

@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, Axis};
 use spotloom_onnx::memory;
 
-use super::Ltx;
+use super::{Given, Ltx};
 use crate::contract::Contract;
 use crate::error::Error;
 use crate::families::chain::{Clip, ClipFamily};
@@ -11,12 +11,13 @@ use crate::families::clip::{self, Decoding};
 use crate::families::parts::{Call, Part, WORK};
 use crate::families::text::Rows;
 use crate::families::tiles::Tile;
-use crate::family::{Condition, Decode, Frames, Shot, Step};
+use crate::family::{Condition, Decode, Draft, Edit, Frames, Shot, Step};
+use crate::footage::Footage;
 use crate::picture::Picture;
 use crate::schedulers::Skipped;
 
-/// Channels of the decoder's layers at a quarter of the full size, the widest there are.
-const DECODER_WIDTH: usize = 128;
+/// Channels of the decoder's and the encoder's layers at a quarter of the full size, the widest there are.
+const WIDTH: usize = 128;
 /// Pixels of a tile's side, at most, as in the reference (`enable_tiling` of `AutoencoderKLLTXVideo`).
 const TILE: usize = 512;
 
@@ -41,7 +42,6 @@ impl Ltx {
     /// asked again: the first one has it.
     fn lay_out(&mut self, shot: &Shot, later: bool) -> Result<Laid, Error> {
         self.loader.begin(shot)?;
-        clip::new_only(&self.loader, shot)?;
         let [count, rows, columns] = clip::cells(&self.loader, shot, false)?;
         let first = self.beginning(shot)?.map(<[Picture]>::len);
         let contract = self.contract();
@@ -51,10 +51,14 @@ impl Ltx {
         let contract = &self.loader.model.contract;
         let prompts = clip::prompts(contract, shot);
         let text = self.text_encoder.needs(&self.loader, &prompts);
-        let needs: Vec<_> = text.into_iter().chain([(&self.encoder, 0), (&self.transformer, transforming)]).collect();
+        // A clip that is made again is encoded at once; a few pictures take next to nothing.
+        let encoded = shot.edit.as_ref().map(|_| [WIDTH, frames, shot.height / 4, shot.width / 4]);
+        let encoding = encoded.map(|layer| memory::check_elements("the encoder's widest layer", &layer)).transpose()?;
+        let encoder = (&self.encoder, encoding.unwrap_or(0));
+        let needs: Vec<_> = text.into_iter().chain([encoder, (&self.transformer, transforming)]).collect();
         let require = |tiles: &[Tile]| -> Result<(), Error> {
             let largest = tiles.iter().max_by_key(|tile| tile.pixels()).map_or([0; 2], Tile::size);
-            let layer = [DECODER_WIDTH, frames, largest[1] / 4, largest[0] / 4];
+            let layer = [WIDTH, frames, largest[1] / 4, largest[0] / 4];
             let layer = memory::check_elements("the decoder's widest layer", &layer)?;
             // The clip itself, and what a tile adds to it.
             let clip = 3 * (frames * (shot.width * shot.height + largest[0] * largest[1])) as u64;
@@ -74,20 +78,29 @@ impl Ltx {
         let (loader, parts) = self.split();
         // The text encoder is the first; nothing is asked of it when the prompts were encoded before.
         loader.inspect(&parts[usize::from(known)..])?;
-        Ok(Laid { shape, decoding })
+        Ok(Laid { frames, shape, decoding })
     }
 
     /// What a clip that was laid out is denoised from.
     fn prepare(&mut self, shot: &Shot, laid: Laid) -> Result<Work, Error> {
         let first = self.beginning(shot)?.map(<[Picture]>::to_vec);
         let first = first.map(|pictures| self.encode_pictures(&pictures)).transpose()?;
+        let draft = match &shot.edit {
+            Some(Edit { draft: Draft::Clip(footage), .. }) => {
+                let footage = Footage { count: laid.frames, ..footage.clone() };
+                Some(self.encode_clip(&mut footage.pictures()?, laid.frames)?)
+            }
+            _ => None,
+        };
         let noise = clip::noise(&self.loader, shot, &laid.shape, Axis(2))?;
-        Ok(Work { shot: shot.clone(), noise, first, tiles: laid.decoding.tiles })
+        Ok(Work { shot: shot.clone(), noise, given: Given { first, draft }, tiles: laid.decoding.tiles })
     }
 }
 
 /// A clip that nothing speaks against.
 struct Laid {
+    /// Frames of it, whole latent frames.
+    frames: usize,
     /// Of its latents.
     shape: [usize; 5],
     decoding: Decoding,
@@ -122,14 +135,17 @@ impl ClipFamily for Ltx {
     fn decodes_in_tiles(&self) -> bool {
         true
     }
+
+    fn edits(&self) -> bool {
+        true
+    }
 }
 
 /// What a clip is denoised from.
 struct Work {
     shot: Shot,
     noise: ArrayD<f32>,
-    /// The latent frames to begin with.
-    first: Option<ArrayD<f32>>,
+    given: Given,
     tiles: Vec<Tile>,
 }
 
@@ -158,9 +174,8 @@ impl Clip for LtxShot<'_> {
 
 impl Frames for LtxShot<'_> {
     fn next(&mut self, on_step: &mut dyn FnMut(Step) -> Result<(), Error>) -> Result<Option<Picture>, Error> {
-        if let Some(Work { shot, noise, first, tiles }) = self.work.take() {
-            let latents =
-                self.model.denoise(&shot, &self.text, &noise, first.as_ref(), &mut clip::counted(1, on_step))?;
+        if let Some(Work { shot, noise, given, tiles }) = self.work.take() {
+            let latents = self.model.denoise(&shot, &self.text, &noise, &given, &mut clip::counted(1, on_step))?;
             let noise = self.model.decoder_noise(shot.seed, latents.shape());
             let mut pause = || on_step(Step { clip: 1, step: shot.steps, decoding: true });
             self.video = Some(self.model.decode(latents, noise.as_ref(), &tiles, &mut pause)?);

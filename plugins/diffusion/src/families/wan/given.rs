@@ -56,7 +56,7 @@ impl Given {
     /// Puts the draft under a first step's noise, by as much as its `level` leaves.
     pub(super) fn begin(&self, noise: ArrayD<f32>, level: f64) -> ArrayD<f32> {
         match &self.draft {
-            Some(draft) => draft * (1.0 - level as f32) + noise * level as f32,
+            Some(draft) => clip::under(draft, &noise, level),
             None => noise,
         }
     }

@@ -111,15 +111,19 @@ impl Wan {
         };
         let caches = Some(Port::numbered("cache_"));
         let pixels = Port::float("pixels", &[any, Some(3), Some(VISION), Some(VISION)]);
-        Ok(Self {
-            loader: Loader::new(model, engine, &roles)?,
-            text_encoder: TextEncoder::new(model)?,
+        let mut loader = Loader::new(model, engine, &roles)?;
+        let mut wan = Self {
+            text_encoder: TextEncoder::new(&mut loader),
+            loader,
             image_encoder: Part::new("image-encoder", vec![pixels], vec![Port::float("image", &[any, any, any])]),
             encoder: Encoder::new(model, &video, &mean),
             transformer: transformer("transformer"),
             transformer_low: transformer("transformer-low"),
             decoder: Decoder::new(vec![decoder("vae-decoder-first", None)], decoder("vae-decoder-next", caches), 1),
-        })
+        };
+        let (loader, parts) = wan.split(true);
+        loader.complete(&parts)?;
+        Ok(wan)
     }
 
     /// 1 and 2. The text encoder's rows of each prompt.
