@@ -135,7 +135,7 @@ fn try_on_dresses_once_and_shows_it_everywhere() {
     let other = plan("try-on", &format!("{scenes}{product}{other}")).unwrap();
     assert_eq!(inputs(&other, "compose[9:16,en]", "product"), ["zest-can.png"]);
 
-    let moved = given.replace("category", "motion: ambient-v6, category");
+    let moved = given.replace("category", "motion: ambient-v7, category");
     let made = plan("try-on", &format!("{scenes}{product}{moved}")).unwrap();
     assert_eq!((of(&made, "try-on"), of(&made, "diffusion"), of(&made, "prompt")), (1, 4, 2));
     assert_eq!(inputs(&made, "shots[0,16:9]", "image"), ["dressed.picture"]);
@@ -160,11 +160,11 @@ fn try_on_says_what_it_lacks() {
     check(&format!("model: dresser, {person}, category: hats"), image, "expected: `tops`, `bottoms` or `one-pieces`");
     check(&format!("model: dresser, {person}, category: bottoms"), image, "`dresser` can't do the category `bottoms`");
     check(
-        &format!("model: ambient-v6, {person}, category: tops"),
+        &format!("model: ambient-v7, {person}, category: tops"),
         image,
-        "`ambient-v6` is a model of the family `ambient`",
+        "`ambient-v7` is a model of the family `ambient`",
     );
-    check(&format!("model: ambient-v6, {person}, category: tops"), image, "`dresser` can");
+    check(&format!("model: ambient-v7, {person}, category: tops"), image, "`dresser` can");
     check(
         &format!("model: dresser, motion: amy, {person}, category: tops"),
         image,
@@ -209,7 +209,7 @@ fn shots_that_may_be_made_again_are_judged_first() {
 fn models_are_told_where_the_spot_will_be_shown() {
     let brief = "scenes: [{prompt: a, headline: A, say: Taste the sun.}]\nproduct: {name: Zest, image: assets/zest-can.png}\n\
                  rights: {ai_disclosure: required, territories: [EU, US]}\n";
-    let try_on = "with: {model: dresser, motion: ambient-v6, person: assets/zest-can.png, category: tops}\n";
+    let try_on = "with: {model: dresser, motion: ambient-v7, person: assets/zest-can.png, category: tops}\n";
     for (pipeline, more) in
         [("social-ad", ""), ("storyboard", ""), ("product-demo", ""), ("training-video", ""), ("try-on", try_on)]
     {

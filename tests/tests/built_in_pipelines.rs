@@ -82,7 +82,7 @@ fn somebody_wears_the_product() {
         let given = "person: assets/ana.png, garment: assets/tee.png, category: tops, end_card: 2";
         format!("{scenes}with: {{model: {model}, {given}}}\n")
     };
-    let (code, _, _) = run(&studio, "try-on", "en", &with("ambient-v6"));
+    let (code, _, _) = run(&studio, "try-on", "en", &with("ambient-v7"));
     assert_eq!(code, 1, "a video model dresses nobody");
     assert_eq!(
         delivered(&studio, "try-on", "en, ar", &with("paste")),

@@ -97,7 +97,7 @@ stages:
   shots:
     uses: diffusion
     for-each: "{{ brief.scenes }}"
-    with: {model: ambient-v6, shot: "{{ stages.prompts.shot | pick(index=each.index) }}", seed: "{{ brief.seed }}"}
+    with: {model: ambient-v7, shot: "{{ stages.prompts.shot | pick(index=each.index) }}", seed: "{{ brief.seed }}"}
 deliver: {files: "{{ stages.shots.clip }}"}
 "#;
 

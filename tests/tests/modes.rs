@@ -212,7 +212,7 @@ fn recipes(studio: &TestStudio, made: &Value) {
 #[test]
 fn a_mode_that_the_model_lacks_is_refused_before_anything_runs() {
     let studio = studio();
-    let contract = spotloom_tests::build::prefix().join("share/spotloom/models/ambient-v6/model.yaml");
+    let contract = spotloom_tests::build::prefix().join("share/spotloom/models/ambient-v7/model.yaml");
     let contract = std::fs::read_to_string(contract).unwrap();
     let modes = contract.lines().find(|l| l.starts_with("modes:")).unwrap();
     studio.write("models/text-only/model.yaml", &contract.replace(modes, "modes: [text-to-video]"));
@@ -224,7 +224,7 @@ fn a_mode_that_the_model_lacks_is_refused_before_anything_runs() {
         for words in ["`text-only` can't do the mode `image-to-video`", "`text-only` can't do the mode `loop`"] {
             assert!(told.contains(words), "{words}: {told}");
         }
-        assert!(told.contains("ambient-v6"), "{told}");
+        assert!(told.contains("ambient-v7"), "{told}");
     };
     let file = studio.path("examples/refused.yaml");
     for command in ["run", "plan", "validate"] {

@@ -31,7 +31,7 @@ const PLUGINS: [&str; 13] = [
     include_str!("webhook.json"),
 ];
 
-const MODELS: [&str; 6] = ["ambient-v6", "text-only", "pictures", "amy", "thorsten", "dresser"];
+const MODELS: [&str; 6] = ["ambient-v7", "text-only", "pictures", "amy", "thorsten", "dresser"];
 
 impl Studio {
     pub fn new() -> Self {
@@ -122,13 +122,13 @@ impl Catalog for Studio {
 
     fn offered(&self, kind: Resource, name: &str, field: &str) -> Option<Vec<String>> {
         let offered: &[&str] = match (kind, name, field) {
-            (Resource::Model, "ambient-v6", "modes") => {
+            (Resource::Model, "ambient-v7", "modes") => {
                 &["text-to-video", "image-to-video", "first-last", "extend", "loop", "retake"]
             }
             (Resource::Model, "text-only", "modes") => &["text-to-video"],
             (Resource::Model, "pictures", "modes") => &["image-to-video", "first-last", "extend", "loop", "retake"],
             (Resource::Model, "pictures", "family") => &["wan"],
-            (Resource::Model, "ambient-v6" | "text-only", "family") => &["ambient"],
+            (Resource::Model, "ambient-v7" | "text-only", "family") => &["ambient"],
             (Resource::Model, "amy" | "thorsten", "family") => &["piper"],
             (Resource::Model, "dresser", "family") => &["fashn-vton"],
             (Resource::Model, "dresser", "categories") => &["tops", "one-pieces"],

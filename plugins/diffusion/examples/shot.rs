@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let shot = Path::new(out).with_extension("json");
     std::fs::write(&shot, serde_json::json!({"prompt": prompt}).to_string())?;
     let mut harness = Harness::<Diffusion>::new().params(params).input("shot", &shot, "application/json");
-    let mut model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ambient-v6");
+    let mut model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ambient-v7");
     for file in rest.iter().skip(1) {
         let (port, path) = file.split_once('=').ok_or("a file is given as PORT=FILE")?;
         match port {

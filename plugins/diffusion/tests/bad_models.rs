@@ -333,7 +333,7 @@ fn the_embedded_model_is_reckoned_before_it_is_loaded_as_well() {
         let file = fs::OpenOptions::new().write(true).open(model.join("transformer.onnx")).expect("the file");
         file.set_len(8 << 40).expect("a long file");
     };
-    check(&long, "not-enough-memory", "ambient-v6 needs about 8796.1 GB, and ");
+    check(&long, "not-enough-memory", "ambient-v7 needs about 8796.1 GB, and ");
     let large = |model: &Path| {
         replace(&model.join("model.yaml"), "width: 576, height: 320", "width: 16384, height: 16384");
     };

@@ -85,7 +85,7 @@ fn a_recipe_names_the_model_its_files_and_what_ran_it() {
     let recipe = recipe(&done);
     let model = Model::open(&support::model()).expect("the embedded model");
     assert_eq!(recipe["spotloom-recipe"], json!(1));
-    assert_eq!((&recipe["model"]["name"], &recipe["model"]["sha256"]), (&json!("ambient-v6"), &json!(model.sha256)));
+    assert_eq!((&recipe["model"]["name"], &recipe["model"]["sha256"]), (&json!("ambient-v7"), &json!(model.sha256)));
     for (role, part) in &model.contract.components {
         assert_eq!(recipe["model"]["components"][role][0], json!({"file": part.file, "sha256": part.sha256}));
     }

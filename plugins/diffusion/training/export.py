@@ -26,7 +26,7 @@ CONTRACT = '''\
 # The contract of this model: everything the runtime checks before it samples.
 # ../../README.md explains each field; README.md here is the model card.
 contract: 1
-name: ambient-v6
+name: ambient-v7
 summary: Soft-focus moving backgrounds from a caption, wide, tall or square, 16 frames of 576x320
 family: ambient
 modes: [text-to-video, image-to-video, first-last, extend, loop, bridge, edit, retake]

@@ -17,13 +17,13 @@ def city(r, view, a):
     X, Y, t = view.X, view.Y - view.dy * .18 * (view.t - .5), view.t
     base = .10 + .12 * view.ay
     far = X - view.dx * .10 * (t - .5)
-    image, _, low, high, _ = sun_and_sky(r, view, a, far, Y, base - .05, (.10, .24), disc=None, glow=(2., .45 if a['time'] == 'night' else .80))
+    image, _, low, high, _ = sun_and_sky(r, view, a, far, Y, base - .05, .17, disc=None, glow=(2., .45 if a['time'] == 'night' else .80))
     day = a['time'] == 'day'
     haze, dark = np.clip(low * .80 + .06, 0, 1), low * (.34 if day else .10) + high * (.12 if day else .07)
     lit = {'night': .95, 'sunset': .75, 'sunrise': .45, 'day': .62}[a['time']]
     pane_colour = np.clip(high * .45 + .42, 0, 1) if day else LAMP
     for i in range(3):
-        wide, near = (.25, .34, .44)[i], (.25, .62, 1.)[i]
+        wide, near = (.27, .40, .54)[i], (.25, .62, 1.)[i]
         Xi = X - view.dx * (.16 + .15 * i) * (t - .5)
         wall = haze * (1 - near) * .85 + dark * near
         # One tower a cell of the row; what belongs to it is looked up by the cell's number.
@@ -31,17 +31,15 @@ def city(r, view, a):
         draw = lambda low, high: r.uniform(low, high, 2 * count + 1).astype(np.float32)
         half, tone, glow = wide * draw(.38, .46), draw(.88, 1.12), draw(.75, 1.)
         top = base - (.30, .20, .02)[i] - draw(-.10, .16) * (.8 + .4 * view.ay)
-        stepped = np.where(draw(0, 1) < .4, .06, 0).astype(np.float32)
         lights = (r.random((2 * count + 1, 1, 16)) < .62).astype(np.float32).repeat(8, 1)  # whole floors
         place = Xi / wide + (.0, .5, .25)[i] + r.uniform(-.1, .1)
         cell = np.clip(np.rint(place).astype(np.int32) + count, 0, 2 * count)
         u = (place - np.rint(place)) * wide
         body = inside(np.abs(u) - half[cell], .008) * smooth(-.008, .008, Y - top[cell])
-        upper = inside(np.abs(u) - half[cell] * .55, .008) * smooth(-.008, .008, Y - top[cell] + stepped[cell])
-        image = mix(image, wall * tone[cell][..., None], np.maximum(body, upper) + 0 * t)
+        image = mix(image, wall * tone[cell][..., None], body + 0 * t)
         if i == 0:
             continue
-        px, py = (.092, .108) if i == 1 else (.112, .128)
+        px, py = (.108, .128) if i == 1 else (.138, .160)
         columns = np.floor(half[cell] * 1.75 / px)
         across = u / px + (columns - 1) / 2
         column, down = np.rint(across), (Y - top[cell] - .05) / py
@@ -71,7 +69,7 @@ def road(r, view, a):
     X, Y, t = view.X, view.Y - view.dy * .12 * (view.t - .5), view.t
     ground = .17 + .06 * view.ay
     far = X - view.dx * .14 * (t - .5)
-    image, sx, low, high, sun = sun_and_sky(r, view, dict(a, color='none'), far, Y, ground - .10, (.06, .22), disc=(.16, .22))
+    image, sx, low, high, sun = sun_and_sky(r, view, dict(a, color='none'), far, Y, ground - .10, .10, disc=(.145, .230))
     haze, dark = np.clip(low * .62 + .05, 0, 1), low * .11 + high * .05
     p, q = r.uniform(0, 6.28), r.uniform(0, 6.28)
     for i, tone in ((0, .62), (1, .34)):
@@ -115,24 +113,22 @@ def figure(x, y, height, stride):
 
 
 def people(r, view, a):
-    """Two people, at times with a child, far away on a shore or a hill, dark before a large low sun; they walk where the clip
-    moves. They stand at two places in the middle of the frame: people at any place at all are learnt as more or fewer, and
-    with their feet off the ground."""
+    """Two people far away on a shore or a hill, dark before a large low sun; they walk where the clip moves. They stand at two
+    places in the middle of the frame: people at any place at all are learnt as more or fewer, and with their feet off the
+    ground; a child that stands beside some of them, as half a child beside all."""
     X, Y, t = view.X, view.Y - view.dy * .14 * (view.t - .5), view.t
     ground = .24 + .05 * view.ay
     far = X - view.dx * .16 * (t - .5)
-    image, sx, low, high, sun = sun_and_sky(r, view, a, far, Y, ground, (.14, .24), reach=.16, disc=(.185, .235), glow=(2.4, .75))
+    image, sx, low, high, sun = sun_and_sky(r, view, a, far, Y, ground, .20, reach=.16, disc=(.165, .250), glow=(2.4, .75))
     dark = low * .10 + high * .05
     slope, p = r.uniform(-.02, .02), r.uniform(0, 6.28)
     line = ground + slope * X + .018 * np.sin(X * 2.4 + p)
     glow = np.exp(-((far - sx) / .45) ** 2) * np.exp(-np.maximum(Y - line, 0) * 4.5)
     land = mix(dark * .8 + 0 * X[..., None], low * .55 + sun * .15, np.clip(glow, 0, 1) * .8 + 0 * t)
     image = mix(image, land, smooth(-.009, .009, Y - line) + 0 * t)
-    count = 2 + int(r.random() < .25)
     walk = view.dx * .36 * (t - .5)
-    for k in range(count):
-        at = (-.13, .13, .36)[k]
-        height = .47 * (r.uniform(.95, 1.03) if k < 2 else .66)
+    for k, at in enumerate((-.13, .13)):
+        height = .47 * r.uniform(.95, 1.03)
         foot = ground + slope * at + .018 * np.sin(at * 2.4 + p) + .012
         stride = np.sin(t * 9 + k * 1.7 + p) * .9 if view.dx else .12 + .06 * np.sin(t * 2 + k)
         body = inside(figure(X - at - walk, Y - foot - .004 * np.abs(np.sin(t * 9 + k)) * abs(view.dx), height, stride), .009)

@@ -117,11 +117,9 @@ def fruit(x, y, c, light, glint):
 def shoe(x, y, c, light, glint):
     """A running shoe from the side, its toe to the right: a pale sole, a band, a dark opening."""
     sole = rounded(x - .005, y - .262, .250, .036, .034)
-    toe = np.sqrt(((x - .095) / .155) ** 2 + ((y - .215) / .080) ** 2) * .08 - .08
-    heel = rounded(x + .120, y - .150, .115 + .10 * (y - .150), .110, .055)
-    bridge = np.maximum(np.maximum(-.58 * (x - .10) - (y - .135), y - .250), np.abs(x) - .14)
-    upper = np.maximum(np.minimum(np.minimum(toe, heel), bridge), y - .245)
-    collar = np.sqrt(((x + .120) / .095) ** 2 + ((y - .050) / .034) ** 2) * .034 - .034
+    top = .055 + .125 * smooth(-.10, .16, x) + .065 * smooth(.16, .26, x)  # one line from the heel over the tongue to the toe
+    upper = np.maximum(np.maximum((top - y) * .88, y - .245), rounded(x - .005, y - .155, .240, .110, .040))
+    collar = np.sqrt(((x + .135) / .090) ** 2 + ((y - .062) / .030) ** 2) * .030 - .030
     lit = np.clip(.95 - 1.5 * (y - .06), .45, 1.05) + .08 * highlight(x, .2, .2, .5)
     skin = c * lit[..., None]
     band = inside(np.abs(x - .005 + .55 * (y - .18)) - .026, .014)

@@ -10,14 +10,15 @@ from shading import backdrop, colour, mix, sky_colours, smooth, waves
 
 
 def bokeh(r, view, a):
-    """Round translucent discs of two sizes before a glow; a layer drifts as one. Discs stand near the points of a fixed
-    grid, some left out: discs at any place at all are learnt as blobs."""
+    """Round translucent discs before a glow: a faint layer of large ones that are far out of focus, and one of clear ones. Discs of
+    a layer stand near the points of a fixed grid, most left out, and seldom touch: discs at any place at all, or about two latent
+    cells wide, are learnt as lumps. Few of them, since guidance draws more than it was shown."""
     c = colour(a['color'], r)
     light = np.clip(c * .8 + .2, 0, 1)
     X, Y, t = view.X, view.Y, view.t
     glow = np.exp(-((X - r.uniform(-.3, .3) * view.ax) ** 2 + (Y - r.uniform(-.3, .3) * view.ay) ** 2) * 1.6) * .28
     image = mix(backdrop(a['second'], r, view), c, glow + 0 * t)
-    for size, cell, shown, speed in ((.130, .36, .60, .42), (.215, .62, .50, .62)):
+    for size, cell, shown, speed, dim, edge in ((.30, .78, .45, .26, .40, (.72, 1.16)), (.178, .47, .36, .42, .88, (.86, 1.08))):
         sway = r.uniform(0, 6.28)
         ox = view.dx * speed * (t - .5) + (0 if view.dx else .05 * np.sin(t * 2.2 + sway))
         oy = view.dy * speed * (t - .5) + (0 if view.dy else .04 * np.sin(t * 1.9 + sway))
@@ -25,15 +26,15 @@ def bokeh(r, view, a):
         cover = np.zeros(np.broadcast_shapes(X.shape, Y.shape, t.shape), np.float32)
         for j in range(-ny, ny + 1):
             for i in range(-nx, nx + 1):
-                px, py = (i + .5 * (j % 2) + r.uniform(-.17, .17)) * cell, (j + r.uniform(-.17, .17)) * cell
-                strength, twinkle = r.uniform(.40, .78), r.uniform(0, 6.28)
+                px, py = (i + .5 * (j % 2) + r.uniform(-.14, .14)) * cell, (j + r.uniform(-.14, .14)) * cell
+                strength, twinkle, own = dim * r.uniform(.55, 1), r.uniform(0, 6.28), size * r.uniform(.82, 1.18)
                 if r.random() > shown:
                     continue
-                d = np.sqrt((X - px - ox) ** 2 + (Y - py - oy) ** 2) / size
-                disc = (1 - smooth(.88, 1.10, d)) * (.86 + .14 * smooth(.3, .9, d))
+                d = np.sqrt((X - px - ox) ** 2 + (Y - py - oy) ** 2) / own
+                disc = (1 - smooth(*edge, d)) * (.88 + .12 * smooth(.3, .9, d))
                 disc = disc * (strength * (.9 + .1 * np.sin(t * 3.5 + twinkle)))
-                cover = cover + disc - cover * disc
-        image = mix(image, light if size > .2 else c, cover)
+                cover = np.maximum(cover, disc)
+        image = mix(image, c if size > .2 else light, cover)
     return image
 
 
@@ -41,22 +42,23 @@ def gradient(r, view, a):
     """Two liquid colours that fold into each other, slowly: what folds fast is learnt as patches."""
     c1, c2 = colour(a['color'], r), colour(a['second'], r)
     U, V, t = view.X - view.dx * .5 * view.t, view.Y - view.dy * .42 * view.t, view.t
-    q = waves(U, V, t, r, 2, 1.5, .7)
-    w = waves(U + .30 * q, V + .30 * np.cos(q * 1.5), t, r, 2, 1.6, .7)
+    q = waves(U, V, t, r, 2, 1.9, .7)
+    w = waves(U + .30 * q, V + .30 * np.cos(q * 1.5), t, r, 2, 2.2, .7)
     image = c1 + (c2 - c1) * (.5 + .5 * np.sin(w * 2.))[..., None]
     sheen = .5 + .5 * np.sin(w * 4. + 1.)
     return image * (.82 + .18 * sheen[..., None]) + (.06 * sheen ** 4)[..., None]
 
 
-def sun_and_sky(r, view, a, X, Y, horizon, heights, reach=.34, disc=(.135, .195), glow=(2.6, .70)):
-    """The sky above a horizon with one sun at one of three places, `reach` from the middle or in it, and of the heights; its edge
+def sun_and_sky(r, view, a, X, Y, horizon, height, reach=.34, disc=(.125, .205), glow=(2.6, .70)):
+    """The sky above a horizon with one sun at one of three places, `reach` from the middle or in it, at one height; its edge
     between two radii (none: no disc; by day there is none), and the glow's fall and strength. Returns the picture, how far right the
     sun is, and the colours: low sky, high sky, sun.
 
-    Large and soft on purpose: a disc two latent cells wide comes out of the codec with corners, and one at any place at all is learnt as two."""
+    Large and soft on purpose: a disc two latent cells wide comes out of the codec with corners, and one at any place at all is learnt as two; at
+    two heights, some are learnt as one that is pulled to both."""
     low, high, sun = sky_colours(r, a)
     sx = r.choice([-1., 0., 1.]) * reach * view.ax + r.uniform(-.03, .03)
-    sy = horizon - r.choice(heights) + r.uniform(-.02, .02)
+    sy = horizon - height + r.uniform(-.015, .015)
     sky = mix(high, low, smooth(-view.ay * 1.1, horizon + .02, Y) + 0 * X + 0 * view.t)
     d = np.sqrt((X - sx) ** 2 + (Y - sy) ** 2)
     sky = mix(sky, sun, np.exp(-d * glow[0]) * glow[1])
@@ -69,7 +71,7 @@ def sea(r, view, a):
     """A horizon, one sun and its road on moving water."""
     X, Y, t = view.X - view.dx * .35 * (view.t - .5), view.Y - view.dy * .18 * (view.t - .5), view.t
     horizon = r.uniform(-.06, .08)
-    sky, sx, low, high, sun = sun_and_sky(r, view, a, X, Y, horizon, (.04, .25))
+    sky, sx, low, high, sun = sun_and_sky(r, view, a, X, Y, horizon, .09)
     depth = np.clip(Y - horizon, .012, 1.2)
     far = .11 / (depth + .09)
     p1, p2 = r.uniform(0, 6), r.uniform(0, 6)
@@ -87,7 +89,7 @@ def mountain(r, view, a):
     X, Y, t = view.X, view.Y - view.dy * .18 * (view.t - .5), view.t
     base = r.uniform(-.04, .06)
     far_x = X - view.dx * .12 * (t - .5)
-    image, _, low, high, _ = sun_and_sky(r, view, a, far_x, Y, base, (.08, .25))
+    image, _, low, high, _ = sun_and_sky(r, view, a, far_x, Y, base, .23)
     haze, dark = np.clip(low * .82 + .08, 0, 1), low * .16 + high * .06
     for i in range(4):
         top = base + (.02 + .16 * i) * (.75 + .25 * view.ay / .556) + r.uniform(-.02, .02)

@@ -97,7 +97,7 @@ fn a_scene_without_words_is_the_templates_own() {
 /// built-in template adds, it must be no word (and make no phrase with the scene's last words) from the model's lists.
 #[test]
 fn nothing_is_added_that_the_embedded_model_would_take_for_a_scene() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../diffusion/models/ambient-v6/README.md");
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../diffusion/models/ambient-v7/README.md");
     let vocabulary = vocabulary(&std::fs::read_to_string(readme).unwrap());
     assert!(vocabulary.len() > 300, "only {} terms were found", vocabulary.len());
     for name in ["ad-shot", "storyboard-shot"] {

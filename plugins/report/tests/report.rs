@@ -51,7 +51,7 @@ fn run_with(folder: &Path, more: &Value) -> Done {
         "loudness": {"integrated-lufs": -14.0, "true-peak-db": -1.2, "range-lu": 2.0, "target-lufs": -14.0, "curve": curve},
     }]});
     let recipe = json!({"shot": {"prompt": EVIL}, "params": {"seed": 7, "steps": 8}, "clip": {"seconds": 5.0, "sha256": "cd"},
-        "model": {"name": "ambient-v6", "sha256": "ef"}, "runtime": {"onnxruntime": "1.32", "provider": "cpu"}});
+        "model": {"name": "ambient-v7", "sha256": "ef"}, "runtime": {"onnxruntime": "1.32", "provider": "cpu"}});
     let picture = folder.join("place.png");
     png(&picture);
     let mut brief = json!({

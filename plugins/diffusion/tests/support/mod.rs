@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 /// The embedded model's folder.
 pub fn model() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ambient-v6")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ambient-v7")
 }
 
 /// The files a model is made of.

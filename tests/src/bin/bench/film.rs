@@ -58,7 +58,7 @@ struct Made {
 fn shot(work: &Path, seconds: usize) -> Made {
     let file = work.join(format!("{seconds}.mkv"));
     let params = format!("{{\"seconds\": {seconds}, \"width\": 1280, \"height\": 720, \"fps\": {FPS}, \"seed\": 7}}");
-    let model = format!("model={}", build::root().join("plugins/diffusion/models/ambient-v6").display());
+    let model = format!("model={}", build::root().join("plugins/diffusion/models/ambient-v7").display());
     let mut command = Command::new(build::root().join("target/release/examples/shot"));
     command.arg(&file).args(["sea waves at sunset", &params, &model]).stdout(Stdio::null());
     let me = std::process::id();

@@ -109,7 +109,7 @@ fn table(report: &mut Report, model: &Path, work: &Path, variants: &[Variant], f
 
 /// The embedded model, to be written to.
 fn copied(work: &Path) -> PathBuf {
-    let (from, to) = (build::root().join("plugins/diffusion/models/ambient-v6"), work.join("ambient"));
+    let (from, to) = (build::root().join("plugins/diffusion/models/ambient-v7"), work.join("ambient"));
     let _ = fs::remove_dir_all(&to);
     fs::create_dir_all(&to).unwrap();
     for file in fs::read_dir(from).unwrap().flatten() {

@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn prompts_are_said_in_words_that_the_model_knows() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ambient-v6");
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ambient-v7");
         let model = crate::contract::Model::open(&folder).unwrap();
         let said_as = &model.contract.said_as;
         let tokenizer = Tokenizer::from_file(folder.join("tokenizer.json")).unwrap();
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn words_that_are_known_and_not_drawn_are_left_out_as_those_are_that_are_unknown() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ambient-v6");
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ambient-v7");
         let not_drawn = crate::contract::Model::open(&folder).unwrap().contract.not_drawn;
         let tokenizer = Tokenizer::from_file(folder.join("tokenizer.json")).unwrap();
         for phrase in not_drawn.things.iter().chain(&not_drawn.topics).chain(&not_drawn.except) {
