@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn what_a_filter_does_to_footage_is_not_generated() {
-        let check = |recipe: Value, expected: bool| assert_eq!(any(&[recipe.clone()]), expected, "{recipe}");
+        let check =
+            |recipe: Value, expected: bool| assert_eq!(any(std::slice::from_ref(&recipe)), expected, "{recipe}");
         let by = |stage: &str, more: Value| {
             let mut recipe = json!({"stage": {"id": stage}, "clip": {"sha256": "c"}});
             recipe.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
