@@ -20,6 +20,8 @@ pub(super) struct Facts {
     pub brand: Value,
     pub presets: Value,
     pub aspects: Value,
+    /// The files that the brief names, each once.
+    pub files: Value,
 }
 
 impl Facts {
@@ -54,9 +56,13 @@ impl Facts {
                 }
             }
         }
-        for file in brief.names().iter().filter(|name| name.of == Named::Asset) {
+        let mut files: Vec<String> = Vec::new();
+        for file in brief.names().into_iter().filter(|name| name.of == Named::Asset) {
             if let Err(reason) = catalog.asset(&file.name) {
                 missing(file.node.place(), None, &file.name, &reason);
+            }
+            if !files.contains(&file.name) {
+                files.push(file.name);
             }
         }
         mistakes.extend(forbidden);
@@ -69,6 +75,7 @@ impl Facts {
             brand,
             presets: presets.into_iter().map(|p| to_value(&Json::Object(p))).collect(),
             aspects: to_value(&Json::Array(aspects)),
+            files: files.into_iter().map(Value::from).collect(),
         }
     }
 
@@ -80,6 +87,7 @@ impl Facts {
             ("brand", self.brand.clone()),
             ("presets", self.presets.clone()),
             ("aspects", self.aspects.clone()),
+            ("files", self.files.clone()),
             ("stages", stages.clone()),
         ];
         pairs.extend(each.map(|each| ("each", each.clone())));

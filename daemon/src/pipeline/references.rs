@@ -44,7 +44,7 @@ impl Expressions<'_> {
             self.paths(
                 std::iter::empty(),
                 Some(&requirement.that),
-                &["brief", "inputs", "brand", "presets", "aspects"],
+                &["brief", "inputs", "brand", "presets", "aspects", "files"],
             );
         }
         for stage in &pipeline.stages {
@@ -53,7 +53,7 @@ impl Expressions<'_> {
                 Some(ForEach::Matrix(names)) => names.iter().map(|(_, node)| node).collect(),
                 None => Vec::new(),
             };
-            let outside = ["brief", "inputs", "brand", "presets", "aspects", "stages"];
+            let outside = ["brief", "inputs", "brand", "presets", "aspects", "files", "stages"];
             self.paths(items.into_iter(), None, &outside);
             let roots: &[&str] = if stage.for_each.is_some() { &ROOTS } else { &outside };
             self.paths(stage.with.iter(), None, roots);
@@ -62,7 +62,7 @@ impl Expressions<'_> {
             self.needs(stage);
         }
         for deliver in pipeline.deliver.iter().chain(&pipeline.on_failure) {
-            let roots = ["brief", "inputs", "brand", "presets", "aspects", "stages"];
+            let roots = ["brief", "inputs", "brand", "presets", "aspects", "files", "stages"];
             self.paths(std::iter::once(&deliver.files).chain(&deliver.poster), None, &roots);
         }
     }

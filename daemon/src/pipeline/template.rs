@@ -314,7 +314,7 @@ pub(super) fn unknown_step<'a>(
 }
 
 /// The names in an expression's context, for suggestions.
-pub(super) const ROOTS: [&str; 7] = ["brief", "inputs", "brand", "presets", "aspects", "stages", "each"];
+pub(super) const ROOTS: [&str; 8] = ["brief", "inputs", "brand", "presets", "aspects", "files", "stages", "each"];
 
 #[cfg(test)]
 mod tests {

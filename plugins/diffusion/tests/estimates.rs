@@ -2,6 +2,8 @@
 //! declares them. The graphs here declare weights without values: none of them is ever loaded.
 
 mod support;
+#[path = "../../onnx/tests/support/wire.rs"]
+mod wire;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,25 +16,11 @@ use spotloom_onnx::Engine;
 use spotloom_onnx::folder::sha256;
 use support::parity;
 use tempfile::TempDir;
-
-/// A field of a protocol buffer that is a message.
-fn message(number: u8, content: &[u8]) -> Vec<u8> {
-    [vec![number << 3 | 2], number_of(content.len()), content.to_vec()].concat()
-}
-
-fn number_of(mut value: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value > 127 {
-        bytes.push((value & 127) as u8 | 128);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
-}
+use wire::{message, number};
 
 /// A graph with weights of these shapes.
 fn graph(shapes: &[[usize; 2]]) -> Vec<u8> {
-    let side = |length: &usize| [vec![1 << 3], number_of(*length)].concat();
+    let side = |length: &usize| number(1, *length);
     let weights = shapes.iter().map(|shape| message(5, &shape.iter().flat_map(side).collect::<Vec<u8>>()));
     message(7, &weights.flatten().collect::<Vec<u8>>())
 }

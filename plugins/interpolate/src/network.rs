@@ -1,11 +1,9 @@
 //! The network: two pictures and the time between them in, the picture of that time out.
 
-use std::path::Path;
-
 use ndarray::{Array4, ArrayD, IxDyn, s};
 use spotloom_media::{Frame, FrameFormat, Pixel};
 use spotloom_onnx::pictures::Ports;
-use spotloom_onnx::{Error, PictureNetwork, Port, Provider, Tensor, memory};
+use spotloom_onnx::{Error, Model, PictureNetwork, Port, Provider, Tensor, memory};
 
 use crate::contract::{Contract, NETWORK, Times};
 
@@ -25,9 +23,9 @@ enum Time {
 }
 
 impl Network {
-    /// Loads a model folder, for use in these places.
-    pub(crate) fn open(folder: &Path, on: (Provider, usize), places: &[String]) -> Result<Self, Error> {
-        let pictures = PictureNetwork::open(folder, on, places, NETWORK, |contract: &Contract| {
+    /// Loads a model.
+    pub(crate) fn load(model: Model<Contract>, on: (Provider, usize)) -> Result<Self, Error> {
+        let pictures = PictureNetwork::load(model, on, NETWORK, |contract| {
             let ports = &contract.ports;
             let time = Port::float(&ports.time, &[]).of_any_rank();
             let time = if contract.times == Times::Middle { time.optional() } else { time };

@@ -45,11 +45,10 @@ impl Stage for Interpolate {
         let model = run.input("model");
         // Without a model nobody is asked what does the arithmetic.
         let provider = model.map(|_| Provider::chosen(params.provider)).transpose()?.unwrap_or_default();
-        let open = |model: &Artifact| -> Result<Network, Failure> {
-            Ok(Network::open(&model.path, (provider, run.threads()), &params.territory)?)
-        };
+        let open = |model: &Artifact| pictures::model::<Contract>(&model.path, &params.territory);
+        let on = (provider, run.threads());
         if params.check_model {
-            open(run.require("model")?)?;
+            Network::load(open(run.require("model")?)?, on)?;
             return Ok(Outputs::new());
         }
         let rate = params
@@ -71,13 +70,12 @@ impl Stage for Interpolate {
         let first = reader.next().transpose()?;
         let first = first.ok_or_else(|| Failure::new("no-video", format!("{} has no frame", clip.display())))?;
         // At the clip's own rate there is nothing to be made.
-        let wanted = model.filter(|_| !same(from, to));
-        if let Some(model) = wanted {
-            let model = &pictures::model::<Contract>(&model.path, &params.territory)?;
+        let wanted = model.filter(|_| !same(from, to)).map(open).transpose()?;
+        if let Some(model) = &wanted {
             let size = (first.width() as usize, first.height() as usize);
             Motion { model, provider, size }.check(available_to(provider).as_ref())?;
         }
-        let mut network = wanted.map(open).transpose()?;
+        let mut network = wanted.map(|model| Network::load(model, on)).transpose()?;
         let format = FrameFormat::new(first.width(), first.height(), Pixel::Yuv420p10);
         let path = run.scratch().join("clip.mkv");
         let options = WriteOptions { codec: Mezzanine::Lossless, format, fps: to, threads: run.threads() };

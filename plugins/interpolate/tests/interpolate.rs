@@ -2,29 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers report by panicking")]
 
+#[path = "../../media/tests/support/film.rs"]
+mod film;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use spotloom_interpolate::Interpolate;
-use spotloom_media::{Frame, FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer};
+use spotloom_media::{Frame, Pixel, ReadOptions, Reader};
 use spotloom_plugin_sdk::harness::{Done, Harness};
 use tempfile::TempDir;
 
 /// A clip whose frames are as bright as `luma` says, with a faint texture that a motion search can hold on to.
 fn clip(folder: &TempDir, fps: (u32, u32), luma: &[u16]) -> PathBuf {
     let path = folder.path().join("in.mkv");
-    let format = FrameFormat::new(64, 48, Pixel::Yuv420p10);
-    let mut writer =
-        Writer::create(&path, WriteOptions { codec: Mezzanine::Lossless, format, fps, threads: 1 }).unwrap();
-    for value in luma {
-        let mut frame = Frame::black(format);
-        for (at, sample) in frame.plane_mut(0).chunks_exact_mut(2).enumerate() {
-            sample.copy_from_slice(&(value + (at % 7) as u16).to_le_bytes());
-        }
-        writer.write(&frame).unwrap();
-    }
-    writer.finish().unwrap();
-    path
+    film::grey(&path, (64, 48), fps, luma.len(), |index, x, y| luma[index] + ((x + y * 64) % 7) as u16)
 }
 
 fn interpolate(clip: &Path, params: Value) -> Done {

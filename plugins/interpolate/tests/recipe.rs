@@ -2,30 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers report by panicking")]
 
+#[path = "../../media/tests/support/film.rs"]
+mod film;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use spotloom_interpolate::Interpolate;
-use spotloom_media::{Frame, FrameFormat, Mezzanine, Pixel, WriteOptions, Writer};
 use spotloom_onnx::folder::sha256;
 use spotloom_plugin_sdk::harness::{Done, Harness};
 use tempfile::TempDir;
 
 fn clip(folder: &TempDir) -> PathBuf {
-    let path = folder.path().join("hero.mkv");
-    let format = FrameFormat::new(64, 48, Pixel::Yuv420p10);
-    let options = WriteOptions { codec: Mezzanine::Lossless, format, fps: (12, 1), threads: 1 };
-    let mut writer = Writer::create(&path, options).unwrap();
-    for index in 0..6_u16 {
-        let mut frame = Frame::black(format);
-        for (at, sample) in frame.plane_mut(0).as_chunks_mut::<2>().0.iter_mut().enumerate() {
-            *sample = (300 + 20 * index + (at % 7) as u16).to_le_bytes();
-        }
-        writer.write(&frame).unwrap();
-    }
-    writer.finish().unwrap();
-    path
+    let luma = |index: usize, x: usize, y: usize| (300 + 20 * index + (x + y * 64) % 7) as u16;
+    film::grey(&folder.path().join("hero.mkv"), (64, 48), (12, 1), 6, luma)
 }
 
 fn interpolate(clip: &Path, model: Option<&str>, parent: &Path, params: &Value) -> Done {

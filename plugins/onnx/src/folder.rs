@@ -13,11 +13,12 @@ use std::path::{Component as PathPart, Path, PathBuf};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use crate::component::{Component, DataFile, Licence};
+use crate::component::{Component, DataFile, Dtype, Licence};
 use crate::error::Error;
 use crate::external;
 pub use crate::hashes::sha256;
 use crate::hashes::{Stamp, hex, known};
+use crate::provider::Provider;
 
 /// The file that says what a model is.
 const CONTRACT: &str = "model.yaml";
@@ -250,6 +251,23 @@ impl<C: Described> Model<C> {
     pub fn bytes_on_disk(&self, role: &str) -> Result<u64, Error> {
         let sizes: Result<u64, Error> = files(self.component(role)?).map(|file| self.size(role, file)).sum();
         sizes.map_err(|alone| self.refused_files(role).err().unwrap_or(alone))
+    }
+
+    /// Bytes that a component's weights take where they are computed with: the processor computes with 32 bits, however they are stored.
+    ///
+    /// # Errors
+    /// Those of [`Self::bytes_on_disk`].
+    pub fn bytes_in_memory(&self, role: &str, provider: Provider) -> Result<u64, Error> {
+        let widened = provider == Provider::Cpu && self.is_half(role)?;
+        Ok(self.bytes_on_disk(role)?.saturating_mul(if widened { 2 } else { 1 }))
+    }
+
+    /// Whether a component is stored with 16 bits.
+    ///
+    /// # Errors
+    /// Those of [`Self::component`].
+    pub fn is_half(&self, role: &str) -> Result<bool, Error> {
+        Ok(matches!(self.component(role)?.dtype, Some(Dtype::F16 | Dtype::Bf16)))
     }
 
     /// Every file that is not there or lies outside, those of one component first.

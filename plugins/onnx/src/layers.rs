@@ -10,7 +10,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::component::Dtype;
 use crate::declared::{Ports, all, dimensions, numbers};
 use crate::error::Error;
 use crate::external::{Content, Reader};
@@ -103,10 +102,8 @@ impl Layers {
         provider: Provider,
         pixels: usize,
     ) -> Result<u64, Error> {
-        // The processor computes with 32 bits, however they are stored.
-        let half = matches!(model.component(role)?.dtype, Some(Dtype::F16 | Dtype::Bf16));
-        let copies = if provider == Provider::Cpu { COPIES * if half { 2 } else { 1 } } else { 1 };
-        let weights = model.bytes_on_disk(role)?.saturating_mul(copies);
+        let copies = if provider == Provider::Cpu { COPIES } else { 1 };
+        let weights = model.bytes_in_memory(role, provider)?.saturating_mul(copies);
         Ok(weights.saturating_add(self.working(pixels)))
     }
 }

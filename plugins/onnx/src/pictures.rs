@@ -36,18 +36,16 @@ pub fn model<C: Described>(folder: &Path, places: &[String]) -> Result<Model<C>,
 }
 
 impl<C: Described> PictureNetwork<C> {
-    /// Loads the component of a model folder, for use in these places. `pictures` are its inputs that are pictures, `others` the rest.
+    /// Loads a component of a model. `pictures` are its inputs that are pictures, `others` the rest.
     ///
     /// # Errors
-    /// Those of [`Model::open`] and [`Graph::open`], `licence-territory`; `model-port-mismatch` for a picture whose size is not free.
-    pub fn open(
-        folder: &Path,
+    /// Those of [`Graph::open`]; `model-port-mismatch` for a picture whose size is not free.
+    pub fn load(
+        model: Model<C>,
         (provider, threads): (Provider, usize),
-        places: &[String],
         component: &'static str,
         ports: impl FnOnce(&C) -> Ports,
     ) -> Result<Self, Error> {
-        let model = model::<C>(folder, places)?;
         let engine = Engine::on(provider, threads)?;
         let Ports { pictures, others, output } = ports(&model.contract);
         let picture = |name: &String| Port::float(name, &[Some(1), Some(3), None, None]);

@@ -18,11 +18,7 @@ pub(crate) fn pictures(recipes: &[Value]) -> Vec<Value> {
 
 /// Whether a model had its hand in any of it: not where footage was enlarged or given more frames by a filter alone.
 pub(crate) fn any(recipes: &[Value]) -> bool {
-    let by_filter = |recipe: &Value| {
-        matches!(recipe["stage"]["id"].as_str(), Some("upscale" | "interpolate"))
-            && recipe["model"].is_null()
-            && origin(recipe).is_none()
-    };
+    let by_filter = |recipe: &Value| recipe.get("filter").is_some() && origin(recipe).is_none();
     recipes.iter().any(|recipe| !by_filter(recipe))
 }
 
@@ -148,7 +144,7 @@ mod tests {
         };
         check(by("upscale", json!({"filter": "scale"})), false);
         check(by("upscale", json!({"model": {"name": "double"}})), true);
-        check(by("interpolate", json!({"parents": [{"shot": {"prompt": "a can"}}]})), true);
+        check(by("interpolate", json!({"filter": "minterpolate", "parents": [{"shot": {"prompt": "a can"}}]})), true);
         check(by("diffusion", json!({"shot": {"prompt": "a can"}})), true);
         check(by("somebody-elses", json!({})), true);
         assert!(!any(&[]));

@@ -1,11 +1,9 @@
 //! The network: a picture in, tile by tile, a larger one out.
 
-use std::path::Path;
-
 use ndarray::{Array4, s};
 use spotloom_media::{Frame, FrameFormat, Pixel};
 use spotloom_onnx::pictures::Ports;
-use spotloom_onnx::{Error, PictureNetwork, Provider, Tensor, memory};
+use spotloom_onnx::{Error, Model, PictureNetwork, Provider, Tensor, memory};
 
 use crate::contract::{Contract, NETWORK};
 use crate::tiles::spans;
@@ -13,11 +11,11 @@ use crate::tiles::spans;
 pub(crate) struct Network(pub PictureNetwork<Contract>);
 
 impl Network {
-    /// Loads a model folder, for use in these places.
-    pub(crate) fn open(folder: &Path, on: (Provider, usize), places: &[String]) -> Result<Self, Error> {
+    /// Loads a model.
+    pub(crate) fn load(model: Model<Contract>, on: (Provider, usize)) -> Result<Self, Error> {
         let ports =
             |_: &Contract| Ports { pictures: vec!["input".into()], others: Vec::new(), output: "output".into() };
-        PictureNetwork::open(folder, on, places, NETWORK, ports).map(Self)
+        PictureNetwork::load(model, on, NETWORK, ports).map(Self)
     }
 
     pub(crate) fn contract(&self) -> &Contract {

@@ -1,7 +1,5 @@
 //! The stage `upscale`: frames read, enlarged and written one after another.
 
-use std::path::Path;
-
 use spotloom_media::frame::MAX_SIDE;
 use spotloom_media::{
     FilterChain, Frame, FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer, filters,
@@ -45,16 +43,15 @@ impl Stage for Upscale {
         params.check()?;
         // Without a model nobody is asked what does the arithmetic.
         let provider = run.input("model").map(|_| Provider::chosen(params.provider)).transpose()?.unwrap_or_default();
-        let open = |folder: &Path| -> Result<Network, Failure> {
-            Ok(Network::open(folder, (provider, run.threads()), &params.territory)?)
-        };
+        let open = |model: &Artifact| pictures::model::<Contract>(&model.path, &params.territory);
+        let on = (provider, run.threads());
         if params.check_model {
-            open(&run.require("model")?.path)?;
+            Network::load(open(run.require("model")?)?, on)?;
             return Ok(Outputs::new());
         }
         let clip = &run.require("clip")?.path;
         // Loaded once it is known what it is for; what its contract forbids is told before that.
-        let model = run.input("model").map(|m| pictures::model::<Contract>(&m.path, &params.territory)).transpose()?;
+        let model = run.input("model").map(open).transpose()?;
         let scale = match &model {
             Some(model) => agreed(params.scale, model.contract.scale as u32, &model.contract.name)?,
             None => params.scale.unwrap_or(2),
@@ -87,7 +84,7 @@ impl Stage for Upscale {
             let size = (first.width() as usize, first.height() as usize);
             Enlargement { model, provider, size, tile }.check(available_to(provider).as_ref())?;
         }
-        let mut network = run.input("model").map(|m| open(&m.path)).transpose()?;
+        let mut network = model.map(|model| Network::load(model, on)).transpose()?;
         let between = if network.is_some() { FrameFormat::new(width, height, Pixel::Rgb48) } else { first.format() };
         let spec = if network.is_some() { String::new() } else { classical(width, height, params.sharpen) };
         let mut chain = FilterChain::new(&spec, between, fps, Pixel::Yuv420p10)?;

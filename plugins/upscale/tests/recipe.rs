@@ -2,30 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers report by panicking")]
 
+#[path = "../../media/tests/support/film.rs"]
+mod film;
+#[path = "../../onnx/tests/support/wire.rs"]
+mod wire;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use spotloom_media::{Frame, FrameFormat, Mezzanine, Pixel, WriteOptions, Writer};
 use spotloom_onnx::folder::sha256;
 use spotloom_plugin_sdk::harness::{Done, Harness};
 use spotloom_upscale::Upscale;
 use tempfile::TempDir;
+use wire::{message, number};
 
 fn clip(folder: &TempDir) -> PathBuf {
-    let path = folder.path().join("hero.mkv");
-    let format = FrameFormat::new(48, 32, Pixel::Yuv420p10);
-    let options = WriteOptions { codec: Mezzanine::Lossless, format, fps: (24, 1), threads: 1 };
-    let mut writer = Writer::create(&path, options).unwrap();
-    for index in 0..3_u16 {
-        let mut frame = Frame::black(format);
-        for (at, sample) in frame.plane_mut(0).as_chunks_mut::<2>().0.iter_mut().enumerate() {
-            *sample = (100 + (at as u16 * 7 + index * 31) % 800).to_le_bytes();
-        }
-        writer.write(&frame).unwrap();
-    }
-    writer.finish().unwrap();
-    path
+    let luma = |index: usize, x: usize, y: usize| (100 + ((x + y * 48) * 7 + index * 31) % 800) as u16;
+    film::grey(&folder.path().join("hero.mkv"), (48, 32), (24, 1), 3, luma)
 }
 
 fn double() -> PathBuf {
@@ -104,24 +98,8 @@ fn a_parent_that_is_no_recipe_is_refused() {
     assert!(done.failure().message.contains("other.json is no recipe"), "{}", done.failure().message);
 }
 
-/// A field of a protocol buffer that is a message.
-fn message(number: u8, content: &[u8]) -> Vec<u8> {
-    [vec![number << 3 | 2], varint(content.len()), content.to_vec()].concat()
-}
-
-fn varint(mut value: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value > 127 {
-        bytes.push((value & 127) as u8 | 128);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
-}
-
 /// A model whose graph declares so many layers of so many channels, all of them in memory at once; nothing of it can be loaded.
 fn declared(folder: &TempDir, layers: usize, channels: usize) -> PathBuf {
-    let number = |field: u8, value: usize| [vec![field << 3], varint(value)].concat();
     let sides = [number(1, 1), number(1, 3), message(2, b"h"), message(2, b"w")].map(|side| message(1, &side)).concat();
     let kind = message(2, &message(1, &[number(1, 1), message(2, &sides)].concat()));
     let input = message(11, &[message(1, b"input"), kind].concat());

@@ -2,33 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers report by panicking")]
 
+#[path = "../../media/tests/support/film.rs"]
+mod film;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use spotloom_media::{Frame, FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer};
+use spotloom_media::{Frame, Pixel, ReadOptions, Reader};
 use spotloom_plugin_sdk::harness::{Done, Harness};
 use spotloom_upscale::Upscale;
 use tempfile::TempDir;
 
 /// A clip with waves of brightness that move, no two pixels' surroundings alike.
-fn clip(folder: &TempDir, (width, height): (u32, u32), frames: usize, fps: (u32, u32)) -> PathBuf {
-    let path = folder.path().join("in.mkv");
-    let format = FrameFormat::new(width, height, Pixel::Yuv420p10);
-    let mut writer =
-        Writer::create(&path, WriteOptions { codec: Mezzanine::Lossless, format, fps, threads: 1 }).unwrap();
-    for index in 0..frames {
-        let mut frame = Frame::black(format);
-        let stride = frame.stride(0);
-        for (y, row) in frame.plane_mut(0).chunks_exact_mut(stride).enumerate() {
-            for (x, sample) in row.chunks_exact_mut(2).enumerate() {
-                let value = 500.0 + 300.0 * ((x + 3 * index) as f64 * 0.37).sin() * (y as f64 * 0.29).cos();
-                sample.copy_from_slice(&(value as u16).to_le_bytes());
-            }
-        }
-        writer.write(&frame).unwrap();
-    }
-    writer.finish().unwrap();
-    path
+fn clip(folder: &TempDir, size: (u32, u32), frames: usize, fps: (u32, u32)) -> PathBuf {
+    film::grey(&folder.path().join("in.mkv"), size, fps, frames, |index, x, y| {
+        (500.0 + 300.0 * ((x + 3 * index) as f64 * 0.37).sin() * (y as f64 * 0.29).cos()) as u16
+    })
 }
 
 fn model() -> PathBuf {

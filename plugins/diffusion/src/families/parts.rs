@@ -7,7 +7,7 @@
 
 use ndarray::ArrayD;
 use spotloom_onnx::{
-    Dtype, Engine, Error as ModelError, Graph, Inspected, Kept, Port, Provider, Results, Sums, Tensor, Wanted, memory,
+    Engine, Error as ModelError, Graph, Inspected, Kept, Port, Provider, Results, Sums, Tensor, Wanted, memory,
 };
 
 use super::embeddings;
@@ -149,15 +149,9 @@ impl Loader {
         self.inspected.inspect(&self.model, &wanted, self.engine.threads)
     }
 
-    /// Bytes that a component's weights take in memory: the processor computes with 32 bits, however they are stored.
+    /// Bytes that a component's weights take in memory.
     fn weights(&self, role: &str) -> Result<u64, ModelError> {
-        let factor = if self.is_half(role)? && self.engine.provider == Provider::Cpu { 2 } else { 1 };
-        Ok(self.model.bytes_on_disk(role)?.saturating_mul(factor))
-    }
-
-    /// Whether a component is stored with 16 bits.
-    fn is_half(&self, role: &str) -> Result<bool, ModelError> {
-        Ok(matches!(self.model.component(role)?.dtype, Some(Dtype::F16 | Dtype::Bf16)))
+        self.model.bytes_in_memory(role, self.engine.provider)
     }
 
     /// Values of the transformer's largest tensor in a call: of its widest layer, as the weights of its graph declare it, or of its
@@ -177,7 +171,7 @@ impl Loader {
         let attention = check("the transformer's attention", &[batch, heads, tokens, tokens])?;
         let largest = attention.max(check("the transformer's widest layer", &[batch, tokens, width])?);
         // Reckoned with as values of 32 bits, and a card computes with the 16 that are stored.
-        let half = self.engine.provider != Provider::Cpu && self.is_half(&role)?;
+        let half = self.engine.provider != Provider::Cpu && self.model.is_half(&role)?;
         Ok(if half { largest.div_ceil(2) } else { largest })
     }
 

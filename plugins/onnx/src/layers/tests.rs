@@ -1,25 +1,11 @@
 //! Small graphs, written as they stand in a file.
 
+#[path = "../../tests/support/wire.rs"]
+mod wire;
+
+use wire::{message as field, number};
+
 use super::*;
-
-/// A field that is a message.
-fn field(number: u8, content: &[u8]) -> Vec<u8> {
-    [vec![number << 3 | 2], varint(content.len()), content.to_vec()].concat()
-}
-
-fn varint(mut value: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value > 127 {
-        bytes.push((value & 127) as u8 | 128);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
-}
-
-fn number(field: u8, value: usize) -> Vec<u8> {
-    [vec![field << 3], varint(value)].concat()
-}
 
 /// An input `x` of three channels and free sides.
 fn input() -> Vec<u8> {
