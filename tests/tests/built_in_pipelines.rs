@@ -254,8 +254,8 @@ fn footage_keeps_its_sound_and_sounds_come_on_their_cue() {
     let told = manifest["materials"].as_array().unwrap();
     let expected = [
         ("assets/zest-can.png", json!([{"as": "product-image"}])),
-        ("assets/music/sunny-side.m4a", json!([{"as": "sound", "at": 3.5}])),
         ("assets/spot.mp4", json!([{"as": "footage", "scene": 1}, {"as": "footage", "scene": 2}])),
+        ("assets/music/sunny-side.m4a", json!([{"as": "sound", "at": 3.5}])),
     ];
     for (material, (file, uses)) in told.iter().zip(&expected) {
         let hash: String =
