@@ -1,13 +1,12 @@
 //! Where a shot's frames lie in time: which frames of the result are made, which are those of a clip, and which of the
 //! model's frames each moment is.
 //!
-//! Invariant: pure arithmetic; positions in the model's frames never go below 1, as the blend over time asks
-//! for a frame before.
+//! Invariant: pure arithmetic; positions in the model's frames never go below what the blend over time asks for before
+//! them.
 
 use std::ops::RangeInclusive;
 
-/// What the blend over time needs after the last moment, in frames of the model.
-pub const MARGIN: usize = 2;
+use crate::finish::timeline::Blend;
 
 /// A clip's frames in the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +30,8 @@ pub struct Cut {
     pub made: (u64, u64),
     /// Frames of the model in all.
     pub wanted: usize,
+    /// What a moment between the model's frames is made of.
+    pub blend: Blend,
     /// The position in the model's frames of the frame 0 of the result, and how far one is from the next.
     pub origin: f64,
     pub rate: f64,
@@ -51,45 +52,60 @@ pub struct Ends {
 
 impl Cut {
     /// Lays out a shot of `frames`. `rate` is how many of the model's frames pass in one of the result; it is kept where
-    /// the shot is open, and stretched where both ends are given. `context` is how many of the model's frames a clip is
-    /// handed on by. Between two ends `lengths` are the shortest that the family makes, and the longest that it makes at once: a few frames more
+    /// the shot is open, and stretched where both ends are given or an open shot is hardly longer than one clip. `context` is how many of the model's frames a clip is
+    /// handed on by, `blend` what a moment of them is made of. Between two ends `lengths` are the shortest that the family makes, and the longest that it makes at once: a few frames more
     /// are left out, since they would take another clip.
     #[must_use]
-    pub fn new(frames: u64, rate: f64, ends: Ends, context: usize, lengths: RangeInclusive<usize>) -> Self {
-        let given = context as f64;
-        let (start, first) = ends.before.map_or((0, 1.0), |b| (b, given));
+    pub fn new(
+        frames: u64,
+        rate: f64,
+        ends: Ends,
+        context: usize,
+        lengths: RangeInclusive<usize>,
+        blend: Blend,
+    ) -> Self {
+        let (given, before) = (context as f64, blend.before() as f64);
+        let (start, first) = ends.before.map_or((0, before), |b| (b, given));
         // Where the end is given: that frame of the result, and how many of the model's frames are from there to its end.
         let end = match (ends.after, ends.last_picture) {
-            (Some(e), _) if ends.turn => Some((e, 0.0)),
+            // The last of the model's frames is its first again.
+            (Some(e), _) if ends.turn => Some((e, 1.0 - before)),
             (Some(e), _) => Some((e, given)),
-            (None, true) => Some((frames - 1, MARGIN as f64)),
+            (None, true) => Some((frames - 1, blend.after() as f64)),
             (None, false) => None,
         };
         let (wanted, rate) = match end {
-            None => ((first + (frames - 1 - start) as f64 * rate).floor() as usize + MARGIN, rate),
+            None => {
+                let (span, most) = ((frames - 1 - start) as f64, *lengths.end());
+                match blend.needed(first + span * rate).checked_sub(most) {
+                    Some(1..=MOST_LEFT_OUT) => (most, ((most - blend.after()) as f64 - first) / span.max(1.0)),
+                    _ => (blend.needed(first + span * rate), rate),
+                }
+            }
             Some((end, rest)) => {
                 let span = (end - start).max(1) as f64;
                 let wanted = ((first + span * rate + rest) / given).ceil() as usize * context;
                 let (least, most) = lengths.into_inner();
-                let wanted = if wanted.saturating_sub(most) <= MARGIN { wanted.min(most) } else { wanted };
+                let wanted = if wanted.saturating_sub(most) <= MOST_LEFT_OUT { wanted.min(most) } else { wanted };
                 let wanted = wanted.max(least);
                 (wanted, (wanted as f64 - rest - first) / span)
             }
         };
         let made_from = ends.before.map_or(0, |b| b - reach(first - 1.0, rate).min(b));
-        let made_to = ends.after.map_or(frames, |e| (e + reach(given - MARGIN as f64, rate) + 1).min(frames));
+        let made_to = ends.after.map_or(frames, |e| (e + reach(given - blend.after() as f64, rate) + 1).min(frames));
         Self {
             frames,
             before: ends.before.map(|until| Kept { until, offset: 0 }),
             after: ends.after.map(|until| Kept { until, offset: 0 }),
             made: (made_from, made_to),
             wanted,
+            blend,
             origin: first - start as f64 * rate,
             rate,
         }
     }
 
-    /// Lays out a loop: one turn of the model's frames is one turn of the result.
+    /// Lays out a loop of a model that knows rings: one turn of the model's frames is one turn of the result.
     #[must_use]
     pub fn ring(frames: u64, rate: f64, context: usize, least: usize) -> Self {
         let turn = ((frames as f64 * rate / context as f64).round() as usize * context).max(least);
@@ -99,6 +115,7 @@ impl Cut {
             after: None,
             made: (0, frames),
             wanted: turn,
+            blend: Blend::Spline,
             origin: 1.0,
             rate: turn as f64 / frames as f64,
         }
@@ -107,7 +124,7 @@ impl Cut {
     /// Where a frame of the result lies among the model's.
     #[must_use]
     pub fn position(&self, frame: u64) -> f64 {
-        (self.origin + frame as f64 * self.rate).max(1.0)
+        (self.origin + frame as f64 * self.rate).max(self.blend.before() as f64)
     }
 
     /// The positions between which the pace may be evened: all that is made, also where a clip shows the same moments. The
@@ -139,6 +156,9 @@ impl Cut {
     }
 }
 
+/// How many frames are left out rather than made in a clip of their own.
+const MOST_LEFT_OUT: usize = 2;
+
 /// Frames of the result in so many of the model's.
 fn reach(frames: f64, rate: f64) -> u64 {
     (frames / rate).floor() as u64
@@ -149,7 +169,7 @@ mod tests {
     use super::*;
 
     fn cut(frames: u64, ends: Ends) -> Cut {
-        Cut::new(frames, 10.0 / 24.0, ends, 4, 16..=usize::MAX)
+        Cut::new(frames, 10.0 / 24.0, ends, 4, 16..=usize::MAX, Blend::Spline)
     }
 
     #[test]
@@ -157,18 +177,27 @@ mod tests {
         // A model of 16 frames a second that makes 81 at once, from a first and a last picture.
         let check = |frames: u64, fps: f64, wanted: usize| {
             let ends = Ends { last_picture: true, ..Ends::default() };
-            let cut = Cut::new(frames, 16.0 / fps, ends, 1, 1..=81);
+            let cut = Cut::new(frames, 16.0 / fps, ends, 1, 1..=81, Blend::Between);
             assert_eq!(cut.wanted, wanted, "{frames} at {fps}");
-            assert!((cut.position(frames - 1) - (wanted - MARGIN) as f64).abs() < 1e-9);
+            assert_eq!(cut.position(0), 0.0, "the first picture is the first frame");
+            assert!((cut.position(frames - 1) - (wanted - 1) as f64).abs() < 1e-9, "and the last the last");
         };
-        check(24, 24.0, 19);
+        check(24, 24.0, 17);
         check(120, 24.0, 81);
         check(150, 30.0, 81);
-        check(240, 24.0, 163);
+        check(123, 24.0, 81);
+        check(240, 24.0, 161);
+        // Open at its end: five seconds of such a model are one clip, at its own rate as at another.
+        for (frames, fps) in [(81, 16.0), (83, 16.0), (120, 24.0), (150, 30.0)] {
+            let cut = Cut::new(frames, 16.0 / fps, Ends::default(), 1, 1..=81, Blend::Between);
+            assert_eq!((cut.wanted, cut.position(0)), (81, 0.0), "{frames} at {fps}");
+            assert!(cut.position(frames - 1) <= 80.0 + 1e-9, "{frames} at {fps}: the last one stays");
+        }
         // One that turns: after its last frame comes its first, a frame behind the picture.
-        let turn = Cut::new(48, 16.0 / 24.0, Ends { after: Some(48), turn: true, ..Ends::default() }, 1, 1..=81);
+        let ends = Ends { after: Some(48), turn: true, ..Ends::default() };
+        let turn = Cut::new(48, 16.0 / 24.0, ends, 1, 1..=81, Blend::Between);
         assert_eq!((turn.wanted, turn.made), (33, (0, 48)));
-        assert!((turn.position(48) - turn.wanted as f64).abs() < 1e-9);
+        assert!((turn.position(48) - (turn.wanted - 1) as f64).abs() < 1e-9);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::contract::{Contract, FamilyName, Mode};
 use crate::cut::{Cut, Ends};
 use crate::error::Error;
 use crate::family::{Condition, Draft, Edit};
+use crate::finish::timeline::Blend;
 use crate::footage::{Clip, Footage, picture};
 use crate::params::{Params, Settings};
 
@@ -55,6 +56,7 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
     let clip_after = run.input("clip-after").map(|a| Clip::open(a, settings.fps)).transpose()?;
     let context = contract.carried();
     let rings = contract.family == FamilyName::Ambient;
+    let blend = if rings { Blend::Spline } else { Blend::Between };
     // All windows of a family with rings are as long; the others make shorter clips as well.
     let lengths = if rings { contract.video.frames..=usize::MAX } else { 1..=contract.most() };
     let rate = params.motion_fps.unwrap_or(contract.video.fps) / fps;
@@ -114,7 +116,7 @@ pub(crate) fn lay_out(plan: &Plan<'_>, run: &Run, warnings: &mut Vec<String>) ->
     }
     room(plan, &clip, ends, frames, rate)?;
 
-    let mut cut = Cut::new(frames, rate, ends, context, lengths);
+    let mut cut = Cut::new(frames, rate, ends, context, lengths, blend);
     // A clip that comes after begins where it begins; the rest of one that is retaken stays where it is.
     if let Some(kept) = cut.after.as_mut().filter(|_| mode != Mode::Retake) {
         kept.offset = i64::try_from(kept.until).unwrap_or(0);

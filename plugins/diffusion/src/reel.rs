@@ -50,10 +50,12 @@ pub(crate) struct Reel<'a, 'f> {
     pub source: &'a mut (dyn Frames + 'f),
     /// How many are still to be taken.
     pub left: usize,
+    /// Whether what the decoder of a small model leaves in them is taken out.
+    pub clean: bool,
 }
 
 impl Reel<'_, '_> {
-    /// The next frame of the model, cleaned, as Y'CbCr; `None` once there are enough.
+    /// The next frame of the model as Y'CbCr; `None` once there are enough.
     pub(crate) fn next(&mut self, work: &mut Work<'_>) -> Result<Option<Picture>, Error> {
         if self.left == 0 {
             return Ok(None);
@@ -62,6 +64,7 @@ impl Reel<'_, '_> {
         let start = Instant::now();
         let picture = self.source.next(&mut |step| work.step(step))?;
         work.thinking += start.elapsed().as_secs_f64();
-        Ok(picture.map(|picture| smooth::clean(&colour::to_ycbcr(&picture))))
+        let picture = picture.map(|picture| colour::to_ycbcr(&picture));
+        Ok(if self.clean { picture.map(|picture| smooth::clean(&picture)) } else { picture })
     }
 }

@@ -12,7 +12,6 @@ use spotloom_plugin_sdk::recipe as recipes;
 
 use crate::ask::{self, ShotFile};
 use crate::contract::{FamilyName, Mode, Model};
-use crate::cut::MARGIN;
 use crate::error::Error;
 use crate::family::{self, Decode, Family, Frames, Levers, Shot};
 use crate::finish::film::Film;
@@ -118,6 +117,14 @@ impl Diffusion {
             levers: Levers::default(),
         };
 
+        if params.shift.is_some() && !contract.takes_shift(shot.scheduler) {
+            let why = match shot.scheduler.takes_velocity() {
+                true => "its shift grows with the size and length of the clip",
+                false => "its schedule has none",
+            };
+            warnings.push(format!("`shift` has no effect on {}: {why}", contract.name));
+        }
+
         let (threads, provider) = (run.threads(), settings.provider);
         let session = family::session(params.session, contract.family);
         let engine = Engine { runtime: runtime()?, threads, provider, session };
@@ -159,8 +166,13 @@ impl Diffusion {
             skipped = source.skipped().or(skipped);
             let ports = if k == 0 { ["clip", "recipe"] } else { ["variations", "variation-recipes"] };
             outputs = outputs.output(ports[0], clip).output(ports[1], recipe);
+            // What went otherwise than asked is told of every variation, and once where it is the same.
+            for warning in source.warnings() {
+                if !warnings.contains(warning) {
+                    warnings.push(warning.clone());
+                }
+            }
             if k == 0 {
-                warnings.extend_from_slice(source.warnings());
                 let words = source.understood().iter();
                 understood = words.map(|(slot, word)| (slot.clone(), Value::from(word.as_str()))).collect();
             }
@@ -276,11 +288,12 @@ impl Take<'_> {
         work: &mut Work<'_>,
     ) -> Result<(), Error> {
         let cut = &self.layout.cut;
-        let turn = if shot.mode == Mode::Loop { 1 + MARGIN } else { 0 };
-        let mut reel = Reel { source, left: cut.wanted + turn };
+        let turn = if shot.mode == Mode::Loop { 1 + cut.blend.after() } else { 0 };
+        let ambient = self.model.contract.family == FamilyName::Ambient;
+        let mut reel = Reel { source, left: cut.wanted + turn, clean: ambient };
         // What the embedded model shows moves steadily, and an edited clip keeps the pace of the clip.
-        let steady = self.model.contract.family == FamilyName::Ambient && self.mode != Mode::Edit;
-        let mut timeline = Paced::new(steady.then(|| cut.pins()));
+        let steady = ambient && self.mode != Mode::Edit;
+        let mut timeline = Paced::new(cut.blend, steady.then(|| cut.pins()));
         let mut before = cut.before.map(|_| self.kept(self.layout.before.as_ref(), 0)).transpose()?.flatten();
         let mut after: Option<Kept> = None;
         for index in 0..cut.frames {

@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use spotloom_diffusion::contract::Model;
+use spotloom_diffusion::contract::{Mode, Model};
 use spotloom_diffusion::family;
 use spotloom_onnx::folder::sha256 as hash;
 use spotloom_onnx::{Described as _, Engine};
@@ -209,7 +209,7 @@ fn each_bad_model_is_told_apart() {
         again(m);
     });
     check("a mode that the model lacks", &|m| {
-        replace(&m.join("model.yaml"), "modes: [text-to-video, edit]", "modes: [image-to-video]");
+        replace(&m.join("model.yaml"), "modes: [text-to-video, edit]", "modes: [edit]");
     });
     check("attention too large to be computed", &|m| {
         let sizes = "  sizes:\n  - [48, 32]\n  - [32, 48]\n  - [32, 32]\n";
@@ -232,6 +232,11 @@ fn a_contract_must_have_the_components_that_its_family_cannot_be_loaded_without(
         for role in model.contract.components.keys() {
             let mut without = model.clone();
             without.contract.components.remove(role);
+            // A model from text that has no encoder may be loaded, and may not say that it makes clips again.
+            if without.contract.modes[..] == [Mode::TextToVideo, Mode::Edit] && role.starts_with("vae-encoder") {
+                assert!(without.contract.mistakes().concat().contains("`modes` has `edit`"), "{role}");
+                without.contract.modes.pop();
+            }
             let told = without.contract.mistakes();
             let loaded = family::load(&without, &engine).map(drop);
             assert_eq!(told.is_empty(), loaded.is_ok(), "{} without `{role}`: {told:?}, {loaded:?}", folder.display());
@@ -261,7 +266,7 @@ fn every_broken_component_is_found_before_the_first_step() {
             End::Cancelled => "a step",
             _ => &done.failure().code,
         };
-        assert_eq!(found, code, "{role} of {fixtures:?}");
+        assert_eq!(found, code, "{role} of {fixtures:?}: {:?}", done.end);
     };
     let (none, long) = (json!({}), json!({"seconds": 2}));
     for fixture in ["wan-t2v", "wan-a14b", "wan-ti2v", "ltx", "cogvideox-2b"] {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use spotloom_diffusion::contract::Model;
+use spotloom_diffusion::contract::{Model, SchedulerConfig};
 use spotloom_diffusion::families::chain::ClipFamily;
 use spotloom_diffusion::families::wan::Wan;
 use spotloom_diffusion::family;
@@ -81,6 +81,7 @@ fn wan(fixture: &str) -> TempDir {
                     "_class_name": "UniPCMultistepScheduler", "num_train_timesteps": 1000, "solver_order": 2,
                     "solver_type": "bh2", "prediction_type": "flow_prediction", "use_flow_sigmas": true,
                     "lower_order_final": true, "flow_shift": 3.0, "thresholding": false, "solver_p": null,
+                    "predict_x0": true, "_use_default_values": ["solver_p"], "of_another_class": true,
                 }),
             ),
             ("tokenizer/tokenizer_config.json", json!({"model_max_length": 24})),
@@ -99,6 +100,9 @@ fn same_contract(fixture: &str, folder: &TempDir) {
     found.licence = made.licence.clone();
     found.video = made.video.clone();
     found.sampling.steps = made.sampling.steps;
+    // What changes nothing, the exporter does not write.
+    let SchedulerConfig { flow_shift, thresholding, .. } = &mut found.scheduler_config;
+    (*flow_shift, *thresholding) = (None, None);
     for (role, component) in &mut found.components {
         let expected = &made.components[role];
         assert_eq!(component.sha256, expected.sha256, "{role}");
@@ -246,6 +250,14 @@ fn what_is_missing_is_named() {
             put(folder, "vae/config.json", &json!({"z_dim": 16, "latents_mean": [0.0]}));
         }),
         told(|folder| put(folder, "model_index.json", &json!({"_class_name": "StableDiffusionPipeline"}))),
+        told(|folder| put(folder, "model_index.json", &json!({"_class_name": "LTXConditionPipeline"}))),
+        told(|folder| {
+            let settings = json!({
+                "_class_name": "UniPCMultistepScheduler", "solver_type": "bh1", "use_karras_sigmas": true,
+                "final_sigmas_type": "sigma_min", "beta_schedule": "linear", "flow_shift": 3.0, "solver_p": null,
+            });
+            put(folder, "scheduler/scheduler_config.json", &settings);
+        }),
         told(|folder| {
             put(folder, "scheduler/scheduler_config.json", &json!({"_class_name": "DDIMScheduler"}));
             put(folder, "transformer/config.json", &json!([]));

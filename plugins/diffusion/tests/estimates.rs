@@ -12,17 +12,27 @@ use spotloom_diffusion::contract::Model;
 use spotloom_diffusion::error::Error;
 use spotloom_diffusion::families::parts::{Call, Loader, Part};
 use spotloom_diffusion::family::{self, Calls, Levers, Shot};
-use spotloom_onnx::Engine;
 use spotloom_onnx::folder::sha256;
+use spotloom_onnx::{Dtype, Engine, Provider};
 use support::parity;
 use tempfile::TempDir;
 use wire::{message, number};
 
-/// A graph with weights of these shapes.
+/// The number of 16-bit floats in ONNX.
+const F16: usize = 10;
+
+/// A graph with weights of these shapes, which do not say their type.
 fn graph(shapes: &[[usize; 2]]) -> Vec<u8> {
+    typed(shapes, None)
+}
+
+/// The same with weights of a type.
+fn typed(shapes: &[[usize; 2]], element: Option<usize>) -> Vec<u8> {
     let side = |length: &usize| number(1, *length);
-    let weights = shapes.iter().map(|shape| message(5, &shape.iter().flat_map(side).collect::<Vec<u8>>()));
-    message(7, &weights.flatten().collect::<Vec<u8>>())
+    let element: Vec<u8> = element.into_iter().flat_map(|element| number(2, element)).collect();
+    let weight =
+        |shape: &[usize; 2]| message(5, &[shape.iter().flat_map(side).collect::<Vec<u8>>(), element.clone()].concat());
+    message(7, &shapes.iter().flat_map(weight).collect::<Vec<u8>>())
 }
 
 /// A tiny model that says that it makes clips of this size and so many frames, with a transformer that declares these weights.
@@ -89,6 +99,38 @@ fn a_transformer_is_reckoned_by_the_widest_layer_that_its_weights_declare() {
     check(Some(40), call(1, 100), Ok(100 * 13_824));
     let expected = "the transformer's attention would be a tensor of 228614400000 values; more than 2147483647 are not computed reliably";
     check(Some(40), call(1, tokens), Err(expected));
+}
+
+#[test]
+fn weights_of_16_bits_are_reckoned_as_what_computes_takes_them() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let mut model = model("wan-t2v", &folder, WAN.0, &WAN.1);
+    let part = Part::new("transformer", Vec::new(), Vec::new());
+    let check = |model: &Model, provider: Provider, expected: u64| {
+        let engine = Engine::on(provider, 1).expect("ONNX Runtime");
+        let mut loader = Loader::new(model, &engine, &["transformer"]).expect("a loader");
+        let call = Call { batch: 1, tokens: 1560, timed: false };
+        assert_eq!(loader.transforming(&part, &call).expect("a figure"), expected, "{provider}");
+    };
+    let auto = Engine::on(Provider::Auto, 1).expect("ONNX Runtime").gets();
+    let (whole, half) = (1560 * 13_824, 1560 * 13_824 / 2);
+    let check_all = |model: &Model| {
+        check(model, Provider::Cpu, whole);
+        check(model, Provider::Cuda, half);
+        check(model, Provider::Auto, if auto == Provider::Cpu { whole } else { half });
+    };
+    let dtype = |model: &mut Model, dtype: Option<Dtype>| {
+        model.contract.components.get_mut("transformer").expect("a transformer").dtype = dtype;
+    };
+    dtype(&mut model, Some(Dtype::F16));
+    check_all(&model);
+    // Where the contract leaves it open, the graph tells.
+    dtype(&mut model, None);
+    check(&model, Provider::Cuda, whole);
+    let file = folder.path().join("transformer.onnx");
+    fs::write(&file, typed(&WAN.1, Some(F16))).expect("a graph");
+    model.contract.components.get_mut("transformer").expect("a transformer").sha256 = sha256(&file).expect("the file");
+    check_all(&model);
 }
 
 #[test]

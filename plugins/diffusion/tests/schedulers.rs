@@ -100,11 +100,90 @@ fn what_is_not_supported_is_refused_by_name() {
         let refused = refused.unwrap_or_else(|| panic!("{config:?} was taken"));
         assert!(refused.contains(expected), "{refused}");
     };
-    use SchedulerName::{Ddim, FlowEuler, SdeDpm, UniPc};
-    check(UniPc, 8, r#"{"solver_type": "bh1"}"#, "`bh1`; supported: bh2");
+    use SchedulerName::{Ddim, FlowAb2, FlowEuler, SdeDpm, UniPc};
+    check(UniPc, 8, r#"{"solver_type": "bh1"}"#, "`bh1`; expected bh2 with unipc");
     check(UniPc, 8, r#"{"solver_order": 4}"#, "expected 1 to 3");
-    check(Ddim, 8, r#"{"beta_schedule": "linear"}"#, "`linear`; supported: scaled_linear");
+    check(Ddim, 8, r#"{"beta_schedule": "linear"}"#, "`linear`; expected scaled_linear with ddim");
     check(Ddim, 2000, "{}", "expected 1 to 1000");
-    check(SdeDpm, 8, r#"{"timestep_spacing": "karras"}"#, "leading, trailing, linspace");
-    check(FlowEuler, 8, r#"{"num_train_timesteps": 1000, "use_dynamic_shifting": true}"#, "how many there are");
+    check(SdeDpm, 8, r#"{"timestep_spacing": "karras"}"#, "leading or trailing or linspace");
+    for name in [FlowEuler, FlowAb2, UniPc] {
+        check(name, 8, r#"{"use_dynamic_shifting": true}"#, "how many there are");
+        check(name, 1, r#"{"shift_terminal": 0.1}"#, "expected 2 or more");
+        check(name, 8, r#"{"time_shift_type": "linear"}"#, "`linear`; expected exponential");
+        check(name, 8, r#"{"final_sigmas_type": "sigma_min"}"#, "`sigma_min`; expected zero");
+        check(name, 8, r#"{"prediction_type": "epsilon"}"#, "`epsilon`; expected flow_prediction");
+    }
+    for switch in ["predict_x0", "use_flow_sigmas"] {
+        check(UniPc, 8, &format!(r#"{{"{switch}": false}}"#), &format!("`scheduler-config.{switch}` is false"));
+    }
+    let off = [
+        "thresholding",
+        "use_karras_sigmas",
+        "use_exponential_sigmas",
+        "use_beta_sigmas",
+        "invert_sigmas",
+        "stochastic_sampling",
+    ];
+    for switch in off {
+        for name in [FlowEuler, UniPc, SdeDpm] {
+            check(name, 8, &format!(r#"{{"{switch}": true}}"#), &format!("`scheduler-config.{switch}` is true"));
+        }
+    }
+    check(UniPc, 8, r#"{"disable_corrector": [0]}"#, "`scheduler-config.disable_corrector`");
+    check(UniPc, 8, r#"{"num_train_timesteps": 1}"#, "do not go from noise to data");
+    check(Ddim, 8, r#"{"use_flow_sigmas": true}"#, "`scheduler-config.use_flow_sigmas` is true");
+    check(Ddim, 8, r#"{"use_dynamic_shifting": true}"#, "`scheduler-config.use_dynamic_shifting` is true");
+    check(Ddim, 8, r#"{"snr_shift_scale": 0}"#, "`scheduler-config.snr_shift_scale` is 0");
+}
+
+/// Everything that speaks against a configuration is told at once, and a field that is none is no default.
+#[test]
+fn a_configuration_is_refused_as_a_whole() {
+    let config: SchedulerConfig = serde_json::from_str(
+        r#"{"solver_type": "bh1", "predict_x0": false, "use_karras_sigmas": true, "beta_schedule": "linear"}"#,
+    )
+    .unwrap();
+    // Flow sigmas do not come from the betas.
+    assert_eq!(config.mistakes(SchedulerName::UniPc).len(), 3);
+    let unknown = serde_json::from_str::<SchedulerConfig>(r#"{"use_karras_sigma": true}"#).unwrap_err().to_string();
+    assert!(unknown.contains("unknown field `use_karras_sigma`"), "{unknown}");
+}
+
+/// A shift that grows with the tokens, and the noise left at the last step, belong to the model, not to one scheduler.
+#[test]
+fn every_scheduler_of_flow_matching_takes_the_grid_that_the_tokens_tell() {
+    let golden: Golden = serde_json::from_str(include_str!("fixtures/schedulers.json")).unwrap();
+    let dynamic: Vec<&Case> = golden.cases.iter().filter(|case| case.scheduler_config.dynamic()).collect();
+    assert!(dynamic.len() > 10, "the file has lost its cases");
+    for case in dynamic {
+        for name in [SchedulerName::FlowAb2, SchedulerName::UniPc] {
+            let config = &case.scheduler_config;
+            let schedule = Schedule { name, steps: case.steps, shift: 1.0, tokens: case.tokens, config };
+            let made = scheduler::<ArrayD<f32>>(&schedule).unwrap();
+            let expected = case.sigmas.as_ref().unwrap();
+            assert_eq!(made.levels().len(), expected.len());
+            for (ours, theirs) in made.levels().iter().zip(expected) {
+                // UniPC steps back a millionth from pure noise.
+                assert!((ours - theirs).abs() <= 1.1e-6, "{name}, {}: level {ours}, not {theirs}", case.name);
+            }
+            for (ours, theirs) in made.times().iter().zip(&case.timesteps) {
+                // And its times are whole numbers, cut off.
+                let off = theirs - ours;
+                let most = if name == SchedulerName::UniPc { 1.001 } else { 1e-3 };
+                assert!(-1e-3 <= off && off <= most, "{name}, {}: time {ours}, not {theirs}", case.name);
+            }
+        }
+    }
+}
+
+/// Where the shift is the user's, a grid still ends with as much noise as the configuration says.
+#[test]
+fn a_shift_terminal_is_kept_by_every_scheduler_of_flow_matching() {
+    let config: SchedulerConfig = serde_json::from_str(r#"{"shift_terminal": 0.1}"#).unwrap();
+    for name in [SchedulerName::FlowEuler, SchedulerName::FlowAb2, SchedulerName::UniPc] {
+        let schedule = Schedule { name, steps: 8, shift: 3.0, tokens: None, config: &config };
+        let levels = scheduler::<ArrayD<f32>>(&schedule).unwrap().levels().to_vec();
+        assert!((levels[7] - 0.1).abs() < 1e-6 && levels[8] == 0.0, "{name}: {levels:?}");
+        assert!(levels[0] > 0.999, "{name}: {levels:?}");
+    }
 }

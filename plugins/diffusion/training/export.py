@@ -1,6 +1,7 @@
 """Writes the ONNX files and model.yaml, and holds each graph against PyTorch in every shape of frame.
 
-usage: export.py WEIGHTS OUTDIR      WEIGHTS: for example dit.ema.pt; needs text.pt, decoder.pt, encoder.npz here
+usage: export.py WEIGHTS OUTDIR      WEIGHTS: for example dit.ema.pt; the model is named after OUTDIR. Needs text.pt, decoder.pt,
+encoder.npz here
 """
 import hashlib
 import os
@@ -26,7 +27,7 @@ CONTRACT = '''\
 # The contract of this model: everything the runtime checks before it samples.
 # ../../README.md explains each field; README.md here is the model card.
 contract: 1
-name: ambient-v7
+name: {name}
 summary: Soft-focus moving backgrounds from a caption, wide, tall or square, 16 frames of 576x320
 family: ambient
 modes: [text-to-video, image-to-video, first-last, extend, loop, bridge, edit, retake]
@@ -124,7 +125,8 @@ def contract(folder, guidance):
     with open(f'{folder}/model.yaml', 'w') as f:
         said = ''.join(f'  {say}: [{words}]\n' for say, words in SAID_AS.items())
         not_drawn = ''.join(f'  {kind}: [{words}]\n' for kind, words in NOT_DRAWN.items())
-        f.write(CONTRACT.format(guidance=guidance, components=lines, attributes=slots, said=said, not_drawn=not_drawn))
+        name = os.path.basename(os.path.abspath(folder))
+        f.write(CONTRACT.format(name=name, guidance=guidance, components=lines, attributes=slots, said=said, not_drawn=not_drawn))
 
 
 def main(source, folder, guidance=2.5):

@@ -17,6 +17,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import codec
+import weights
 from attributes import SLOTS
 from codec import CHANNELS, PIXELS
 from networks import Decoder
@@ -147,7 +148,7 @@ def main(seconds, clips):
     torch.set_num_threads(1)
     torch.manual_seed(3)
     if not os.path.exists('object_data.pt'):
-        torch.save(draw(clips), 'object_data.pt')
+        weights.put(draw(clips), 'object_data.pt')
     X, Z, Y, back = torch.load('object_data.pt')
     encoder = {k: torch.from_numpy(v).float() for k, v in codec.load().items()}
     net, start, step = ObjectProbe().to(memory_format=torch.channels_last), time.time(), 0
@@ -174,7 +175,7 @@ def main(seconds, clips):
             net.train()
     accuracy = quality(net, X[-HELD:], Z[-HELD:], Y[-HELD:], back[-HELD:], encoder)
     print(step, accuracy)
-    torch.save(dict(net=net.state_dict(), accuracy=accuracy), 'object_probe.pt')
+    weights.put(dict(net=net.state_dict(), accuracy=accuracy), 'object_probe.pt')
 
 
 if __name__ == '__main__':

@@ -15,6 +15,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import codec
+import weights
 from attributes import SIZES, SLOTS
 from codec import PIXELS
 from render import SHAPES, render
@@ -72,7 +73,7 @@ def main(seconds, clips):
         sets = torch.load('probe_data.pt')
     else:
         sets = draw(clips)
-        torch.save(sets, 'probe_data.pt')
+        weights.put(sets, 'probe_data.pt')
     net, held = Probe(), len(sets[0][0]) // 10
     optimiser, start = torch.optim.AdamW(net.parameters(), 1.5e-3, weight_decay=.05), time.time()
     while (done := (time.time() - start) / seconds) < 1:
@@ -93,7 +94,7 @@ def main(seconds, clips):
         right = [[o.argmax(1) == Y[-held:, k] for k, o in enumerate(net(X[-held:, 1].float()))] for X, Y in sets]
     accuracy = {slot: round(torch.cat([r[k] for r in right]).float().mean().item(), 3) for k, slot in enumerate(SLOTS)}
     print(accuracy)
-    torch.save(dict(net=net.state_dict(), accuracy=accuracy), 'probe.pt')
+    weights.put(dict(net=net.state_dict(), accuracy=accuracy), 'probe.pt')
 
 
 if __name__ == '__main__':

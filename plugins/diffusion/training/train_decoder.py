@@ -1,6 +1,7 @@
 """Trains the decoder on crops, with noise on the latents like the transformer's errors, so that no grid is left.
 
-usage: train_decoder.py SECONDS [CROPS]   -> decoder.pt; goes on from it where it is
+usage: train_decoder.py SECONDS [CROPS]   -> decoder.pt; goes on from decoder.part.pt, which it leaves when it is stopped, else from
+decoder.pt where it is
 Targets are drawn at four times the encoder's resolution; the crops (default 600) are drawn once, into decoder_data.npz.
 On a CUDA GPU if there is one; in bfloat16 where the machine computes in it; COMPILE=1 as in train_dit.py.
 """
@@ -15,6 +16,7 @@ import torch
 import torch.nn.functional as F
 
 import codec
+import weights
 from codec import PIXELS
 from networks import CHANNELS, Decoder
 from render import SHAPES, render
@@ -23,6 +25,7 @@ from scenes import scraps
 CELLS, PART = 7, 5  # rows and columns of a stored crop, and of the part that a step sees
 MARGIN = 16  # pixels at the edge of a part that do not count: what lies beside them was cut off
 RATE, BATCH = 1.5e-3, 4
+UNFINISHED = 'decoder.part.pt'
 SCALE = PIXELS // 8
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 HALF = DEVICE == 'cuda' or torch.cpu._is_avx512_bf16_supported()
@@ -91,11 +94,13 @@ def main(seconds, count):
     encoder = codec.load()
     if not os.path.exists('decoder_data.npz'):
         V, L = draw(count, encoder, 0)
-        np.savez('decoder_data.npz', v=V, z=L)
+        np.savez('partial_decoder_data.npz', v=V, z=L)
+        os.replace('partial_decoder_data.npz', 'decoder_data.npz')
     d = np.load('decoder_data.npz')
     V, L, net = torch.from_numpy(d['v']), torch.from_numpy(d['z']), begin(encoder)
-    if os.path.exists('decoder.pt'):
-        resume(net, torch.load('decoder.pt'))
+    begun = [path for path in (UNFINISHED, 'decoder.pt') if os.path.exists(path)]
+    if begun:
+        resume(net, torch.load(begun[0]))
     net.to(DEVICE)
     fast = torch.compile(net, dynamic=False) if os.environ.get('COMPILE') == '1' else net
     held = 32
@@ -124,10 +129,12 @@ def main(seconds, count):
             total = 0.
         if step % 400 == 0:  # may be killed
             names = [n for n, _ in net.named_parameters()]
-            torch.save(dict(zip(names, (q.cpu() for q in ema))), 'decoder.pt')
+            weights.put(dict(zip(names, (q.cpu() for q in ema))), UNFINISHED)
     for p, q in zip(net.parameters(), ema):
         p.data.copy_(q)
-    torch.save({k: v.cpu() for k, v in net.state_dict().items()}, 'decoder.pt')
+    # Only what is trained to the end has the name that train.sh takes for done.
+    weights.put({k: v.cpu() for k, v in net.state_dict().items()}, UNFINISHED)
+    os.replace(UNFINISHED, 'decoder.pt')
     print(quality(net, V[-held:], L[-held:]))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import weights
 from attributes import SLOTS
 from captions import caption, caption_attributes, make_tokenizer
 from networks import TextNet
@@ -46,7 +47,7 @@ def main(seconds):
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.)
         optimiser.step()
         step += 1
-    torch.save(net.state_dict(), 'text.pt')
+    weights.put(net.state_dict(), 'text.pt')
     ids, classes = batch(tokenizer, 3000, np.random.default_rng(987654))
     with torch.no_grad():
         right = torch.stack([o.argmax(1) == classes[:, i] for i, o in enumerate(net.eval()(ids))], 1).float()

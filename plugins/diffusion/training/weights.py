@@ -9,9 +9,14 @@ import sys
 import torch
 
 
-def save(path, tensors, about):
-    torch.save(dict(w=[t.detach().half().clone() for t in tensors], meta=about), path + '.part')
+def put(value, path):
+    """What torch saves, written beside and renamed: whoever is stopped in between leaves nothing that looks finished."""
+    torch.save(value, path + '.part')
     os.replace(path + '.part', path)
+
+
+def save(path, tensors, about):
+    put(dict(w=[t.detach().half().clone() for t in tensors], meta=about), path)
 
 
 def load(path):
@@ -63,7 +68,7 @@ def unpack(folder):
     for kind in ('raw', 'ema'):
         save(f'dit.{kind}.pt', tensors, dict(step=0, of=folder))
     decoder = of_graph(f'{folder}/vae_decoder.onnx')
-    torch.save({k.removeprefix('decoder.'): v for k, v in decoder.items() if k.startswith('decoder.')}, 'decoder.pt')
+    put({k.removeprefix('decoder.'): v for k, v in decoder.items() if k.startswith('decoder.')}, 'decoder.pt')
     encoder = of_graph(f'{folder}/vae_encoder.onnx')
     P = encoder['c.weight'].permute(0, 2, 3, 4, 1).reshape(len(encoder['c.bias']), -1).T.double().numpy()
     # Latents are (x - mean) @ P, and P has orthogonal columns: its inverse is itself, scaled.

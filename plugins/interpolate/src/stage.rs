@@ -3,7 +3,7 @@
 use spotloom_media::rate::same;
 use spotloom_media::{FilterChain, Frame, FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer};
 use spotloom_onnx::memory::available_to;
-use spotloom_onnx::{Provider, pictures};
+use spotloom_onnx::{Engine, Provider, pictures};
 use spotloom_plugin_sdk::api::{Level, Output};
 use spotloom_plugin_sdk::prelude::*;
 use spotloom_plugin_sdk::recipe as recipes;
@@ -73,6 +73,8 @@ impl Stage for Interpolate {
         let wanted = model.filter(|_| !same(from, to)).map(open).transpose()?;
         if let Some(model) = &wanted {
             let size = (first.width() as usize, first.height() as usize);
+            // What `auto` turns out to be decides how wide values are, and whose memory they take.
+            let provider = Engine::on(provider, run.threads())?.gets();
             Motion { model, provider, size }.check(available_to(provider).as_ref())?;
         }
         let mut network = wanted.map(|model| Network::load(model, on)).transpose()?;

@@ -1,6 +1,7 @@
 //! What every contract says in the same words: the files of a model, and on which terms it may be used.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
 
@@ -17,7 +18,7 @@ pub struct Component {
     /// Files that hold the graph's weights when they are not in `file` itself (more than 2 GB never are).
     #[serde(default)]
     pub data: Vec<DataFile>,
-    /// How the weights are stored. The ports may be another kind of float; the runtime converts.
+    /// How most of the weights are stored; left out, the graph tells. The ports may be another kind of float; the runtime converts.
     pub dtype: Option<Dtype>,
 }
 
@@ -39,6 +40,17 @@ pub enum Dtype {
     F16,
     Bf16,
     Int8,
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+        })
+    }
 }
 
 /// On which terms the model may be used.

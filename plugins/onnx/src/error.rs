@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use spotloom_plugin_api::Failure;
 
+use crate::component::Dtype;
+
 /// Why a model could not be read, loaded or run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -33,6 +35,10 @@ pub enum Error {
     FileUnlisted { model: String, component: String, file: String },
     #[error("{file} of {model} has the hash {found}, not {expected} as model.yaml says")]
     HashMismatch { model: String, file: String, expected: String, found: String },
+    #[error(
+        "the component `{component}` of {model} has weights of {found} in {file}, not of {expected} as model.yaml says"
+    )]
+    Dtype { model: String, component: String, file: String, expected: Dtype, found: Dtype },
     #[error("{file} of {model} could not be loaded: {reason}")]
     Unreadable { model: String, file: String, reason: String },
     #[error("{file} of {model} has operators that `provider: {provider}` has no arithmetic for: {reason}")]
@@ -118,7 +124,7 @@ impl Error {
             Self::Provider { .. } => "provider-unusable",
             Self::Territory { .. } => "licence-territory",
             Self::ContractMissing { .. } => "model-contract-missing",
-            Self::ContractSyntax { .. } | Self::ContractInvalid { .. } => "model-contract-invalid",
+            Self::ContractSyntax { .. } | Self::ContractInvalid { .. } | Self::Dtype { .. } => "model-contract-invalid",
             Self::FileMissing { .. } => "model-file-missing",
             Self::ContractOutside { .. } | Self::FileOutside { .. } => "model-file-outside",
             Self::FileUnlisted { .. } => "model-file-unlisted",
@@ -165,6 +171,9 @@ impl Error {
             }
             Self::HashMismatch { .. } => {
                 "the file is damaged or another version: copy it again, or put its new hash into model.yaml if you changed it on purpose"
+            }
+            Self::Dtype { .. } => {
+                "correct the component's `dtype` in model.yaml or leave it out, or export the model again with weights of that type"
             }
             Self::Unreadable { .. } => {
                 "the file is no ONNX model this runtime understands, or is cut short: export or copy it again"

@@ -19,6 +19,7 @@ use crate::external;
 pub use crate::hashes::sha256;
 use crate::hashes::{Stamp, hex, known};
 use crate::provider::Provider;
+use crate::stored;
 
 /// The file that says what a model is.
 const CONTRACT: &str = "model.yaml";
@@ -189,9 +190,11 @@ impl<C: Described> Model<C> {
     /// the folder and has its hash.
     ///
     /// # Errors
-    /// Those of [`Self::read`], `model-unreadable`, `model-file-unlisted`.
+    /// Those of [`Self::read`], `model-unreadable`, `model-file-unlisted`, and `model-contract-invalid` when its weights are of another
+    /// type than the contract says.
     pub fn read_graph(&self, role: &str) -> Result<GraphFile, Error> {
         let bytes = self.read(role)?;
+        stored::check(self, role, &bytes)?;
         let data = self.listed(role, &bytes)?;
         let data = data.into_iter().map(|data| Ok((data.path.clone(), self.hash(&data)?))).collect::<Result<_, _>>()?;
         let entry = self.component(role)?;
@@ -254,20 +257,22 @@ impl<C: Described> Model<C> {
     }
 
     /// Bytes that a component's weights take where they are computed with: the processor computes with 32 bits, however they are stored.
+    /// The provider is the one that computes, as [`crate::Engine::gets`] tells; `auto` is reckoned as the processor.
     ///
     /// # Errors
     /// Those of [`Self::bytes_on_disk`].
     pub fn bytes_in_memory(&self, role: &str, provider: Provider) -> Result<u64, Error> {
-        let widened = provider == Provider::Cpu && self.is_half(role)?;
+        let widened = provider.may_be_processor() && self.is_half(role)?;
         Ok(self.bytes_on_disk(role)?.saturating_mul(if widened { 2 } else { 1 }))
     }
 
-    /// Whether a component is stored with 16 bits.
+    /// Whether a component is stored with 16 bits, by the contract or, where that leaves it open, by most weights of its graph.
     ///
     /// # Errors
     /// Those of [`Self::component`].
     pub fn is_half(&self, role: &str) -> Result<bool, Error> {
-        Ok(matches!(self.component(role)?.dtype, Some(Dtype::F16 | Dtype::Bf16)))
+        let dtype = self.component(role)?.dtype.or_else(|| stored::dtype(self, role));
+        Ok(matches!(dtype, Some(Dtype::F16 | Dtype::Bf16)))
     }
 
     /// Every file that is not there or lies outside, those of one component first.

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::folder::{Described, Listed, Model};
 use crate::hashes::Stamp;
 use crate::port::{self, Port};
+use crate::stored;
 
 /// A component that will be loaded, and the ports that it must have.
 pub struct Wanted<'a> {
@@ -83,7 +84,7 @@ impl Inspected {
 }
 
 /// Holds one graph against the contract, its weights aside: what its own file was, and which weights it names. What is
-/// wrong with its ports is no reason to look no further, and goes to `wrong`.
+/// wrong with its ports or its type is no reason to look no further, and goes to `wrong`.
 fn examine<'a, C: Described>(
     model: &'a Model<C>,
     wanted: &Wanted<'_>,
@@ -95,6 +96,7 @@ fn examine<'a, C: Described>(
     let bytes = model.read(&wanted.role)?;
     let declared = Ports::read(&bytes).map_err(|reason| model.unreadable(file, reason))?;
     wrong.extend(port::check(model.contract.name(), file, &declared, wanted.inputs, wanted.outputs).err());
+    wrong.extend(stored::check(model, &wanted.role, &bytes).err());
     Ok((own, model.listed(&wanted.role, &bytes)?))
 }
 

@@ -102,7 +102,7 @@ impl Layers {
         provider: Provider,
         pixels: usize,
     ) -> Result<u64, Error> {
-        let copies = if provider == Provider::Cpu { COPIES } else { 1 };
+        let copies = if provider.may_be_processor() { COPIES } else { 1 };
         let weights = model.bytes_in_memory(role, provider)?.saturating_mul(copies);
         Ok(weights.saturating_add(self.working(pixels)))
     }

@@ -1,7 +1,7 @@
 //! Model folders and ONNX Runtime, shared by the stages that run networks.
 //!
 //! Theory of operation: `folder` reads a model's `model.yaml`, confines and hashes its files (`hashes`); `external` finds out
-//! which other files an ONNX file would have opened, and `declared` which ports it has and how wide its layers are; `inspect` holds all files of a model against its
+//! which other files an ONNX file would have opened, and `declared` which ports it has and how wide its layers are, `stored` of which type its weights; `inspect` holds all files of a model against its
 //! contract before the first is loaded; `runtime` finds ONNX Runtime; `graph` loads one component and holds its
 //! ports against what a family expects; `value` converts what they take and give; `binding` leaves what the next run
 //! takes on the device, and `sums` computes with it there; `provider` says what does the arithmetic; `memory` says no before the kernel does; `seed` makes
@@ -29,6 +29,7 @@ pub mod provider;
 mod replay;
 pub mod runtime;
 pub mod seed;
+mod stored;
 pub mod sums;
 mod value;
 

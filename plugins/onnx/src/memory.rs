@@ -31,7 +31,8 @@ pub fn available() -> Option<Available> {
 }
 
 /// What a provider may still take: of NVIDIA's card where it computes there and the driver's own program says how much is free,
-/// else of the machine. ONNX Runtime takes the first card that it sees.
+/// else of the machine. ONNX Runtime takes the first card that it sees. The provider is the one that computes, as [`crate::Engine::gets`]
+/// tells: of `auto` no card is asked.
 #[must_use]
 pub fn available_to(provider: Provider) -> Option<Available> {
     if !matches!(provider, Provider::Cuda | Provider::TensorRt) {

@@ -87,6 +87,11 @@ impl Provider {
         }
     }
 
+    /// Whether the processor computes, as far as is known: `auto` may turn out to be it.
+    pub(crate) fn may_be_processor(self) -> bool {
+        matches!(self, Self::Cpu | Self::Auto)
+    }
+
     /// Whether it can record a graph and play it back.
     #[must_use]
     pub fn has_graphs(self) -> bool {

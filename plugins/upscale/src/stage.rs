@@ -5,7 +5,7 @@ use spotloom_media::{
     FilterChain, Frame, FrameFormat, Mezzanine, Pixel, ReadOptions, Reader, WriteOptions, Writer, filters,
 };
 use spotloom_onnx::memory::available_to;
-use spotloom_onnx::{Provider, pictures};
+use spotloom_onnx::{Engine, Provider, pictures};
 use spotloom_plugin_sdk::api::{Level, Output};
 use spotloom_plugin_sdk::prelude::*;
 use spotloom_plugin_sdk::recipe as recipes;
@@ -82,6 +82,8 @@ impl Stage for Upscale {
         }
         if let Some(model) = &model {
             let size = (first.width() as usize, first.height() as usize);
+            // What `auto` turns out to be decides how wide values are, and whose memory they take.
+            let provider = Engine::on(provider, run.threads())?.gets();
             Enlargement { model, provider, size, tile }.check(available_to(provider).as_ref())?;
         }
         let mut network = model.map(|model| Network::load(model, on)).transpose()?;

@@ -3,6 +3,7 @@
 import argparse
 import gc
 import importlib
+import json
 import tempfile
 from pathlib import Path
 
@@ -25,6 +26,11 @@ VARIANTS = {
     "ti2v": {"width": 1280, "height": 704, "frames": 121, "fps": 24.0, "sizes": [[1280, 704], [704, 1280]]},
     "v1.5": {"width": 1360, "height": 768, "frames": 81, "fps": 16.0},
 }
+# Pipelines whose graphs would export, and whose way of sampling the runtime has not: it would make other frames without a word.
+OTHERS = {
+    "LTXConditionPipeline": "its coordinates in time, and the noise on frames that are given, are others than those of LTXPipeline and "
+    "LTXImageToVideoPipeline, which the runtime samples as; put one of these in its place in model_index.json: the weights are the same",
+}
 
 
 def arguments() -> argparse.Namespace:
@@ -43,6 +49,9 @@ def arguments() -> argparse.Namespace:
     chosen = parser.parse_args()
     if not (chosen.source / "model_index.json").is_file():
         parser.error(f"{chosen.source} has no model_index.json; expected a diffusers checkout")
+    pipeline = json.loads((chosen.source / "model_index.json").read_text()).get("_class_name")
+    if pipeline in OTHERS:
+        parser.error(f"{chosen.source} is for {pipeline}, which can't be exported: {OTHERS[pipeline]}")
     return chosen
 
 

@@ -64,6 +64,27 @@ class Fallback(Folder):
         super().write(contract)
 
 
+# Settings of which the runtime has one value: what is other is written, so that it refuses the folder by that name.
+ONLY = {
+    "thresholding": False,
+    "disable_corrector": [],
+    "solver_p": None,
+    "trained_betas": None,
+    "use_karras_sigmas": False,
+    "use_exponential_sigmas": False,
+    "use_beta_sigmas": False,
+    "final_sigmas_type": "zero",
+    "use_dynamic_shifting": False,
+    "time_shift_type": "exponential",
+    "shift_terminal": None,
+    "invert_sigmas": False,
+    "stochastic_sampling": False,
+}
+
+
 def scheduler_config(scheduler, names: tuple[str, ...]) -> dict:
     """Those of the reference's own figures that change what it computes, under its own names."""
-    return {name: scheduler.config[name] for name in names if scheduler.config.get(name) is not None}
+    config = scheduler.config
+    figures = {name: config[name] for name in names if config.get(name) is not None}
+    others = {name: config[name] for name, only in ONLY.items() if config.get(name) not in (None, only)}
+    return figures | {name: value for name, value in others.items() if name not in figures}

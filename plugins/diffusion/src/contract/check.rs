@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use ndarray::ArrayD;
 use spotloom_onnx::{Component, Derived, Described, Error, Licence, component};
 
-use super::{Contract, FamilyName, Mode, Variant, diffusers};
+use super::{Contract, FamilyName, Mode, Variant, diffusers, modes};
+use crate::schedulers::{Schedule, scheduler};
 
 impl Described for Contract {
     fn name(&self) -> &str {
@@ -29,7 +31,10 @@ impl Described for Contract {
         if found.is_empty() {
             self.check_shapes(&mut found);
         }
-        self.check_variant(&mut found);
+        self.check_scheduler(&mut found);
+        if self.check_variant(&mut found) {
+            self.check_modes(&mut found);
+        }
         let missing = self.roles().into_iter().filter(|role| !self.components.contains_key(*role));
         found.extend(missing.map(|role| format!("`components` has no `{role}`, which this family needs")));
         found.extend(component::mistakes(&self.components));
@@ -45,9 +50,6 @@ impl Described for Contract {
                 format!("the attribute `{}` implies `{word}`, which is none of its words", slot.name)
             }),
         );
-        if self.modes.is_empty() {
-            found.push("`modes` is empty; expected at least one, such as text-to-video".into());
-        }
         found
     }
 
@@ -122,8 +124,14 @@ impl Contract {
                 found.push(format!("`{name}` is {value}; expected {least} to {most}"));
             }
         }
+        // Every model of these two was trained on latents that are scaled by channel; without these they would be taken as they are.
+        let scaled = matches!(self.family, FamilyName::Wan | FamilyName::Ltx);
         for (name, list) in [("latent.mean", &self.latent.mean), ("latent.std", &self.latent.std)] {
-            let Some(list) = list else { continue };
+            let Some(list) = list else {
+                found
+                    .extend(scaled.then(|| format!("`{name}` is missing; this family needs a value for each channel")));
+                continue;
+            };
             if list.len() != self.latent.channels {
                 found.push(format!("`{name}` has {} values for {} channels", list.len(), self.latent.channels));
             }
@@ -143,7 +151,76 @@ impl Contract {
         }
     }
 
-    fn check_variant(&self, found: &mut Vec<String>) {
+    /// The scheduler is made once, so that what speaks against it is known before a prompt is encoded.
+    fn check_scheduler(&self, found: &mut Vec<String>) {
+        let (sampling, config) = (&self.sampling, &self.scheduler_config);
+        if !self.family.fits(sampling.scheduler) {
+            let expected = match self.family {
+                FamilyName::CogVideoX => "ddim or sde-dpm: this family predicts v",
+                _ => "flow-euler, flow-ab2 or unipc: this family predicts a velocity",
+            };
+            found.push(format!("`sampling.scheduler` is {}; expected {expected}", sampling.scheduler));
+            return;
+        }
+        let mut wrong = config.mistakes(sampling.scheduler);
+        if self.takes_shift(sampling.scheduler) {
+            for (name, value) in [("flow_shift", config.flow_shift), ("shift", config.shift)] {
+                if let Some(value) = value.filter(|value| *value != sampling.shift) {
+                    let ours = sampling.shift;
+                    wrong.push(format!(
+                        "`scheduler-config.{name}` is {value} and `sampling.shift` {ours}: leave the one out"
+                    ));
+                }
+            }
+        }
+        // Figures that are told of already are not told of again.
+        if wrong.is_empty() && found.is_empty() {
+            let cells = self.latent.cells(self.video.width, self.video.height, self.video.frames);
+            // Only LTX tells how many there are.
+            let tokens = cells.ok().filter(|_| self.family == FamilyName::Ltx);
+            let schedule = Schedule {
+                name: sampling.scheduler,
+                steps: sampling.steps,
+                shift: sampling.shift,
+                tokens: tokens.map(|cells| cells.iter().zip(self.latent.patch).map(|(n, patch)| n / patch).product()),
+                config,
+            };
+            wrong.extend(scheduler::<ArrayD<f32>>(&schedule).err());
+        }
+        found.extend(wrong);
+    }
+
+    /// What is offered must be what a model of this make can do, since plans and pipelines go by it.
+    fn check_modes(&self, found: &mut Vec<String>) {
+        let able = modes::able(self.family, self.variant, self.modes.contains(&Mode::ImageToVideo), true);
+        let list = |modes: &[Mode]| modes.iter().map(|mode| format!("`{mode}`")).collect::<Vec<_>>().join(", ");
+        if self.modes.is_empty() {
+            found.push(format!("`modes` is empty; expected some of {}", list(able)));
+        }
+        let unable: Vec<Mode> = self.modes.iter().copied().filter(|mode| !able.contains(mode)).collect();
+        if !unable.is_empty() {
+            let (unable, able) = (list(&unable), list(able));
+            // Two experts come as either, and this is how a contract says which.
+            let told =
+                if self.variant == Some(Variant::A14b) { ", as `image-to-video` among them or not tells" } else { "" };
+            found.push(format!(
+                "`modes` has {unable}, which this kind of model can't do; expected some of {able}{told}"
+            ));
+        }
+        if self.modes.contains(&Mode::Edit) && self.family == FamilyName::Wan && !self.encodes() {
+            let roles = "`vae-encoder-first` and `vae-encoder-next`";
+            found.push(format!("`modes` has `edit`, and `components` has no encoder for it: {roles}"));
+        }
+    }
+
+    /// Whether a model of Wan can read pictures.
+    fn encodes(&self) -> bool {
+        let has = |role| self.components.contains_key(role);
+        has("vae-encoder") || has("vae-encoder-first") && has("vae-encoder-next")
+    }
+
+    /// Whether the variant is one of the family's.
+    fn check_variant(&self, found: &mut Vec<String>) -> bool {
         use Variant::{A14b, B2, B5, Base, I2v, I2vClip, T2v, Ti2v, Timestep, V15};
         let (names, known): (&str, &[Variant]) = match self.family {
             FamilyName::Ambient => ("none", &[]),
@@ -151,11 +228,13 @@ impl Contract {
             FamilyName::Ltx => ("base or timestep", &[Base, Timestep]),
             FamilyName::CogVideoX => ("2b, 5b or v1.5", &[B2, B5, V15]),
         };
-        if self.variant.is_none() != known.is_empty() || self.variant.is_some_and(|v| !known.contains(&v)) {
+        let fits = self.variant.is_none() == known.is_empty() && self.variant.is_none_or(|v| known.contains(&v));
+        if !fits {
             found.push(format!("`variant` does not fit the family; expected {names}"));
         }
         if self.variant == Some(A14b) && self.sampling.boundary.is_none() {
             found.push("`sampling.boundary` is missing; a model of two experts needs it".into());
         }
+        fits
     }
 }

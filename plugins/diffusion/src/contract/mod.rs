@@ -6,6 +6,7 @@
 mod check;
 mod diffusers;
 mod latent;
+mod modes;
 mod sampling;
 
 use std::collections::BTreeMap;
@@ -90,7 +91,7 @@ pub enum FamilyName {
 
 /// Kinds of a family. Wan: `t2v`, `i2v`, `i2v-clip`, `a14b`, `ti2v`; LTX: `base`, `timestep` (its decoder takes a
 /// time); CogVideoX: `2b`, `5b`, `v1.5`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Variant {
     T2v,
@@ -131,6 +132,12 @@ pub enum Mode {
 }
 
 impl Contract {
+    /// Whether `shift` changes anything with a scheduler: not where the shift grows with the tokens, nor in discrete schedules.
+    #[must_use]
+    pub fn takes_shift(&self, scheduler: SchedulerName) -> bool {
+        scheduler.takes_velocity() && !self.scheduler_config.dynamic()
+    }
+
     /// Frames of the longest clip.
     #[must_use]
     pub fn most(&self) -> usize {
@@ -153,6 +160,14 @@ impl Contract {
             FamilyName::Ltx => Some(self.latent.pixels(2)).filter(|two| 2 * two < self.most()).unwrap_or(1),
             FamilyName::Wan | FamilyName::CogVideoX => 1,
         }
+    }
+}
+
+impl FamilyName {
+    /// Whether a scheduler walks along what the family's networks predict.
+    #[must_use]
+    pub fn fits(self, scheduler: SchedulerName) -> bool {
+        scheduler.takes_velocity() == (self != Self::CogVideoX)
     }
 }
 

@@ -6,7 +6,7 @@ use ndarray::{ArrayD, Axis, IxDyn};
 use super::parts::Loader;
 use super::tiles::{self, Tile};
 use super::windows;
-use crate::contract::{Contract, Negative, SchedulerName};
+use crate::contract::{Contract, Negative, SchedulerName, Variant};
 use crate::error::Error;
 use crate::family::{Calls, Decode, Shot, Step};
 use crate::picture::Picture;
@@ -123,15 +123,16 @@ pub fn check_mode(contract: &Contract, shot: &Shot) -> Result<(), Error> {
 pub fn frames(loader: &Loader, shot: &Shot, windows: bool) -> Result<usize, Error> {
     let contract = &loader.model.contract;
     let most = contract.most();
-    // The stage asks for two frames more than it shows.
-    if windows && shot.frames > most + 2 {
+    if windows && shot.frames > most {
         return Ok(contract.latent.whole(shot.frames));
     }
-    if shot.frames > most + 2 {
+    if shot.frames > most {
         let seconds = most as f64 / contract.video.fps;
         return Err(loader.unable(format!("a shot of {} frames; one clip has {most} ({seconds:.1} s)", shot.frames)));
     }
-    Ok(contract.latent.whole(shot.frames).min(most))
+    // Places are part of this transformer's weights: it knows one length alone, and what a shorter shot leaves of a clip is not shown.
+    let least = if contract.variant == Some(Variant::B2) { most } else { 1 };
+    Ok(contract.latent.whole(shot.frames).clamp(least, most))
 }
 
 /// The noise that a clip starts from: the shot's own, or the seed's.

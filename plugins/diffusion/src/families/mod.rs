@@ -2,6 +2,7 @@
 
 pub mod ambient;
 pub mod chain;
+mod clean;
 pub mod clip;
 pub mod cogvideox;
 mod decoder;

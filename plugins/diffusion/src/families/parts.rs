@@ -27,6 +27,8 @@ pub const WORK: u64 = VALUE * ALIVE;
 pub struct Loader {
     pub model: Model,
     pub engine: Engine,
+    /// What computes: of `provider: auto` what it turned out to be, which decides how wide values are and whose memory they take.
+    provider: Provider,
     /// Whether components stay loaded.
     warm: bool,
     /// Of the shot under way.
@@ -51,6 +53,7 @@ impl Loader {
         let mut loader = Self {
             model: model.clone(),
             engine: *engine,
+            provider: engine.gets(),
             warm: false,
             levers: Levers::default(),
             warnings: Vec::new(),
@@ -66,7 +69,7 @@ impl Loader {
             }
         };
         let (largest, all) = (sizes.iter().max().copied().unwrap_or(0), sizes.iter().sum::<u64>());
-        let available = memory::available_to(engine.provider);
+        let available = memory::available_to(loader.provider);
         memory::require(&model.contract.name, largest, available.as_ref())?;
         loader.warm = available.is_none_or(|a| all <= a.bytes / 2);
         Ok(loader)
@@ -132,7 +135,7 @@ impl Loader {
             largest = largest.max(weights.saturating_add(work));
         }
         let needed = if self.warm { all.saturating_add(most) } else { largest };
-        Ok(memory::require(&self.name(), needed, memory::available_to(self.engine.provider).as_ref())?)
+        Ok(memory::require(&self.name(), needed, memory::available_to(self.provider).as_ref())?)
     }
 
     /// Holds every file that the shot under way takes against the contract and the family, before the first of them is
@@ -151,7 +154,7 @@ impl Loader {
 
     /// Bytes that a component's weights take in memory.
     fn weights(&self, role: &str) -> Result<u64, ModelError> {
-        self.model.bytes_in_memory(role, self.engine.provider)
+        self.model.bytes_in_memory(role, self.provider)
     }
 
     /// Values of the transformer's largest tensor in a call: of its widest layer, as the weights of its graph declare it, or of its
@@ -171,7 +174,7 @@ impl Loader {
         let attention = check("the transformer's attention", &[batch, heads, tokens, tokens])?;
         let largest = attention.max(check("the transformer's widest layer", &[batch, tokens, width])?);
         // Reckoned with as values of 32 bits, and a card computes with the 16 that are stored.
-        let half = self.engine.provider != Provider::Cpu && self.model.is_half(&role)?;
+        let half = self.provider != Provider::Cpu && self.model.is_half(&role)?;
         Ok(if half { largest.div_ceil(2) } else { largest })
     }
 
@@ -349,6 +352,12 @@ impl Part {
         if !loader.warm {
             (self.graph, self.loaded) = (None, None);
         }
+    }
+
+    /// Whether what it gave so far is of the file that a shot begins with, not of one that stood in for it.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.failed == 0
     }
 
     /// Goes back to the first file, for a new shot.

@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use super::timeline::{Timeline, coarser};
+use super::timeline::{Blend, Timeline, coarser};
 use crate::error::Error;
 use crate::picture::Picture;
 
@@ -36,8 +36,8 @@ pub struct Paced {
 
 impl Paced {
     #[must_use]
-    pub fn new(pins: Option<(f64, f64)>) -> Self {
-        let timeline = Timeline::new();
+    pub fn new(blend: Blend, pins: Option<(f64, f64)>) -> Self {
+        let timeline = Timeline::new(blend);
         Self { timeline, pins, waiting: VecDeque::new(), last: None, changed: Vec::new(), ended: false }
     }
 
@@ -159,7 +159,7 @@ mod tests {
             x += steps[k % 4];
             spot(x)
         });
-        let mut paced = Paced::new(pins);
+        let mut paced = Paced::new(Blend::Spline, pins);
         let moments = (0..56).map(|i| 1.0 + f64::from(i) * 0.5);
         moments.map(|t| centre(&paced.at(t, &mut || Ok(frames.next())).expect("a picture"))).collect()
     }

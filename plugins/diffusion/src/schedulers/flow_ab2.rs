@@ -1,25 +1,46 @@
 //! Rectified flow, second-order Adams-Bashforth with uneven steps:
 //! `w = v + (h / h_before) / 2 * (v - v_before)`, `z <- z - h * w`; the first step is Euler's.
 
-use super::{Arithmetic, Scheduler, grid};
+use super::flow_euler::FlowEuler;
+use super::{Arithmetic, Schedule, Scheduler, grid};
 use crate::error::Error;
 
-/// Adams-Bashforth on the shifted grid; remembers the last velocity.
+/// Adams-Bashforth on a shifted grid; remembers the last velocity.
 pub struct FlowAb2<T> {
+    times: Vec<f64>,
     levels: Vec<f64>,
     before: Option<(f64, T)>,
 }
 
 impl<T> FlowAb2<T> {
+    /// On the grid from exactly 1 to exactly 0; the model is told the level.
     #[must_use]
     pub fn new(steps: usize, shift: f64) -> Self {
-        Self { levels: grid::shifted(steps, shift), before: None }
+        let levels = grid::shifted(steps, shift);
+        Self { times: levels[..steps].to_vec(), levels, before: None }
+    }
+
+    /// On the reference's grid where the shift grows with the tokens, as a model that was trained along it expects; the
+    /// model is told the training step then. Else on the even one, which ends where the configuration says.
+    ///
+    /// # Errors
+    /// Those of [`grid::reference`].
+    pub fn of(schedule: &Schedule<'_>) -> Result<Self, String> {
+        let config = schedule.config;
+        if config.dynamic() {
+            let FlowEuler { times, levels } = FlowEuler::reference(schedule)?;
+            return Ok(Self { times, levels, before: None });
+        }
+        let mut even = Self::new(schedule.steps, schedule.shift);
+        even.times = grid::stretched(even.times, config)?;
+        even.levels[..schedule.steps].copy_from_slice(&even.times);
+        Ok(even)
     }
 }
 
 impl<T: Send> Scheduler<T> for FlowAb2<T> {
     fn times(&self) -> &[f64] {
-        &self.levels[..self.levels.len() - 1]
+        &self.times
     }
 
     fn levels(&self) -> &[f64] {
@@ -46,7 +67,6 @@ mod tests {
 
     use super::*;
     use crate::schedulers::Here;
-    use crate::schedulers::flow_euler::FlowEuler;
 
     /// Integrates dz/dt = z from t = 1 (z = e) to t = 0, where z is 1; the error left.
     fn error(mut scheduler: impl Scheduler) -> f32 {

@@ -97,14 +97,27 @@ pub struct Schedule<'a> {
 /// # Errors
 /// What of the configuration is not supported, for a person to read.
 pub fn scheduler<T: Send + 'static>(schedule: &Schedule<'_>) -> Result<Box<dyn Scheduler<T>>, String> {
-    Ok(match schedule.name {
-        SchedulerName::FlowEuler if schedule.config.num_train_timesteps.is_some() => {
-            Box::new(FlowEuler::reference(schedule)?)
-        }
+    let config = schedule.config;
+    let wrong = config.mistakes(schedule.name);
+    if !wrong.is_empty() {
+        return Err(wrong.join("; "));
+    }
+    let made: Box<dyn Scheduler<T>> = match schedule.name {
+        SchedulerName::FlowEuler if config.reference() => Box::new(FlowEuler::reference(schedule)?),
         SchedulerName::FlowEuler => Box::new(FlowEuler::new(schedule.steps, schedule.shift)),
-        SchedulerName::FlowAb2 => Box::new(FlowAb2::new(schedule.steps, schedule.shift)),
+        SchedulerName::FlowAb2 => Box::new(FlowAb2::of(schedule)?),
         SchedulerName::UniPc => Box::new(UniPc::new(schedule)?),
         SchedulerName::Ddim => Box::new(Ddim::new(schedule)?),
         SchedulerName::SdeDpm => Box::new(SdeDpm::new(schedule)?),
-    })
+    };
+    // Steps of no length are divided by where a velocity is walked along; a discrete schedule may stand still at its end.
+    let falls = |l: &[f64]| if schedule.name.takes_velocity() { l[0] > l[1] } else { l[0] >= l[1] };
+    let levels = made.levels();
+    if !levels.iter().all(|level| level.is_finite()) || !levels.windows(2).all(falls) {
+        return Err(format!(
+            "{} steps of `{}` do not go from noise to data with the figures of `scheduler-config` and a shift of {}",
+            schedule.steps, schedule.name, schedule.shift
+        ));
+    }
+    Ok(made)
 }

@@ -1,13 +1,13 @@
 //! UniPC (Zhao et al., 2023) for flow matching: predicts the clean sample, B2(h) = e^h - 1, orders 1 to 3, with the
 //! corrector; the scheduler of Wan. Coefficients are 64-bit, as small differences of them decide; samples are 32-bit.
 //!
-//! Follows the steps of `UniPCMultistepScheduler` of diffusers with `use_flow_sigmas`.
+//! Follows the steps of `UniPCMultistepScheduler` of diffusers with `use_flow_sigmas`; where the shift grows with the tokens,
+//! along the grid that LTX's pipeline hands to any scheduler.
 
 use std::collections::VecDeque;
 
-use super::Scheduler;
-use super::config::SchedulerConfig;
 use super::scheduler::{Arithmetic, Schedule};
+use super::{Scheduler, grid};
 use crate::error::Error;
 
 /// Predictor and corrector over the last clean samples.
@@ -24,22 +24,16 @@ pub struct UniPc<T> {
 
 impl<T> UniPc<T> {
     /// # Errors
-    /// A configuration that is not supported.
+    /// Those of [`grid::reference`].
     pub fn new(schedule: &Schedule<'_>) -> Result<Self, String> {
         let (steps, shift, config) = (schedule.steps, schedule.shift, schedule.config);
-        SchedulerConfig::only("solver_type", config.solver_type.as_deref(), &["bh2"])?;
-        SchedulerConfig::only("prediction_type", config.prediction_type.as_deref(), &["flow_prediction"])?;
-        let order = config.solver_order.unwrap_or(2);
-        if !(1..=3).contains(&order) {
-            return Err(format!("`scheduler-config.solver_order` is {order}; expected 1 to 3"));
-        }
         let training = config.training_steps() as f64;
-        let mut levels: Vec<f64> = (0..steps)
-            .map(|k| {
-                let even = 1.0 + (1.0 / training - 1.0) * k as f64 / steps as f64;
-                shift * even / (1.0 + (shift - 1.0) * even)
-            })
-            .collect();
+        let mut levels = if config.dynamic() {
+            grid::reference(schedule)?
+        } else {
+            let even = (0..steps).map(|k| 1.0 + (1.0 / training - 1.0) / steps as f64 * k as f64);
+            grid::stretched(even.map(|level| shift * level / (1.0 + (shift - 1.0) * level)).collect(), config)?
+        };
         // At pure noise the logarithm of the signal is infinite; the reference steps back a millionth.
         if let Some(first) = levels.first_mut().filter(|l| (**l - 1.0).abs() < 1e-6) {
             *first -= 1e-6;
@@ -51,7 +45,7 @@ impl<T> UniPc<T> {
         Ok(Self {
             times,
             levels,
-            order,
+            order: config.solver_order.unwrap_or(2),
             lower_at_end: config.lower_order_final.unwrap_or(true),
             clean: VecDeque::new(),
             before: None,

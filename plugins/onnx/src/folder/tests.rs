@@ -15,6 +15,13 @@ pub(crate) struct Plain {
     components: BTreeMap<String, Component>,
 }
 
+impl Plain {
+    /// A component, to be changed.
+    pub(crate) fn component_mut(&mut self, role: &str) -> &mut Component {
+        self.components.get_mut(role).expect("a component")
+    }
+}
+
 impl Described for Plain {
     fn name(&self) -> &str {
         &self.name

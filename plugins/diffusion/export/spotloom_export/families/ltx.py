@@ -89,7 +89,10 @@ def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 128) -> Non
     export_text(folder, pipe.tokenizer, pipe.text_encoder, tokens, masked=False)
     export_vae(folder, vae)
     export_transformer(folder, pipe.transformer, tokens)
-    sampling = {"scheduler": "flow-euler", "steps": 50, "shift": 1.0, "guidance": 3.0, "guidance-rescale": 0.0}
+    figures = scheduler_config(pipe.scheduler, SCHEDULER)
+    # One that grows with the tokens is all there is.
+    shift = 1.0 if figures.get("use_dynamic_shifting") else float(figures.get("shift", 1.0))
+    sampling = {"scheduler": "flow-euler", "steps": 50, "shift": shift, "guidance": 3.0, "guidance-rescale": 0.0}
     sampling |= {"decode-timestep": 0.05, "decode-noise": 0.025} if timed else {}
     folder.write(
         {
@@ -111,7 +114,7 @@ def export_pipeline(pipe, folder: Folder, about: dict, tokens: int = 128) -> Non
             },
             "prompt": {"tokens": tokens, "negative": "used", "mask": "passed", "clean": False},
             "sampling": sampling | about.get("sampling", {}),
-            "scheduler-config": scheduler_config(pipe.scheduler, SCHEDULER),
+            "scheduler-config": figures,
         }
     )
 

@@ -6,45 +6,28 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::{Config, Folder, INDEX};
-
-/// Figures of a scheduler that change what it computes.
-const SCHEDULER: [&str; 21] = [
-    "num_train_timesteps",
-    "prediction_type",
-    "beta_start",
-    "beta_end",
-    "beta_schedule",
-    "timestep_spacing",
-    "steps_offset",
-    "rescale_betas_zero_snr",
-    "snr_shift_scale",
-    "set_alpha_to_one",
-    "clip_sample",
-    "solver_order",
-    "solver_type",
-    "lower_order_final",
-    "use_dynamic_shifting",
-    "time_shift_type",
-    "base_shift",
-    "max_shift",
-    "base_image_seq_len",
-    "max_image_seq_len",
-    "shift_terminal",
-];
+use crate::contract::{FamilyName, Variant, modes};
+use crate::schedulers::SchedulerConfig;
 
 /// The whole contract; what it lacks is in `missing` afterwards.
 pub(super) fn contract(folder: &mut Folder<'_>) -> Value {
     let pipeline: String = folder.index.get("_class_name").unwrap_or_default();
     let figures = match pipeline.as_str() {
         "WanPipeline" | "WanImageToVideoPipeline" => wan(folder),
-        "LTXPipeline" | "LTXImageToVideoPipeline" | "LTXConditionPipeline" => ltx(folder),
+        "LTXPipeline" | "LTXImageToVideoPipeline" => ltx(folder),
         "CogVideoXPipeline" => cogvideox(folder),
         other => {
-            let known = "WanPipeline, WanImageToVideoPipeline, LTXPipeline, LTXImageToVideoPipeline, LTXConditionPipeline or CogVideoXPipeline";
+            let known =
+                "WanPipeline, WanImageToVideoPipeline, LTXPipeline, LTXImageToVideoPipeline or CogVideoXPipeline";
             let found = if other.is_empty() { "nothing".to_owned() } else { format!("`{other}`") };
-            folder
-                .missing
-                .push(format!("a pipeline that is known: `_class_name` in `{INDEX}` is {found}, expected {known}"));
+            let mut message =
+                format!("a pipeline that is known: `_class_name` in `{INDEX}` is {found}, expected {known}");
+            if other == "LTXConditionPipeline" {
+                // It would run, and every frame after the first would be told to lie at another moment.
+                message += ". Its coordinates in time, and the noise on frames that are given, are others than those made here; \
+                            with LTXPipeline or LTXImageToVideoPipeline in its place the same weights work";
+            }
+            folder.missing.push(message);
             return Value::Null;
         }
     };
@@ -89,9 +72,21 @@ fn scheduler(folder: &mut Folder<'_>, config: &Config, known: &[(&str, &'static 
     ""
 }
 
-fn scheduler_figures(config: &Config) -> Value {
-    let given = |name: &&str| Some(((**name).to_owned(), config.get::<Value>(name).filter(|v| !v.is_null())?));
-    Value::Object(SCHEDULER.iter().filter_map(given).collect::<Map<_, _>>())
+/// Every argument of a reference scheduler, whether it is supported or not, so that the contract is refused where it is not. What
+/// is no argument has no effect in the reference.
+fn scheduler_figures(config: &Config, scheduler: &str) -> Value {
+    let given = |name: String| config.get::<Value>(&name).filter(|v| !v.is_null()).map(|value| (name, value));
+    let mut figures: Map<_, _> = SchedulerConfig::fields().into_iter().filter_map(given).collect();
+    // The reference's own defaults, where a contract's are others.
+    let defaults: &[(&str, Value)] = match scheduler {
+        "unipc" => &[("use_flow_sigmas", false.into()), ("prediction_type", "epsilon".into())],
+        "flow-euler" => &[("num_train_timesteps", 1000.into())],
+        _ => &[],
+    };
+    for (name, value) in defaults {
+        figures.entry(*name).or_insert_with(|| value.clone());
+    }
+    Value::Object(figures)
 }
 
 fn wan(folder: &mut Folder<'_>) -> Value {
@@ -103,29 +98,23 @@ fn wan(folder: &mut Folder<'_>) -> Value {
     let pictures = inside != 0 && channels != 0 && inside != channels;
     let clip = transformer.get::<u64>("image_dim").is_some();
     let variant = match folder.index.get("expand_timesteps") {
-        Some(true) => "ti2v",
-        _ if boundary.is_some() => "a14b",
-        _ if clip => "i2v-clip",
-        _ if pictures => "i2v",
-        _ => "t2v",
+        Some(true) => Variant::Ti2v,
+        _ if boundary.is_some() => Variant::A14b,
+        _ if clip => Variant::I2vClip,
+        _ if pictures => Variant::I2v,
+        _ => Variant::T2v,
     };
     let mut roles = vec!["tokenizer", "text-encoder", "transformer", "vae-decoder-first", "vae-decoder-next"];
-    roles.extend((variant == "a14b").then_some("transformer-low"));
-    roles.extend((variant == "i2v-clip").then_some("image-encoder"));
+    roles.extend((variant == Variant::A14b).then_some("transformer-low"));
+    roles.extend((variant == Variant::I2vClip).then_some("image-encoder"));
     // One graph over all frames, or two that go step by step. A model from text makes clips again where it has one.
     let whole = folder.has("vae-encoder");
     let encodes = whole || folder.has("vae-encoder-first");
-    if pictures || variant == "ti2v" || encodes {
+    if pictures || variant == Variant::Ti2v || encodes {
         roles.extend(if whole { &["vae-encoder"][..] } else { &["vae-encoder-first", "vae-encoder-next"][..] });
     }
     let components = folder.components(&roles);
-    let modes: &[&str] = match variant {
-        "ti2v" => &["text-to-video", "edit", "image-to-video", "extend"],
-        "i2v-clip" => &["image-to-video", "extend"],
-        _ if pictures => &["image-to-video", "first-last", "extend", "loop", "bridge", "retake"],
-        _ if encodes => &["text-to-video", "edit"],
-        _ => &["text-to-video"],
-    };
+    let modes = modes::able(FamilyName::Wan, Some(variant), pictures, encodes);
     // Configurations before Wan 2.2 do not name the strides; they follow from the layers that halve.
     let halves: Vec<bool> = vae.get("temperal_downsample").unwrap_or_else(|| vec![false, true, true]);
     let time = vae.get("scale_factor_temporal").unwrap_or(1u64 << halves.iter().filter(|t| **t).count().min(8));
@@ -144,7 +133,7 @@ fn wan(folder: &mut Folder<'_>) -> Value {
         "variant": variant,
         "modes": modes,
         "video": match variant {
-            "ti2v" => json!({"width": 1280, "height": 704, "frames": 121, "fps": 24, "sizes": [[704, 1280]]}),
+            Variant::Ti2v => json!({"width": 1280, "height": 704, "frames": 121, "fps": 24, "sizes": [[704, 1280]]}),
             _ => json!({"width": 832, "height": 480, "frames": 81, "fps": 16, "sizes": [[480, 832]]}),
         },
         "latent": {
@@ -157,7 +146,7 @@ fn wan(folder: &mut Folder<'_>) -> Value {
         },
         "prompt": {"tokens": folder.tokens(512), "negative": "used", "mask": "zeroed", "clean": true},
         "sampling": sampling,
-        "scheduler-config": scheduler_figures(&schedule),
+        "scheduler-config": scheduler_figures(&schedule, scheduler),
         "attention-heads": folder.attention_heads(&transformer),
         "components": components,
     })
@@ -173,7 +162,10 @@ fn ltx(folder: &mut Folder<'_>) -> Value {
     let time = vae.get("temporal_compression_ratio").unwrap_or(vae.get("patch_size_t").unwrap_or(1) * doubled);
     let space = vae.get("spatial_compression_ratio").unwrap_or(vae.get("patch_size").unwrap_or(4) * doubled);
     let scheduler = scheduler(folder, &schedule, &[("FlowMatchEulerDiscreteScheduler", "flow-euler")]);
-    let mut sampling = json!({"scheduler": scheduler, "steps": 50, "shift": 1.0, "guidance": 3.0});
+    // One that grows with the tokens is all there is.
+    let dynamic = schedule.get("use_dynamic_shifting").unwrap_or(false);
+    let shift = schedule.get::<f64>("shift").filter(|_| !dynamic).unwrap_or(1.0);
+    let mut sampling = json!({"scheduler": scheduler, "steps": 50, "shift": shift, "guidance": 3.0});
     if timed {
         sampling["decode-timestep"] = 0.05.into();
         sampling["decode-noise"] = 0.025.into();
@@ -182,7 +174,7 @@ fn ltx(folder: &mut Folder<'_>) -> Value {
     json!({
         "family": "ltx",
         "variant": if timed { "timestep" } else { "base" },
-        "modes": ["text-to-video", "edit", "image-to-video", "extend"],
+        "modes": modes::able(FamilyName::Ltx, None, true, true),
         "video": {"width": 704, "height": 512, "frames": 161, "fps": 25, "sizes": [[512, 704]]},
         "latent": {
             "channels": folder.need::<u64>(&vae, "latent_channels"),
@@ -196,7 +188,7 @@ fn ltx(folder: &mut Folder<'_>) -> Value {
         },
         "prompt": {"tokens": folder.tokens(128), "negative": "used", "mask": "passed", "clean": false},
         "sampling": sampling,
-        "scheduler-config": scheduler_figures(&schedule),
+        "scheduler-config": scheduler_figures(&schedule, scheduler),
         "attention-heads": folder.attention_heads(&transformer),
         "components": components,
     })
@@ -232,7 +224,7 @@ fn cogvideox(folder: &mut Folder<'_>) -> Value {
     let mut contract = json!({
         "family": "cogvideox",
         "variant": variant,
-        "modes": ["text-to-video"],
+        "modes": modes::able(FamilyName::CogVideoX, None, false, false),
         "video": {
             "width": width * space,
             "height": height * space,
@@ -248,7 +240,7 @@ fn cogvideox(folder: &mut Folder<'_>) -> Value {
         },
         "prompt": {"tokens": folder.tokens(226), "negative": "used", "mask": "none", "clean": false},
         "sampling": {"scheduler": scheduler, "steps": 50, "guidance": 6.0, "dynamic-guidance": dynamic},
-        "scheduler-config": scheduler_figures(&schedule),
+        "scheduler-config": scheduler_figures(&schedule, scheduler),
         "attention-heads": folder.attention_heads(&transformer),
         "components": components,
     });

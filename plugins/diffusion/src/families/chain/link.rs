@@ -31,8 +31,8 @@ impl Link {
 /// have little time to move in.
 pub(super) fn links(contract: &Contract, frames: usize) -> Vec<Link> {
     let (most, carried) = (contract.most(), contract.carried());
-    // The stage asks for two frames more than it shows. A model of stills goes on from nothing; it refuses what is longer.
-    if frames <= most + 2 || most <= carried {
+    // A model of stills goes on from nothing; it refuses what is longer.
+    if frames <= most || most <= carried {
         return vec![Link { first: 0, frames }];
     }
     let clips = 1 + (frames - most).div_ceil(most - carried);
@@ -106,11 +106,12 @@ mod tests {
             assert_eq!(found, expected, "{frames} frames");
         };
         check(7, &[(0, 7)]);
-        check(11, &[(0, 11)]);
+        check(9, &[(0, 9)]);
+        check(10, &[(0, 9), (8, 2)]);
         check(12, &[(0, 9), (8, 4)]);
         check(17, &[(0, 9), (8, 9)]);
         check(18, &[(0, 9), (8, 9), (16, 2)]);
-        for frames in 12..300 {
+        for frames in 10..300 {
             let links = links(&contract(), frames);
             let last = links[links.len() - 1];
             assert_eq!(last.first + last.frames, frames);

@@ -150,7 +150,7 @@ impl<F: ClipFamily> Family for Chain<F> {
 
     fn clips(&self, frames: usize) -> usize {
         let contract = self.model.contract();
-        if !self.model.windowed() || frames <= contract.most() + 2 {
+        if !self.model.windowed() || frames <= contract.most() {
             return self.links(frames).len();
         }
         let latents = contract.latent.frames(frames).next_multiple_of(contract.latent.patch[0]);

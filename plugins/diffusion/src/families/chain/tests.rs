@@ -127,14 +127,14 @@ fn a_long_shot_goes_on_from_its_own_last_frame_without_a_jump() {
 #[test]
 fn a_short_shot_is_one_clip_as_the_family_makes_it() {
     let (mut chain, begun) = family(contract());
-    let mut frames = chain.begin(&shot(11)).expect("a shot");
+    let mut frames = chain.begin(&shot(7)).expect("a shot");
     let mut count = 0;
     while frames.next(&mut |_| Ok(())).expect("no failure").is_some() {
         count += 1;
     }
     drop(frames);
-    // 11 frames are 13 in whole latent frames; this family does not cut.
-    assert_eq!((count, begun.lock().expect("no panic").len(), chain.clips(11)), (13, 1, 1));
+    // 7 frames are 9 in whole latent frames; this family does not cut.
+    assert_eq!((count, begun.lock().expect("no panic").len(), chain.clips(7)), (9, 1, 1));
 }
 
 #[test]

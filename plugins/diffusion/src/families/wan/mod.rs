@@ -32,10 +32,8 @@ use crate::contract::{Contract, Mode, Model, SchedulerName, Variant};
 use crate::error::Error;
 use crate::family::{Calls, Decode, Frames, Shot};
 use crate::noise;
-use crate::schedulers::{Draw, Here, StepCache};
+use crate::schedulers::{Draw, Here, Scheduler, StepCache};
 
-/// Steps of the time the models were trained with.
-const TRAINED: f64 = 1000.0;
 /// Channels of the decoder's widest layer at full size.
 const DECODER_WIDTH: usize = 192;
 /// Side of the picture that CLIP looks at.
@@ -65,11 +63,26 @@ fn conditioned(contract: &Contract) -> bool {
 }
 
 /// What a step is taken with.
+#[derive(Clone, Copy)]
 struct Moment {
     time: f32,
     /// Whether it is the second expert's.
     low: bool,
     guidance: f32,
+}
+
+/// What each step is taken with. The transformer is told a time of its training: that of the scheduler, whole numbers of `unipc` and
+/// fractions of the reference's `flow-euler`; schedulers that have no reference tell the level.
+fn moments<T>(contract: &Contract, shot: &Shot, scheduler: &dyn Scheduler<T>) -> Vec<Moment> {
+    let (sampling, training) = (&contract.sampling, contract.scheduler_config.training_steps() as f64);
+    let scale = if scheduler.levels().starts_with(scheduler.times()) { training } else { 1.0 };
+    let moment = |told: &f64| {
+        let time = told * scale;
+        let low = sampling.boundary.is_some_and(|b| time < b * training);
+        let guidance = if low { shot.guidance_low.unwrap_or(shot.guidance) } else { shot.guidance };
+        Moment { time: time as f32, low, guidance }
+    };
+    scheduler.times().iter().map(moment).collect()
 }
 
 impl Wan {
@@ -158,13 +171,14 @@ impl Wan {
         let mut scheduler = clip::schedule(self.contract(), shot, None, &FITTING)?;
         let draw: &mut Draw<'_> = &mut |shape| noise::normal(shot.seed, clip::STIR, shape);
         let prompts = Prompts::new(text, calls);
+        let moments = moments(self.contract(), shot, scheduler.as_ref());
         let first = shot.first_step();
         let mut cache = StepCache::new(shot.levers.step_cache, shot.steps - first);
         let over = Windows { axis: Axis(2), window, ring: false };
         let mut sample = given.begin(noise, scheduler.levels()[first]);
-        for step in first..shot.steps {
+        for (step, moment) in moments.into_iter().enumerate().skip(first) {
             let level = scheduler.levels()[step];
-            let Moment { time, low, guidance } = self.moment(shot, level);
+            let Moment { time, low, guidance } = moment;
             if low {
                 self.transformer.rest(&self.loader);
             }
@@ -231,14 +245,6 @@ impl Wan {
         self.decoder.begin(latents, size, tiles);
     }
 
-    fn moment(&self, shot: &Shot, level: f64) -> Moment {
-        // The reference's times are whole numbers, cut off.
-        let time = (level * TRAINED).floor();
-        let low = self.contract().sampling.boundary.is_some_and(|b| time < b * TRAINED);
-        let guidance = if low { shot.guidance_low.unwrap_or(shot.guidance) } else { shot.guidance };
-        Moment { time: time as f32, low, guidance }
-    }
-
     /// The time, one for all, or one for each token where pinned ones are told that they are done: `[1]` or `[1, tokens]`.
     fn times(&self, time: f32, shape: &[usize], given: &Given) -> ArrayD<f32> {
         if self.contract().variant != Some(Variant::Ti2v) {
@@ -264,4 +270,36 @@ impl Wan {
 fn join(first: &ArrayD<f32>, second: &ArrayD<f32>) -> ArrayD<f32> {
     // Both have the same frames, rows and columns, so the fallback is never taken.
     concatenate(Axis(1), &[first.view(), second.view()]).unwrap_or_else(|_| first.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_transformer_is_told_the_time_of_the_scheduler() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/wan-t2v");
+        let contract = Model::open(&folder).expect("the fixture").contract;
+        let told = |scheduler: SchedulerName, steps: usize, shift: f64| -> (Vec<f32>, Vec<f32>) {
+            let shot = Shot { scheduler, shift, steps, ..Shot::usual(&contract, "a golden bottle") };
+            let scheduler = clip::schedule::<ArrayD<f32>>(&contract, &shot, None, &FITTING).expect("a scheduler");
+            let moments = moments(&contract, &shot, scheduler.as_ref());
+            let own = scheduler.times().iter().map(|time| *time as f32).collect();
+            (moments.iter().map(|moment| moment.time).collect(), own)
+        };
+        // Whole numbers are cut off levels of 64 bits, which those of 32 bits fall short of in places.
+        for shift in [1.0, 3.0, 5.0, 6.0, 8.0] {
+            for steps in 1..=90 {
+                let (told, own) = told(SchedulerName::UniPc, steps, shift);
+                assert_eq!(told, own, "{steps} steps with a shift of {shift}");
+            }
+        }
+        // As diffusers passes them; those of flow-euler are not cut off.
+        assert_eq!(told(SchedulerName::UniPc, 4, 3.0).0, [999.0, 900.0, 750.0, 500.0]);
+        assert_eq!(told(SchedulerName::FlowEuler, 4, 3.0).0, [1000.0, 857.692_3, 602.150_6, 8.928_572]);
+        // On the grid without a reference: the level.
+        assert_eq!(told(SchedulerName::FlowAb2, 4, 1.0).0, [1000.0, 750.0, 500.0, 250.0]);
+    }
 }

@@ -4,7 +4,7 @@ use ndarray::ArrayD;
 use spotloom_onnx::{Sums, Tensor};
 
 use super::given::Given;
-use super::{FITTING, Moment, Wan};
+use super::{FITTING, Wan, moments};
 use crate::error::Error;
 use crate::families::chain::ClipFamily as _;
 use crate::families::clip::{self, OnLatents};
@@ -25,7 +25,7 @@ impl Wan {
         on_step: &mut OnLatents<'_>,
     ) -> Result<ArrayD<f32>, Error> {
         let scheduler = clip::schedule(self.contract(), shot, None, &FITTING)?;
-        let moments: Vec<Moment> = scheduler.levels().iter().map(|level| self.moment(shot, *level)).collect();
+        let moments = moments(self.contract(), shot, scheduler.as_ref());
         let times: Vec<_> = moments.iter().map(|moment| self.times(moment.time, noise.shape(), given)).collect();
         let mut sums = Sums::new(&self.loader.name(), &self.loader.engine);
         let mut put = |array: &Option<ArrayD<f32>>| array.as_ref().map(|array| sums.put(array.view())).transpose();
