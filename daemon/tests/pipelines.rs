@@ -7,6 +7,7 @@ mod catalog;
 use std::path::Path;
 
 use catalog::Studio;
+use serde_json::json;
 use spotloom::brief::Brief;
 use spotloom::error::render;
 use spotloom::pipeline::plan::{InputRef, Plan};
@@ -58,11 +59,9 @@ locales: [en, de]
 fn scenes_of_every_kind_come_in_order() {
     for pipeline in ["social-ad", "storyboard"] {
         let plan = plan(pipeline, MIXED).unwrap();
-        assert_eq!(
-            keys(&plan)[..6],
-            ["prompts[1]", "shots[1,16:9]", "shots[1,9:16]", "footage[0,16:9]", "footage[0,9:16]", "footage[2,16:9]"],
-            "{pipeline}"
-        );
+        let made = ["prompts[1]", "shots[1,16:9]", "shots[1,9:16]", "shot_checks[1,16:9]", "shot_checks[1,9:16]"];
+        assert_eq!(keys(&plan)[..5], made, "{pipeline}");
+        assert_eq!(keys(&plan)[5..8], ["footage[0,16:9]", "footage[0,9:16]", "footage[2,16:9]"], "{pipeline}");
         for aspect in ["16:9", "9:16"] {
             let clips = inputs(&plan, &format!("compose[{aspect},de]"), "clips");
             let expected = ["footage[0", "shots[1", "footage[2"].map(|task| format!("{task},{aspect}].clip"));
@@ -199,8 +198,59 @@ fn shots_that_may_be_made_again_are_judged_first() {
         assert!(none.tasks.iter().all(|t| t.reseed.is_none()), "{pipeline}");
         let many = plan(pipeline, &format!("{scenes}with: {{failed_checks: retry-with-new-seed, retries: 11}}\n"));
         assert!(many.unwrap_err().contains("from 0 to 10"), "{pipeline}");
+        // Without retries they are judged all the same, more gently, and what is made of them waits.
         let plain = plan(pipeline, scenes).unwrap();
-        assert!(plain.tasks.iter().all(|t| t.reseed.is_none() && t.stage != "shot_checks"), "{pipeline}");
+        assert!(plain.tasks.iter().all(|t| t.reseed.is_none()), "{pipeline}");
+        let judges = |plan: &Plan| plan.tasks.iter().filter(|t| t.stage == "shot_checks").count();
+        assert_eq!((judges(&plain), judges(&made)), (2, 2), "{pipeline}: the picture is none of a model's");
+        let gently = &plain.tasks.iter().find(|t| t.key == judge.key).unwrap().params;
+        assert_eq!((&gently["whole-shot"], &gently["on-fail"]), (&json!(true), &json!("fail")), "{pipeline}");
+        assert_eq!(judge.params["whole-shot"], false, "{pipeline}");
+        let waiting = |plan: &Plan| {
+            let of = plan.tasks.iter().filter(|t| t.needs.contains(&judge.key));
+            of.map(|t| t.key.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(waiting(&plain), waiting(&made), "{pipeline}");
+        let warned = plan(pipeline, &format!("{scenes}with: {{failed_checks: warn}}\n")).unwrap();
+        let warned = &warned.tasks.iter().find(|t| t.key == judge.key).unwrap().params;
+        assert_eq!(warned["on-fail"], "warn", "{pipeline}");
+    }
+}
+
+/// A brief says of one check what it does; a name that is none is found before anything is made.
+#[test]
+fn a_brief_waives_one_check_alone() {
+    let scenes = "scenes: [{prompt: a, headline: A}]\nproduct: {name: Zest, image: assets/zest-can.png}\n";
+    let own = "scenes: [{footage: assets/shot.mov, headline: A}]\n";
+    let try_on = "model: dresser, motion: ambient-v7, person: assets/zest-can.png, category: tops, ";
+    for (pipeline, scenes, more) in [
+        ("social-ad", scenes, ""),
+        ("storyboard", scenes, ""),
+        ("product-demo", scenes, ""),
+        ("training-video", scenes, ""),
+        ("try-on", scenes, try_on),
+        ("localise", own, ""),
+    ] {
+        let with = |severity: &str| plan(pipeline, &format!("{scenes}with: {{{more}severity: {severity}}}\n"));
+        let made = with("{letterbox: warn, drift: off}").unwrap();
+        let checks: Vec<_> = made.tasks.iter().filter(|t| t.uses.id == "check").collect();
+        assert!(checks.len() >= if pipeline == "localise" { 1 } else { 4 }, "{pipeline}");
+        for task in checks {
+            assert_eq!(
+                task.params["severity"],
+                json!({"letterbox": "warn", "drift": "off"}),
+                "{pipeline} {}",
+                task.key
+            );
+        }
+        for (wrong, words) in [
+            ("{letterbx: warn}", "did you mean `letterbox`?"),
+            ("{letterbox: ignore}", "expected: `fail`, `warn` or `off`"),
+            ("[letterbox]", "expected: a mapping"),
+        ] {
+            let told = with(wrong).unwrap_err();
+            assert!(told.contains(words) && told.contains("brief.yaml:"), "{pipeline} {wrong}: {told}");
+        }
     }
 }
 
@@ -216,10 +266,7 @@ fn models_are_told_where_the_spot_will_be_shown() {
         let made = plan(pipeline, &format!("{brief}{more}")).unwrap();
         let told = made.tasks.iter().filter(|t| ["diffusion", "try-on", "voice"].contains(&t.uses.id.as_str()));
         let places: Vec<_> = told.map(|t| &t.params["territory"]).collect();
-        assert!(
-            places.len() >= 3 && places.iter().all(|p| **p == serde_json::json!(["EU", "US"])),
-            "{pipeline}: {places:?}"
-        );
+        assert!(places.len() >= 3 && places.iter().all(|p| **p == json!(["EU", "US"])), "{pipeline}: {places:?}");
     }
 }
 

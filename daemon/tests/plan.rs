@@ -213,6 +213,7 @@ fn a_studio_without_channels_makes_spots() {
     let expected = [
         "prompts[0]",
         "shots[0,16:9]",
+        "shot_checks[0,16:9]",
         "compose[16:9,en]",
         "masters[16:9,en]",
         "check[16:9,en]",

@@ -46,6 +46,7 @@ pub enum InputKind {
     Boolean,
     Enum(Vec<String>),
     List,
+    Mapping,
 }
 
 impl InputKind {
@@ -59,6 +60,7 @@ impl InputKind {
             Self::Boolean => "`true` or `false`".into(),
             Self::Enum(values) => crate::error::list(&values.iter().map(String::as_str).collect::<Vec<_>>(), "or"),
             Self::List => "a list".into(),
+            Self::Mapping => "a mapping".into(),
         }
     }
 
@@ -71,6 +73,7 @@ impl InputKind {
             Self::Boolean => value.is_boolean(),
             Self::Enum(values) => value.as_str().is_some_and(|v| values.iter().any(|known| known == v)),
             Self::List => value.is_array(),
+            Self::Mapping => value.is_object(),
         }
     }
 }

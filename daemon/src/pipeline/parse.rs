@@ -100,7 +100,7 @@ fn named<T>(
 fn input(name: &str, _: &Node, node: &Node, m: &mut Mistakes) -> Option<Input> {
     let mut f = Fields::of(node, "an input", m)?;
     let description = f.get("description").map_or(Some(String::new()), |n| m.text(n, "one sentence"));
-    let kind = f.require("type", "`string`, `integer`, `number`, `boolean`, `enum` or `list`");
+    let kind = f.require("type", "`string`, `integer`, `number`, `boolean`, `enum`, `list` or `mapping`");
     let values = f.get("values").map(|n| {
         let items = m.list(n, "a list of words")?;
         items.iter().map(|item| m.text(item, "a word")).collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()
@@ -116,6 +116,7 @@ fn input(name: &str, _: &Node, node: &Node, m: &mut Mistakes) -> Option<Input> {
             ("boolean", InputKind::Boolean),
             ("enum", InputKind::Enum(Vec::new())),
             ("list", InputKind::List),
+            ("mapping", InputKind::Mapping),
         ];
         let choices: Vec<(&str, usize)> = kinds.iter().enumerate().map(|(i, (name, _))| (*name, i)).collect();
         let index = m.choice(n, &choices)?;
@@ -235,14 +236,14 @@ fn retry(node: &Node, m: &mut Mistakes) -> Option<Retry> {
 }
 
 fn reseed(node: &Node, m: &mut Mistakes) -> Option<ReseedStage> {
-    const RETRIES: &str = "a whole number from 1 to 10: how many seeds are tried after the first";
+    const RETRIES: &str = "a whole number from 0 to 10: how many seeds are tried after the first";
     let mut f = Fields::of(node, "`retry-with-new-seed`", m)?;
     let stage = f.require("stage", "the stage whose files are judged, like `shots`").cloned();
     let retries = f.require("retries", RETRIES).cloned();
     f.finish(m);
     let (stage, retries) = (stage?, retries?);
     if !retries.as_text().is_some_and(is_template) {
-        m.integer(&retries, RETRIES, 1..=10)?;
+        m.integer(&retries, RETRIES, 0..=10)?;
     }
     Some(ReseedStage { stage: m.text(&stage, "a stage's name")?, node: stage, retries })
 }

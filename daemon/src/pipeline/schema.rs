@@ -85,6 +85,7 @@ enum Type {
     Boolean,
     Enum,
     List,
+    Mapping,
 }
 
 /// One kind of work.
@@ -133,7 +134,7 @@ struct Stage {
 struct RetryWithNewSeed {
     /// The stage whose files are judged, like `shots`.
     stage: String,
-    /// How many seeds are tried after the first: 1 to 10.
+    /// How many seeds are tried after the first: 0 to 10; with 0 what is made of the files waits for the judgement all the same.
     retries: Value,
 }
 

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use spotloom_plugin_sdk::api::Failure;
 
-use crate::check::{Check, Name, Verdict};
+use crate::check::{Check, Name, Verdict, round};
+
+/// The share of a shot that is as good as all of it: a first frame may differ from what follows.
+const WHOLE: f64 = 0.9;
 
 /// What the masters are held against, besides their presets.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -24,9 +28,14 @@ pub struct Params {
     #[serde(default)]
     pub on_fail: OnFail,
     /// The same for single checks; `off` leaves one out. By default all are `fail`, but `drift` and `flicker` of masters, and
-    /// `frozen` of a scene with a picture or footage of the brief's own.
+    /// `frozen` and `letterbox` of a scene with a picture or footage of the brief's own.
     #[serde(default)]
+    #[schemars(schema_with = "by_name")]
     pub severity: BTreeMap<Name, Severity>,
+    /// Of shots alone: only what is black or still from end to end fails, and `drift` and `flicker` are left to the check of
+    /// the masters. For shots that are not made again, so that nothing stops a job for a moment of one.
+    #[serde(default)]
+    pub whole_shot: bool,
     /// The longest black allowed.
     #[serde(default = "one")]
     #[schemars(range(min = 0.0, max = 60.0))]
@@ -69,6 +78,20 @@ pub enum Severity {
     Off,
 }
 
+/// Every name spelt out, so that one that is misspelt is found before anything is made.
+fn by_name(generator: &mut SchemaGenerator) -> Schema {
+    let severity = generator.subschema_for::<Severity>().to_value();
+    let names = Name::json_schema(generator).to_value();
+    let kinds = names["oneOf"].as_array().into_iter().flatten();
+    let names = kinds.flat_map(|kind| match &kind["enum"] {
+        Value::Array(names) => names.clone(),
+        _ => vec![kind["const"].clone()],
+    });
+    let properties: Map<String, Value> =
+        names.filter_map(|name| Some((name.as_str()?.to_owned(), severity.clone()))).collect();
+    json_schema!({"type": "object", "additionalProperties": false, "properties": properties})
+}
+
 fn yes() -> bool {
     true
 }
@@ -105,16 +128,20 @@ impl Params {
 
     /// The same for a shot alone. A clip shorter than what may be black or still in a film must not be so for half of it.
     pub(crate) fn of_shot(&self, seconds: f64) -> Self {
-        let half = |allowed: f64| allowed.min(seconds / 2.0);
-        let (black, frozen) = (half(self.max_black_seconds), half(self.max_frozen_seconds));
+        let most = |allowed: f64| match self.whole_shot {
+            true => round(seconds * WHOLE),
+            false => allowed.min(seconds / 2.0),
+        };
+        let (black, frozen) = (most(self.max_black_seconds), most(self.max_frozen_seconds));
         Self { max_black_seconds: black, max_frozen_seconds: frozen, ..self.clone() }
     }
 
-    /// The verdict as the pipeline wants it; none when the check is left out. A shot alone can still be made again, so what
-    /// is a matter of taste in a finished film counts there.
+    /// The verdict as the pipeline wants it; none when the check is left out. A shot that can still be made again is refused
+    /// for what is a matter of taste in a finished film.
     pub(crate) fn judge(&self, mut check: Check, shot: bool) -> Option<Check> {
         let usual = match check.name {
             Name::Drift | Name::Flicker if !shot => Severity::Warn,
+            Name::Drift | Name::Flicker if self.whole_shot => Severity::Off,
             _ if check.own => Severity::Warn,
             _ if self.on_fail == OnFail::Warn => Severity::Warn,
             _ => Severity::Fail,
@@ -125,5 +152,21 @@ impl Params {
             Severity::Fail => {}
         }
         Some(check)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_check_has_its_severity() {
+        let schema = schemars::schema_for!(Params).to_value();
+        let severity = &schema["properties"]["severity"];
+        let names = severity["properties"].as_object().expect("names");
+        assert_eq!((names.len(), &severity["additionalProperties"]), (22, &Value::Bool(false)));
+        for name in names.keys() {
+            serde_json::from_value::<Name>(name.as_str().into()).expect(name);
+        }
     }
 }

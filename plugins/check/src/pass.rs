@@ -172,7 +172,7 @@ fn pass(path: &Path, header: &Header, held: &Held<'_>, run: &Run, tell: &dyn Fn(
         stills: times,
         threads: run.threads(),
     };
-    let (mut pictures, mut sounds) = (Pictures::new(size, held.around().leader), Sounds::default());
+    let (mut pictures, mut sounds) = (Pictures::new(size), Sounds::default());
     let mut legibility = Legibility::new();
     let (mut damage, mut thumbs, mut frames) = (Vec::new(), Vec::new(), 0_u64);
     let passed = inspect::<Stop>(path, &options, &mut |seen| {

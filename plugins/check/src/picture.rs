@@ -73,7 +73,7 @@ pub(crate) struct Pictures {
 }
 
 impl Pictures {
-    pub(crate) fn new(size: (u32, u32), leader: f64) -> Self {
+    pub(crate) fn new(size: (u32, u32)) -> Self {
         let cells = (size.0 / CELL * (size.1 / CELL)) as usize;
         // BT.1886: a display's light is the 2.4th power of the signal.
         let linear = (0..1024).map(|i| (i as f32 / 1023.0).powf(2.4)).collect();
@@ -83,7 +83,7 @@ impl Pictures {
             black_since: None,
             frozen: Vec::new(),
             frozen_since: None,
-            bars: Bars { leader, ..Bars::default() },
+            bars: Bars::default(),
             flash: FlashMeter::new(cells),
             linear,
             lights: Vec::new(),
@@ -163,7 +163,7 @@ impl Pictures {
         let checks = vec![
             longest(Name::Black, "black", &self.black, params.max_black_seconds),
             frozen(&self.frozen, layout, &self.black, params.max_frozen_seconds),
-            self.bars.finish(end - around.tail),
+            self.bars.finish((around.leader, end - around.tail), layout),
             flashes(self.flash),
         ];
         (checks, self.shots)
@@ -227,13 +227,15 @@ fn outside(found: &[Stretch], times: &[(f64, f64)]) -> Vec<Stretch> {
     left
 }
 
-/// Bars of the same size on opposite sides, left, top, right, bottom as fractions.
+/// Bars of the same size on opposite sides.
 #[derive(Default)]
 struct Bars {
-    leader: f64,
-    run: Option<(f64, [f64; 4])>,
-    worst: Option<(Stretch, [f64; 4])>,
+    run: Option<(f64, Edges)>,
+    found: Vec<(Stretch, Edges)>,
 }
+
+/// How far in the picture begins: left, top, right, bottom as fractions.
+type Edges = [f64; 4];
 
 impl Bars {
     /// The least bar, the least time, and how much an edge may tremble.
@@ -241,11 +243,11 @@ impl Bars {
     const SECONDS: f64 = 1.5;
     const TREMBLE: f64 = 0.013;
 
-    fn see(&mut self, at: f64, edges: [f64; 4]) {
+    fn see(&mut self, at: f64, edges: Edges) {
         let [left, top, right, bottom] = edges;
         let pair = |a: f64, b: f64| a.min(b) >= Self::LEAST && (a - b).abs() < 0.02 && a + b < 0.9;
         let barred = pair(left, right) || pair(top, bottom);
-        let same = |with: &[f64; 4]| with.iter().zip(edges).all(|(a, b)| (a - b).abs() <= Self::TREMBLE);
+        let same = |with: &Edges| with.iter().zip(edges).all(|(a, b)| (a - b).abs() <= Self::TREMBLE);
         match self.run {
             Some((_, ref with)) if barred && same(with) => {}
             _ => {
@@ -255,33 +257,48 @@ impl Bars {
         }
     }
 
-    fn close(&mut self, at: f64) {
-        let Some((from, edges)) = self.run.take() else { return };
-        let Some(stretch) = (Stretch { from, until: at }).within(self.leader, f64::INFINITY) else { return };
-        if self.worst.is_none_or(|(w, _)| w.seconds() < stretch.seconds()) {
-            self.worst = Some((stretch, edges));
+    fn close(&mut self, until: f64) {
+        if let Some((from, edges)) = self.run.take()
+            && until - from >= Self::SECONDS
+        {
+            self.found.push((Stretch { from, until }, edges));
         }
     }
 
-    fn finish(mut self, end: f64) -> Check {
-        self.close(end);
-        let limit = "no bars on opposite sides".to_owned();
-        match self.worst.filter(|(s, _)| s.seconds() >= Self::SECONDS) {
-            Some((s, [left, top, right, bottom])) => {
-                let percent = |v: f64| v * 100.0;
-                let (where_, share) = if top.min(bottom) >= Self::LEAST {
-                    ("above and below", percent(top + bottom))
-                } else {
-                    ("left and right", percent(left + right))
-                };
-                let sentence = format!(
-                    "Black bars {where_} cover {share:.0} % of the picture from {:.2} to {:.2} s.",
-                    s.from, s.until
-                );
-                Check::fail(Name::Letterbox, sentence).at(s.from, s.until).figures(format!("{share:.0} %"), limit)
-            }
-            None => Check::pass(Name::Letterbox, "The picture reaches to its edges.").figures("0 %", limit),
+    /// An end card may stand on black. What the brief itself brings, like footage made for the cinema, is told and stops nothing.
+    fn finish(mut self, (from, until): (f64, f64), layout: Option<&Layout>) -> Check {
+        self.close(until);
+        let card = layout.and_then(Layout::end_card);
+        let own = layout.map(Layout::own_scenes).unwrap_or_default();
+        let (mut made, mut brought) = (Vec::new(), Vec::new());
+        for (stretch, edges) in &self.found {
+            let judged = outside(stretch.within(from, until).as_slice(), card.as_slice());
+            made.extend(outside(&judged, &own).into_iter().map(|s| (s, *edges)));
+            let within = own.iter().flat_map(|(from, until)| judged.iter().filter_map(|s| s.within(*from, *until)));
+            brought.extend(within.map(|s| (s, *edges)));
         }
+        let longest = |list: Vec<(Stretch, Edges)>| {
+            let long = list.into_iter().filter(|(s, _)| s.seconds() >= Self::SECONDS);
+            long.max_by(|(a, _), (b, _)| a.seconds().total_cmp(&b.seconds()))
+        };
+        let (worst, own) = match longest(made) {
+            Some(worst) => (Some(worst), false),
+            None => (longest(brought), true),
+        };
+        let limit = "no bars on opposite sides".to_owned();
+        let Some((s, [left, top, right, bottom])) = worst else {
+            return Check::pass(Name::Letterbox, "The picture reaches to its edges.").figures("0 %", limit);
+        };
+        let (where_, share) = if top.min(bottom) >= Self::LEAST {
+            ("above and below", (top + bottom) * 100.0)
+        } else {
+            ("left and right", (left + right) * 100.0)
+        };
+        let bars = if own { "Black bars in the brief's own picture or footage" } else { "Black bars" };
+        let sentence =
+            format!("{bars} {where_} cover {share:.0} % of the picture from {:.2} to {:.2} s.", s.from, s.until);
+        let check = Check::fail(Name::Letterbox, sentence).at(s.from, s.until).figures(format!("{share:.0} %"), limit);
+        Check { own, ..check }
     }
 }
 

@@ -142,7 +142,7 @@ fn failed(wrong: &[(String, Check)], shot: bool) -> Failure {
     }
     Failure::new("check-failed", message).hint(if shot {
         "the model made this of the scene's words and seed. Change the words or the seed and drop the brief again; to go on \
-         in spite of it, say `with: {failed_checks: warn}` in the brief"
+         in spite of it, say `with: {failed_checks: warn}` in the brief, or `severity` of this check alone"
     } else {
         "nothing was delivered. Mend what is named in the brief, the look or the preset and drop the brief again; to \
          deliver in spite of a check, set it to `warn` under `severity` of the stage `check` in the pipeline"

@@ -226,9 +226,86 @@ fn defects_of_shots_are_refused_with_their_places() {
     check(",loop=loop=60:size=1:start=0,trim=end_frame=60,setpts=N/30/TB", "frozen");
     check(",lutyuv=y=val*0.9:enable='eq(mod(n,2),0)'", "flickers");
     check(",eq=brightness='0.4*t/2':eval=frame", "drifts");
+    check(",loop=loop=36:size=1:start=24,trim=end_frame=60,setpts=N/30/TB", "frozen");
     assert_eq!(run("", json!({})).facts()["failed"], 0);
     let neither = Harness::<CheckStage>::new().params(json!({})).run();
     assert_eq!(neither.failure().code, "missing-input");
+}
+
+/// A shot that is not made again stops a job only when nothing of it is any good.
+#[test]
+fn a_shot_that_is_not_made_again_fails_as_a_whole() {
+    let check = |filter: &str, expected: &[&str]| {
+        let folder = TempDir::new().unwrap();
+        let clip = folder.path().join("clip.mkv");
+        let source = format!("testsrc2=s=320x180:r=30:d=2,eq=brightness=0.02:contrast=0.35,gblur=2{filter}");
+        ffmpeg(&["-f", "lavfi", "-i", &source, "-c:v", "ffv1", "-pix_fmt", "yuv420p10le", clip.to_str().unwrap()]);
+        for (on_fail, verdict) in [("fail", "fail"), ("warn", "warn")] {
+            let done = Harness::<CheckStage>::new()
+                .input("clips", &clip, "video/x-matroska")
+                .params(json!({"whole-shot": true, "on-fail": on_fail}))
+                .run();
+            let document: Value = serde_json::from_str(&done.text("checks")).unwrap();
+            let checks = document["clips"][0]["checks"].as_array().unwrap();
+            let wrong: Vec<_> = checks.iter().filter(|c| c["verdict"] != "pass").collect();
+            assert!(wrong.iter().all(|c| c["verdict"] == verdict), "{filter}: {wrong:#?}");
+            let names: Vec<_> = wrong.iter().map(|c| c["name"].as_str().unwrap()).collect();
+            assert_eq!((names.as_slice(), checks.len()), (expected, 3), "{filter}");
+            if verdict == "fail" && !expected.is_empty() {
+                assert_eq!(done.failure().code, "check-failed", "{filter}");
+            } else {
+                assert_eq!(done.facts()["failed"], 0, "{filter}");
+            }
+        }
+    };
+    check("", &[]);
+    check(",loop=loop=60:size=1:start=0,trim=end_frame=60,setpts=N/30/TB", &["frozen"]);
+    check(",loop=loop=58:size=1:start=2,trim=end_frame=60,setpts=N/30/TB", &["frozen"]);
+    check(",loop=loop=36:size=1:start=24,trim=end_frame=60,setpts=N/30/TB", &[]);
+    check(",drawbox=color=black:t=fill", &["black"]);
+    check(",drawbox=color=black:t=fill:enable='lt(t,1.4)'", &[]);
+    check(",lutyuv=y=val*0.9:enable='eq(mod(n,2),0)'", &[]);
+    check(",eq=brightness='0.4*t/2':eval=frame", &[]);
+}
+
+/// An end card may stand on black, and footage of the brief's own may have been made for the cinema.
+#[test]
+fn bars_count_where_the_picture_is_ours() {
+    let folder = TempDir::new().unwrap();
+    let good = Made::default().video;
+    let letterbox = format!("{good},drawbox=y=0:h=22:color=black:t=fill,drawbox=y=158:h=22:color=black:t=fill");
+    let dark = "drawbox=color=black:t=fill:enable='gte(t,2.5)',drawbox=x=110:y=0:w=100:h=180:color=gray:t=fill:enable='gte(t,2.5)'";
+    let dark = format!("{good},{dark}");
+    let check = |video: &str, parts: &[&str], params: Value, expected: Option<&str>| {
+        let made = Made { video: video.into(), ..Made::default() };
+        let (master, layout) = (make(folder.path(), &made), layout(folder.path(), &made));
+        let mut document: Value = serde_json::from_slice(&std::fs::read(&layout).unwrap()).unwrap();
+        let long = SECONDS / parts.len() as f64;
+        let part = |(i, what): (usize, &&str)| {
+            let card = *what == "end-card";
+            let (kind, source) = if card { ("end-card", None) } else { ("scene", Some(*what)) };
+            json!({"kind": kind, "source": source, "from": i as f64 * long, "until": (i + 1) as f64 * long})
+        };
+        document["parts"] = parts.iter().enumerate().map(part).collect();
+        document["texts"] = json!([]);
+        std::fs::write(&layout, document.to_string()).unwrap();
+        let mut given = json!({"on-fail": "report", "severity": {"frozen": "off", "drift": "off"}});
+        given["severity"].as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
+        let done = run(&master, &layout, given);
+        let wrong: Vec<Value> = checks(&done).into_iter().filter(|c| c["verdict"] != "pass").collect();
+        let found: Vec<_> =
+            wrong.iter().map(|c| (c["name"].as_str().unwrap(), c["verdict"].as_str().unwrap())).collect();
+        let expected: Vec<_> = expected.into_iter().map(|verdict| ("letterbox", verdict)).collect();
+        assert_eq!(found, expected, "{parts:?}: {wrong:#?}");
+    };
+    check(&dark, &["generated", "end-card"], json!({}), None);
+    check(&dark, &["generated", "generated"], json!({}), Some("fail"));
+    check(&letterbox, &["generated", "end-card"], json!({}), Some("fail"));
+    check(&letterbox, &["footage"], json!({}), Some("warn"));
+    check(&letterbox, &["footage", "picture"], json!({}), Some("warn"));
+    check(&letterbox, &["footage", "generated"], json!({}), Some("fail"));
+    check(&letterbox, &["footage"], json!({"letterbox": "fail"}), Some("fail"));
+    check(&letterbox, &["generated"], json!({"letterbox": "warn"}), Some("warn"));
 }
 
 fn text_of(command: &mut Command) -> Option<String> {

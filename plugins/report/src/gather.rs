@@ -15,9 +15,13 @@ const MAX_JSON: u64 = 32 << 20;
 /// A file that can't be read or is not what its stage writes.
 pub(crate) fn document(params: &Params, run: &Run) -> Result<Value, Failure> {
     let job = run.job();
-    let checks = checks(run)?;
+    let (checks, clips) = checks(run)?;
     let recipes = run.inputs("recipes").iter().map(json_of).collect::<Result<Vec<_>, _>>()?;
-    let (shots, pictures) = (made::shots(&recipes), made::pictures(&recipes));
+    let (mut shots, pictures) = (made::shots(&recipes), made::pictures(&recipes));
+    for shot in &mut shots {
+        let found = clips.iter().find(|clip| clip["sha256"] == shot["sha256"]);
+        shot["checks"] = found.map_or_else(|| json!([]), |clip| clip["checks"].clone());
+    }
     let generated = made::any(&recipes);
     let masters: Vec<Value> = run.inputs("masters").iter().map(|m| master(m, &checks, job.version)).collect();
     let fact = |name: &str| masters.iter().find_map(|m| m["facts"].get(name)).cloned().unwrap_or(Value::Null);
@@ -25,7 +29,9 @@ pub(crate) fn document(params: &Params, run: &Run) -> Result<Value, Failure> {
     let made = checklist::Made { pictures: generated, voice: !voice.is_null(), guide };
     let checklists = checklists(&masters, made, run)?;
     let mut counts = [("pass", 0_u64), ("warn", 0), ("fail", 0)];
-    for check in masters.iter().filter_map(|m| m["checks"].as_array()).flatten() {
+    // Of shots what is wrong alone: what passed there is passed by the masters too.
+    let told = shots.iter().filter_map(|s| s["checks"].as_array()).flatten().filter(|c| c["verdict"] != "pass");
+    for check in masters.iter().filter_map(|m| m["checks"].as_array()).flatten().chain(told) {
         for (name, n) in &mut counts {
             *n += u64::from(check["verdict"] == *name);
         }
@@ -39,6 +45,7 @@ pub(crate) fn document(params: &Params, run: &Run) -> Result<Value, Failure> {
         "generated": generated,
         "voice": voice,
         "guide-voice": guide,
+        "voices": made::voices(&masters),
         "reseeded": job.reseeded,
         "shots": shots,
         "pictures": pictures,
@@ -61,14 +68,17 @@ fn json_of(artifact: &Artifact) -> Result<Value, Failure> {
     serde_json::from_str(&text).map_err(|e| wrong(format!("it is not JSON: {e}")))
 }
 
-/// What `check` says of every master.
-fn checks(run: &Run) -> Result<Vec<Value>, Failure> {
-    let mut all = Vec::new();
+/// What `check` says of every master, and of every generated shot by itself.
+fn checks(run: &Run) -> Result<(Vec<Value>, Vec<Value>), Failure> {
+    let (mut all, mut clips) = (Vec::new(), Vec::new());
     for artifact in run.inputs("checks") {
         match json_of(artifact)? {
             Value::Object(mut document) => {
                 if let Some(Value::Array(masters)) = document.remove("masters") {
                     all.extend(masters);
+                }
+                if let Some(Value::Array(shots)) = document.remove("clips") {
+                    clips.extend(shots);
                 }
             }
             _ => {
@@ -79,7 +89,7 @@ fn checks(run: &Run) -> Result<Vec<Value>, Failure> {
             }
         }
     }
-    Ok(all)
+    Ok((all, clips))
 }
 
 /// A master with what was found of it: by its content first, or its name.
@@ -121,24 +131,28 @@ fn versioned(name: &str, version: u32) -> String {
     }
 }
 
-/// One list for each platform that a master is for.
+/// One list for each platform that a master is for, of all its placements.
 fn checklists(masters: &[Value], made: checklist::Made, run: &Run) -> Result<Vec<Value>, Failure> {
-    let mut lists: Vec<Value> = Vec::new();
+    let mut platforms: Vec<(&str, Vec<&str>)> = Vec::new();
     for master in masters {
         let text = |name: &str| master["facts"].get(name).and_then(Value::as_str);
-        let Some(platform) = text("platform") else { continue };
-        if lists.iter().any(|l| l["platform"] == platform) {
-            continue;
+        let (Some(platform), preset) = (text("platform"), text("preset").unwrap_or_default()) else { continue };
+        match platforms.iter_mut().find(|(known, _)| *known == platform) {
+            Some((_, presets)) if presets.contains(&preset) => {}
+            Some((_, presets)) => presets.push(preset),
+            None => platforms.push((platform, vec![preset])),
         }
-        let name = text("preset").unwrap_or_default();
-        let preset = run.inputs("presets").iter().find(|p| p.name.trim_end_matches(".yaml") == name);
-        let preset = preset
-            .map(|p| std::fs::read_to_string(&p.path).map_err(|e| io_failure("read", &p.path, &e)))
-            .transpose()?;
-        let points = checklist::points(platform, made, preset.as_deref())?;
-        lists.push(json!({"platform": platform, "points": points}));
     }
-    Ok(lists)
+    let read = |name: &str| {
+        let preset = run.inputs("presets").iter().find(|p| p.name.trim_end_matches(".yaml") == name);
+        preset.map(|p| std::fs::read_to_string(&p.path).map_err(|e| io_failure("read", &p.path, &e))).transpose()
+    };
+    let list = |(platform, presets): (&str, Vec<&str>)| {
+        let presets = presets.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let points = checklist::points(platform, made, &presets)?;
+        Ok(json!({"platform": platform, "points": points}))
+    };
+    platforms.into_iter().map(list).collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What was generated, and how: out of the recipes beside clips and pictures.
+//! What was generated, and how: out of the recipes beside clips and pictures, and of what masters tell of their voice.
 
 use serde_json::{Map, Value, json};
 
@@ -14,6 +14,29 @@ pub(crate) fn shots(recipes: &[Value]) -> Vec<Value> {
 /// The pictures that a model made.
 pub(crate) fn pictures(recipes: &[Value]) -> Vec<Value> {
     recipes.iter().filter(|recipe| recipe.get("picture").is_some()).map(picture).collect()
+}
+
+/// Who speaks in each language where a machine does: `model` is `null` for the plain voice.
+pub(crate) fn voices(masters: &[Value]) -> Vec<Value> {
+    let mut voices: Vec<Value> = Vec::new();
+    for facts in masters.iter().map(|master| &master["facts"]).filter(|facts| !facts["synthetic-voice"].is_null()) {
+        let model = &facts["voice-model"];
+        let voice = json!({
+            "locale": facts["locale"],
+            "voice": facts["synthetic-voice"],
+            "guide": facts["guide-voice"] == true,
+            "seed": model["seed"],
+            "speaker": model["speaker"],
+            "model": model["name"],
+            "model-sha256": model["sha256"],
+            "licence": model["licence"],
+            "notice": model["notice"],
+        });
+        if !voices.contains(&voice) {
+            voices.push(voice);
+        }
+    }
+    voices
 }
 
 /// Whether a model had its hand in any of it: not where footage was enlarged or given more frames by a filter alone.
@@ -131,6 +154,22 @@ mod tests {
         let twice = shots(&[made.clone(), same_rate, json!({"shot": {"prompt": "another"}, "clip": {"sha256": "d"}})]);
         let prompts: Vec<&Value> = twice.iter().map(|shot| &shot["prompt"]).collect();
         assert_eq!(prompts, ["a can", "another"], "one that was worked on is told once");
+    }
+
+    #[test]
+    fn each_voice_is_told_once() {
+        let model = json!({"name": "anna", "sha256": "ab", "seed": 7, "speaker": null, "licence": "MIT", "notice": ""});
+        let spoken =
+            |locale: &str| json!({"facts": {"locale": locale, "synthetic-voice": "anna", "voice-model": model}});
+        let guide = json!({"facts": {"locale": "ar", "synthetic-voice": "espeak-ng ar", "guide-voice": true}});
+        let told = voices(&[spoken("en"), spoken("en"), json!({"facts": {"locale": "fr"}}), guide, spoken("de")]);
+        let found: Vec<_> =
+            told.iter().map(|v| [&v["locale"], &v["model-sha256"], &v["licence"], &v["seed"]]).collect();
+        let none = &Value::Null;
+        let (en, de, ar) = (json!("en"), json!("de"), json!("ar"));
+        let (hash, licence, seed) = (json!("ab"), json!("MIT"), json!(7));
+        assert_eq!(found, [[&en, &hash, &licence, &seed], [&ar, none, none, none], [&de, &hash, &licence, &seed]]);
+        assert_eq!((&told[1]["guide"], &told[1]["voice"]), (&json!(true), &json!("espeak-ng ar")));
     }
 
     #[test]

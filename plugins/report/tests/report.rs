@@ -36,7 +36,13 @@ fn run_with(folder: &Path, more: &Value) -> Done {
         sha256: "ab".repeat(32),
         media: "video/mp4".into(),
         name: "Zest_16x9_TikTok_5s_en.mp4".into(),
-        facts: json!({"platform": "TikTok", "preset": "tiktok"}).as_object().cloned().unwrap(),
+        facts: json!({
+            "platform": "TikTok", "preset": "tiktok", "locale": "en", "synthetic-voice": "anna",
+            "voice-model": {"name": "anna", "sha256": "0a".repeat(32), "seed": 11, "licence": "CC-BY-4.0", "notice": EVIL},
+        })
+        .as_object()
+        .cloned()
+        .unwrap(),
     };
     let check = json!({
         "name": "letterbox", "verdict": "warn", "measured": "24 %", "limit": "none", "from": 0.0, "until": 5.0,
@@ -46,10 +52,15 @@ fn run_with(folder: &Path, more: &Value) -> Done {
         "from": null, "until": null, "sentence": "It is as loud as the platform asks for.", "picture": null});
     let curve: Vec<Value> = (1..50).map(|i| json!([f64::from(i) / 10.0, -14.0, -14.5])).collect();
     let checks = json!({"spotloom-checks": 1, "masters": [{
-        "file": "Zest_16x9_TikTok_5s_en.mp4", "sha256": "ab".repeat(32), "checks": [check, passed], "sheet": null,
+        "file": "Zest_16x9_TikTok_5s_en.mp4", "sha256": "ab".repeat(32), "checks": [check, &passed], "sheet": null,
         "facts": {"seconds": 5.0, "video": {"codec": "h264", "profile": "High", "width": 1920, "height": 1080, "fps": 30.0}, "audio": {"codec": "aac", "rate": 48000}},
         "loudness": {"integrated-lufs": -14.0, "true-peak-db": -1.2, "range-lu": 2.0, "target-lufs": -14.0, "curve": curve},
     }]});
+    // A generated shot by itself, before a camera moves over it.
+    let still = json!({"name": "frozen", "verdict": "warn", "measured": "5.0 s", "limit": "4.5 s", "from": 0.0, "until": 5.0,
+        "sentence": "The picture stands still.", "picture": null});
+    let shots =
+        json!({"spotloom-checks": 1, "clips": [{"file": "shot-1.mkv", "sha256": "cd", "checks": [still, passed]}]});
     let recipe = json!({"shot": {"prompt": EVIL}, "params": {"seed": 7, "steps": 8}, "clip": {"seconds": 5.0, "sha256": "cd"},
         "model": {"name": "ambient-v7", "sha256": "ef"}, "runtime": {"onnxruntime": "1.32", "provider": "cpu"}});
     let picture = folder.join("place.png");
@@ -79,6 +90,7 @@ fn run_with(folder: &Path, more: &Value) -> Done {
         .artifact("materials", given("tick.wav", "2b"))
         .artifact("materials", given("ar.wav", "3c"))
         .input("checks", write("checks.json", &checks.to_string()), "application/json")
+        .input("checks", write("shots.json", &shots.to_string()), "application/json")
         .input("recipes", write("recipe.json", &recipe.to_string()), "application/json")
         .input("pictures", &picture, "image/png")
         .input("posters", &picture, "image/png")
@@ -104,6 +116,7 @@ fn a_page_that_is_complete_and_harmless() {
         "ذُق الشمس",
         "Zest_16x9_TikTok_5s_en_v3.mp4",
         "Black bars above and below.",
+        "<b>Frozen</b>: The picture stands still.",
         "data:image&#x2f;png;base64,",
         "data:image&#x2f;jpeg;base64,",
         "<path class=\"short\" d=\"M",
@@ -117,8 +130,14 @@ fn a_page_that_is_complete_and_harmless() {
     }
     let manifest: Value = serde_json::from_str(&done.text("manifest")).unwrap();
     assert_eq!(manifest["masters"][0]["checks"][0]["name"], "letterbox");
-    assert_eq!(manifest["verdicts"], json!({"pass": 1, "warn": 1, "fail": 0}));
+    assert_eq!(manifest["verdicts"], json!({"pass": 1, "warn": 2, "fail": 0}));
     assert_eq!(manifest["recipes"][0]["params"]["seed"], 7);
+    assert_eq!(manifest["shots"][0]["checks"][0]["name"], "frozen");
+    let voice = &manifest["voices"][0];
+    assert_eq!((&voice["locale"], &voice["model"], &voice["seed"]), (&json!("en"), &json!("anna"), &json!(11)));
+    for part in ["seed 11 · licence CC-BY-4.0", &format!("Model {}", "0a".repeat(32)), "Voice made with AI"] {
+        assert!(page.contains(part), "{part} is not in the page");
+    }
     let materials: Vec<Value> = manifest["materials"].as_array().unwrap().clone();
     let told = materials.iter().map(|m| (m["file"].as_str().unwrap(), m["sha256"].as_str().unwrap(), &m["uses"][0]));
     let expected = [
