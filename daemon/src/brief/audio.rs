@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::check::{Known, asset, settled, text};
-use super::text::Text;
+use super::text::{Locale, Text};
+use crate::error;
 use crate::yaml::{Fields, Mistakes, Node};
 
 /// The longest a spot may be, in seconds: no cue lies beyond it.
@@ -43,7 +44,7 @@ pub struct Audio {
     /// How fast it is spoken: 1 is the voice's own pace, 2 twice as fast.
     #[schemars(default, range(min = 0.5, max = 2.0))]
     pub pace: Option<f64>,
-    /// The words as somebody has read them: a file of the studio, or one for each language.
+    /// The words as somebody has read them: a file of the studio; for several languages one for each.
     #[schemars(default)]
     pub recording: Option<Text>,
     /// Sounds at moments of the spot.
@@ -89,7 +90,7 @@ pub(super) fn audio(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Audi
     let voice = f.get("voice").map(|n| text(n, &anywhere, "a voice of the studio", m));
     let speaker = f.get("speaker").map(|n| text(n, &anywhere, "a speaker of the voice", m));
     let pace = f.get("pace").map(|n| m.number(n, "a pace from 0.5 to 2, where 1 is the voice's own", 0.5..=2.0));
-    let recording = f.get("recording").map(|n| recording(n, known, m));
+    let recording = f.get("recording").map(|n| recording(n, "recording", known, m));
     let cues = f.get("cues").map_or_else(
         || Some(Vec::new()),
         |n| {
@@ -112,12 +113,22 @@ pub(super) fn audio(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Audi
     })
 }
 
-/// Paths in place of words.
-pub(super) fn recording(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Text> {
+/// Paths of `what` in place of words. One for all would put one language under the pictures of the others.
+pub(super) fn recording(node: &Node, what: &str, known: &Known, m: &mut Mistakes) -> Option<Text> {
     if node.as_text().is_some() {
-        return asset(node, m).map(Text::Plain);
+        let path = asset(node, m)?;
+        if known.locales.len() < 2 {
+            return Some(Text::Plain(path));
+        }
+        let tags: Vec<&str> = known.locales.iter().map(Locale::as_str).collect();
+        let message = format!("one {what} for all of {}", error::list(&tags, "and"));
+        let all = tags.iter().map(|tag| format!("{tag}: …")).collect::<Vec<_>>().join(", ");
+        m.push(node.mistake("missing-locale", message).expected("one for each language").hint(format!(
+            "write `{what}: {{{all}}}`; where nothing is said in it, the same file may stand for several"
+        )));
+        return None;
     }
-    let Text::Localised(files) = text(node, known, "a recording", m)? else { return None };
+    let Text::Localised(files) = text(node, known, &format!("a {what}"), m)? else { return None };
     let mut paths = BTreeMap::new();
     for locale in files.into_keys() {
         let path = node.get(locale.as_str()).and_then(|n| asset(n, m))?;

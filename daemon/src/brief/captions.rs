@@ -15,7 +15,7 @@ pub struct Captions {
     /// Whether they are burnt into the picture. SRT and WebVTT files lie beside the masters in any case.
     #[schemars(default = "yes")]
     pub burn: bool,
-    /// A SubRip or WebVTT file of the studio, or one for each language, in place of what is said.
+    /// A SubRip or WebVTT file of the studio in place of what is said; for several languages one for each.
     #[schemars(default)]
     pub script: Option<Text>,
 }
@@ -33,7 +33,7 @@ impl Default for Captions {
 pub(super) fn captions(node: &Node, known: &Known, m: &mut Mistakes) -> Option<Captions> {
     let mut f = Fields::of(node, "the captions", m)?;
     let burn = f.get("burn").map_or(Some(true), |n| m.boolean(n));
-    let script = f.get("script").map(|n| recording(n, known, m));
+    let script = f.get("script").map(|n| recording(n, "script", known, m));
     f.finish(m);
     Some(Captions { burn: burn?, script: settled(script)? })
 }

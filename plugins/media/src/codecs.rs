@@ -154,6 +154,17 @@ pub(crate) fn pixel(codec: Codec, profile: Option<&str>) -> Pixel {
     }
 }
 
+/// FFmpeg's name of the frames that an encoder takes, where it is not that of ours: hardware wants the two planes of chroma as one,
+/// and ten bits at the top of their sixteen.
+pub(crate) fn packed(name: &str, pixel: Pixel) -> Option<&'static str> {
+    let hardware = |suffix: &str| name.ends_with(suffix);
+    match pixel {
+        Pixel::Yuv420p if hardware("_qsv") => Some("nv12"),
+        Pixel::Yuv420p10 if ["_qsv", "_nvenc", "_videotoolbox"].into_iter().any(hardware) => Some("p010le"),
+        _ => None,
+    }
+}
+
 /// Opens the encoder that was asked for, and says by which name.
 pub(crate) fn open(path: &Path, wanted: &Wanted) -> Result<(encoder::Video, &'static str)> {
     let names = candidates(wanted.codec, wanted.choice);
@@ -328,4 +339,38 @@ fn rate(name: &str, control: &RateControl) -> Vec<(&'static str, String)> {
 #[must_use]
 pub fn takes_two_passes(codec: Codec, choice: EncoderChoice) -> bool {
     matches!((codec, choice), (Codec::H264 | Codec::Hevc, EncoderChoice::Software))
+}
+
+#[cfg(test)]
+mod tests {
+    use ffmpeg_next::format;
+
+    use super::*;
+
+    /// By what the encoders say of themselves: they are there without the hardware, and only opening them needs it.
+    #[test]
+    fn every_encoder_is_given_frames_that_it_takes() {
+        use EncoderChoice as E;
+        let mut seen = 0;
+        for choice in [E::Software, E::Auto, E::Nvenc, E::Qsv, E::VideoToolbox] {
+            for (codec, profile) in [
+                (Codec::H264, None),
+                (Codec::Hevc, None),
+                (Codec::Hevc, Some("main10")),
+                (Codec::Av1, None),
+                (Codec::Av1, Some("main10")),
+            ] {
+                let pixel = pixel(codec, profile);
+                for name in candidates(codec, choice) {
+                    // What this FFmpeg was built without can't be asked.
+                    let Some(found) = encoder::find_by_name(name) else { continue };
+                    let takes = packed(name, pixel).map_or(pixel.av(), |p| p.parse::<format::Pixel>().unwrap());
+                    let known: Vec<_> = found.video().unwrap().formats().into_iter().flatten().collect();
+                    assert!(known.contains(&takes), "{name} takes {known:?}, not {takes:?}");
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen >= 10, "{seen} were there");
+    }
 }

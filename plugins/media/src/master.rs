@@ -76,8 +76,8 @@ pub struct MasterWriter {
     /// Pictures whose sound is written.
     heard: i64,
     sound: Option<Soundtrack>,
-    /// To the one matrix that WebP knows.
-    bt601: Option<VideoGraph>,
+    /// To what the encoder takes, where that is not `format`: the one matrix that WebP knows, the layout of hardware.
+    converter: Option<VideoGraph>,
 }
 
 /// Opens the encoder of a master and lets it go again: whether there is one, before there is a picture for it. `path` is what errors name;
@@ -139,7 +139,12 @@ impl MasterWriter {
             Container::WebP => &[("loop", "0")],
             Container::Mxf => &[],
         })?;
-        let bt601 = (options.codec == Codec::WebP).then(|| to_bt601(format, options.fps)).transpose()?;
+        let converter = match codecs::packed(encoder, format.pixel) {
+            Some(layout) => Some(convert(format, options.fps, "bt709", layout)?),
+            // WebP has no colour tags: every decoder takes it for BT.601 in limited range, so that is what it gets.
+            None if options.codec == Codec::WebP => Some(convert(format, options.fps, "bt601", format.pixel.name())?),
+            None => None,
+        };
         Ok(Self {
             muxer,
             video,
@@ -151,7 +156,7 @@ impl MasterWriter {
             begun: false,
             heard: 0,
             sound,
-            bt601,
+            converter,
         })
     }
 
@@ -181,7 +186,7 @@ impl MasterWriter {
         }
         let mut av = av::to_av(frame, self.frames);
         self.frames += 1;
-        if let Some(graph) = &mut self.bt601 {
+        if let Some(graph) = &mut self.converter {
             graph.push(&av)?;
             let mut converted = frame::Video::empty();
             if graph.pull(&mut converted)? == Pulled::Frame {
@@ -229,8 +234,8 @@ impl MasterWriter {
     }
 }
 
-/// WebP has no colour tags: every decoder takes it for BT.601 in limited range, so that is what it gets.
-fn to_bt601(format: FrameFormat, fps: (u32, u32)) -> Result<VideoGraph> {
+/// Frames of `format` in another matrix, or in another of FFmpeg's layouts of the same pixels.
+fn convert(format: FrameFormat, fps: (u32, u32), matrix: &str, layout: &str) -> Result<VideoGraph> {
     let source = Source {
         width: format.width,
         height: format.height,
@@ -240,8 +245,8 @@ fn to_bt601(format: FrameFormat, fps: (u32, u32)) -> Result<VideoGraph> {
         sample_aspect: Rational(1, 1),
     };
     let flags = filters::SWS_FLAGS;
-    let matrices = "in_color_matrix=bt709:out_color_matrix=bt601:in_range=tv:out_range=tv";
-    VideoGraph::new(&source, &format!("scale=flags={flags}:{matrices},format={}", format.pixel.name()))
+    let matrices = format!("in_color_matrix=bt709:out_color_matrix={matrix}:in_range=tv:out_range=tv");
+    VideoGraph::new(&source, &format!("scale=flags={flags}:{matrices},format={layout}"))
 }
 
 /// The frames a master is made of.
@@ -268,4 +273,42 @@ fn name_hvc1(path: &Path) -> std::io::Result<()> {
     };
     file.seek(SeekFrom::Start(at as u64 + 16))?;
     file.write_all(b"hvc1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Pixel;
+
+    /// What hardware gets is what it would have got: the same samples in another order, at the same time.
+    #[test]
+    fn frames_for_hardware_are_the_same_pictures() {
+        av::init();
+        let check = |pixel: Pixel, layout: &str, sample: u16, chroma: [u16; 2], expected: &[[u16; 2]; 2]| {
+            let mut frame = Frame::black(FrameFormat::new(64, 36, pixel));
+            let wide = pixel.is_ten_bit();
+            for (plane, value) in [(0, sample), (1, chroma[0]), (2, chroma[1])] {
+                let bytes = value.to_le_bytes();
+                frame
+                    .plane_mut(plane)
+                    .chunks_exact_mut(1 + usize::from(wide))
+                    .for_each(|s| s.copy_from_slice(&bytes[..s.len()]));
+            }
+            let mut graph = convert(frame.format(), (25, 1), "bt709", layout).unwrap();
+            graph.push(&av::to_av(&frame, 7)).unwrap();
+            let mut out = frame::Video::empty();
+            assert_eq!(graph.pull(&mut out).unwrap(), Pulled::Frame);
+            assert_eq!((out.pts(), out.planes(), out.format()), (Some(7), 2, layout.parse().unwrap()), "{layout}");
+            for (plane, expected) in expected.iter().enumerate() {
+                let row = &out.data(plane)[..if wide { 4 } else { 2 }];
+                let found: Vec<u16> = match wide {
+                    true => row.chunks_exact(2).map(|s| u16::from_le_bytes([s[0], s[1]])).collect(),
+                    false => row.iter().map(|s| u16::from(*s)).collect(),
+                };
+                assert_eq!(found, expected, "{layout}, plane {plane}");
+            }
+        };
+        check(Pixel::Yuv420p, "nv12", 147, [63, 178], &[[147, 147], [63, 178]]);
+        check(Pixel::Yuv420p10, "p010le", 588, [252, 712], &[[588 << 6, 588 << 6], [252 << 6, 712 << 6]]);
+    }
 }

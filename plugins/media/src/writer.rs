@@ -6,6 +6,7 @@ use ffmpeg_next::util::color;
 use ffmpeg_next::{Dictionary, Rational, codec, encoder};
 
 use crate::av;
+use crate::codecs;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, FrameFormat, Pixel};
 use crate::mux::Muxer;
@@ -195,7 +196,8 @@ pub(crate) fn open_encoder_with(
     let mut video = context.encoder().video().map_err(Error::write(path, "preparing the encoder"))?;
     video.set_width(format.width);
     video.set_height(format.height);
-    video.set_format(format.pixel.av());
+    let packed = codecs::packed(name, format.pixel).and_then(|packed| packed.parse().ok());
+    video.set_format(packed.unwrap_or_else(|| format.pixel.av()));
     video.set_aspect_ratio(Rational(1, 1));
     video.set_colorspace(color::Space::BT709);
     video.set_color_range(color::Range::MPEG);

@@ -42,7 +42,7 @@ pub(crate) fn hand_on(
                 p.preset.limits.max_megabytes.unwrap_or_default(),
                 p.name
             );
-            return Err(Failure::new("too-large", message).hint("lower the preset's `max-kbps`, or shorten the scenes"));
+            return Err(Failure::new("too-large", message).hint(plan::remedy(&p.name, &p.preset)));
         }
         let mut facts = facts(p, m, sound, seconds, &path)?;
         if let Some(locale) = locale {
@@ -53,6 +53,7 @@ pub(crate) fn hand_on(
         }
         if synthetic && p.preset.audio.is_some() {
             facts.insert("synthetic-voice".into(), spoken("voice").cloned().unwrap_or(json!("a machine")));
+            facts.extend(spoken("model").map(|model| ("voice-model".to_owned(), model.clone())));
         }
         let media = p.preset.file_kind().1.to_owned();
         outputs = outputs.output("masters", Output { path, media, name: p.file.clone(), facts });

@@ -23,7 +23,8 @@ pub struct Params {
     /// with underscores for the slashes.
     #[serde(default)]
     pub clock_number: Option<String>,
-    /// What slates say besides the name: `Advertiser`, `Product`, `Title`, … in the order they are given.
+    /// What slates say besides the name: `Advertiser`, `Product`, `Title`, … in the order they are given. The last of them are left
+    /// out where there is no room beside codes, language, length, picture and sound.
     #[serde(default)]
     pub slate: serde_json::Map<String, serde_json::Value>,
     /// Beats of the music per minute; bars are found with it. Without it the fade goes by the last onset there is.

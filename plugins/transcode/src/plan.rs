@@ -286,18 +286,15 @@ fn length(name: &str, preset: &Preset, mezzanine: Mezzanine) -> Result<(), Failu
 /// against the size afterwards, and only what is too large is coded again (see [`smaller`]).
 fn rate(name: &str, preset: &Preset, seconds: f64) -> Result<RateControl, Failure> {
     if !preset.video.codec.has_rate() {
-        return Ok(RateControl::Fixed);
+        // XDCAM has the same rate whatever is seen. How much ProRes takes is known only when it is made: a quarter as much for
+        // flat colours as for noise.
+        let too_large = preset.video.codec == VideoCodec::XdcamHd422
+            && room(preset, seconds).is_some_and(|room| f64::from(XDCAM_KBPS) > room);
+        return if too_large { Err(no_room(name, preset, XDCAM_KBPS, seconds)) } else { Ok(RateControl::Fixed) };
     }
     match (preset.video.constant_kbps, preset.video.crf, preset.video.max_kbps) {
         (Some(kbps), ..) => match room(preset, seconds) {
-            Some(room) if f64::from(kbps) > room => Err(Failure::new(
-                "too-large",
-                format!(
-                    "{name} takes {kbps} kb/s and at most {} MB, which is too little for {seconds:.1} s",
-                    preset.limits.max_megabytes.unwrap_or_default()
-                ),
-            )
-            .hint("shorten the scenes in the brief, or lower the preset's `constant-kbps`")),
+            Some(room) if f64::from(kbps) > room => Err(no_room(name, preset, kbps, seconds)),
             _ => Ok(RateControl::Constant { kbps }),
         },
         (None, crf, max) => {
@@ -306,6 +303,28 @@ fn rate(name: &str, preset: &Preset, seconds: f64) -> Result<RateControl, Failur
             Ok(RateControl::Quality { crf: crf.unwrap_or(18.0), max_kbps, buffer_kbps })
         }
     }
+}
+
+/// What XDCAM HD422 always has.
+const XDCAM_KBPS: u32 = 50_000;
+
+fn no_room(name: &str, preset: &Preset, kbps: u32, seconds: f64) -> Failure {
+    let most = preset.limits.max_megabytes.unwrap_or_default();
+    let message = format!("{name} takes {kbps} kb/s and at most {most} MB, which is too little for {seconds:.1} s");
+    Failure::new("too-large", message).hint(remedy(name, preset))
+}
+
+/// What can be done about a master that is too large: not every codec has a rate to lower.
+pub(crate) fn remedy(name: &str, preset: &Preset) -> String {
+    let less = match preset.video.codec {
+        VideoCodec::Gif | VideoCodec::Webp => "lower the preset's `width` and `height` or its `max-fps`",
+        VideoCodec::Prores422Hq | VideoCodec::XdcamHd422 => {
+            "take a preset of another codec, as this one's rate is fixed"
+        }
+        _ if preset.video.constant_kbps.is_some() => "lower the preset's `constant-kbps`",
+        _ => "lower the preset's `max-kbps`",
+    };
+    format!("shorten the scenes in the brief, {less}, or leave {name} out of its outputs")
 }
 
 /// What the file's size leaves for the picture, in kb/s.
@@ -352,6 +371,34 @@ pub(crate) fn value((numerator, denominator): (u32, u32)) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_can_not_fit_is_refused_with_what_can_be_done() {
+        const TV: &str = "{summary: s, platform: TV, aspect: '16:9', width: 1280, height: 720, fps: 25, CODECS, \
+            limits: {max-megabytes: 50}, dated: 2026-11-22, sources: [here]}";
+        let sound = "audio: {codec: pcm_s24le, loudness-lufs: -23, true-peak-db: -3}";
+        let aac = "audio: {codec: aac, kbps: 128, loudness-lufs: -23, true-peak-db: -3}";
+        let check = |codecs: &str, seconds: f64, fits: bool, hint: &str| {
+            let preset = Preset::parse("tv.yaml", &TV.replace("CODECS", codecs)).unwrap();
+            assert!(remedy("tv", &preset).contains(hint), "{}", remedy("tv", &preset));
+            match rate("tv", &preset, seconds) {
+                Ok(_) => assert!(fits, "{codecs}"),
+                Err(failure) => {
+                    assert!(!fits && failure.code == "too-large", "{codecs}: {}", failure.message);
+                    assert!(failure.hint.unwrap().contains(hint), "{codecs}");
+                }
+            }
+        };
+        let xdcam = format!("container: mxf, video: {{codec: xdcam-hd422}}, {sound}");
+        check(&xdcam, 5.0, true, "another codec");
+        check(&xdcam, 10.0, false, "another codec");
+        let prores = format!("container: mov, video: {{codec: prores-422-hq}}, {sound}");
+        check(&prores, 10.0, true, "another codec");
+        check(&format!("video: {{codec: h264, constant-kbps: 50000}}, {aac}"), 10.0, false, "`constant-kbps`");
+        check(&format!("video: {{codec: h264, crf: 18, max-kbps: 50000}}, {aac}"), 10.0, true, "`max-kbps`");
+        check("container: gif, video: {codec: gif}", 10.0, true, "`max-fps`");
+        check("container: webp, video: {codec: webp}", 10.0, true, "`width` and `height`");
+    }
 
     #[test]
     fn encoders_share_a_pass_while_their_memory_allows() {

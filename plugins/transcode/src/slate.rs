@@ -29,11 +29,18 @@ const LONGEST: usize = 46;
 /// Lines there is room for.
 const MOST_LINES: usize = 11;
 
-/// Draws the slate of a master whose programme lasts `seconds`, with a gap for each letter that no font has; the first of
-/// them is told.
-pub(crate) fn draw(planned: &Planned, params: &Params, seconds: f64) -> Result<(Frame, Option<Failure>), Failure> {
+/// Draws the slate of a master whose programme lasts `seconds`, with a gap for each letter that no font has, and without the
+/// fields that there is no room for; what is missing is told.
+pub(crate) fn draw(planned: &Planned, params: &Params, seconds: f64) -> Result<(Frame, Vec<String>), Failure> {
     let defect = |why: String| defect(planned, &why);
-    let (tree, gap) = set(planned, params, seconds)?;
+    let (entries, left_out) = entries(planned, params, seconds);
+    let (tree, gap) = set(planned, &entries)?;
+    let mut warnings: Vec<String> = gap.map(|gap| gap.message).into_iter().collect();
+    if !left_out.is_empty() {
+        let name = &planned.name;
+        warnings
+            .push(format!("the slate of {name} has {MOST_LINES} lines; there is no room for {}", left_out.join(", ")));
+    }
     let (width, height) = (planned.options.width, planned.options.height);
     let mut canvas = resvg::tiny_skia::Pixmap::new(width, height).ok_or_else(|| defect("its size".into()))?;
     // The slate is laid out for 16:9; other shapes get it as wide as they are.
@@ -43,7 +50,7 @@ pub(crate) fn draw(planned: &Planned, params: &Params, seconds: f64) -> Result<(
     resvg::render(&tree, resvg::tiny_skia::Transform::from_row(scale, 0.0, 0.0, scale, x, y), &mut canvas.as_mut());
     let format = FrameFormat::new(width, height, Pixel::Rgba);
     let frame = Frame::from_planes(format, vec![canvas.take()]).map_err(|e| defect(e.to_string()))?;
-    Ok((frame, gap))
+    Ok((frame, warnings))
 }
 
 fn defect(planned: &Planned, why: &str) -> Failure {
@@ -55,12 +62,12 @@ fn defect(planned: &Planned, why: &str) -> Failure {
 /// # Errors
 /// `missing-glyph`.
 pub(crate) fn check(planned: &Planned, params: &Params, seconds: f64) -> Result<(), Failure> {
-    set(planned, params, seconds)?.1.map_or(Ok(()), Err)
+    set(planned, &entries(planned, params, seconds).0)?.1.map_or(Ok(()), Err)
 }
 
 /// Sets the texts, with fonts of the machine where those that come along are not enough, and tells of a letter that none has.
-fn set(planned: &Planned, params: &Params, seconds: f64) -> Result<(Tree, Option<Failure>), Failure> {
-    let svg = LAYOUT.replace("{lines}", &lines(&entries(planned, params, seconds)));
+fn set(planned: &Planned, entries: &[(String, String)]) -> Result<(Tree, Option<Failure>), Failure> {
+    let svg = LAYOUT.replace("{lines}", &lines(entries));
     let mut options = Options { font_family: "Manrope".into(), ..Options::default() };
     FONTS.iter().for_each(|font| options.fontdb_mut().load_font_data(font.to_vec()));
     let mut tree = Tree::from_str(&svg, &options).map_err(|e| defect(planned, &e.to_string()))?;
@@ -93,11 +100,10 @@ fn missing(group: &Group) -> Option<String> {
     })
 }
 
-/// Names and values, in the order they are read.
-fn entries(planned: &Planned, params: &Params, seconds: f64) -> Vec<(String, String)> {
-    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let mut entries: Vec<(String, String)> =
-        params.slate.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), text(v))).collect();
+/// Names and values, in the order they are read, and the names of the fields that there is no room for: never what a broadcaster
+/// looks for, codes, length, picture and sound.
+fn entries(planned: &Planned, params: &Params, seconds: f64) -> (Vec<(String, String)>, Vec<String>) {
+    let mut entries = Vec::new();
     let codes = [("Ad-ID", &params.ad_id), ("Clock number", &params.clock_number)];
     entries.extend(codes.into_iter().filter_map(|(name, code)| Some((name.to_owned(), code.clone()?))));
     entries.extend(params.locale.iter().map(|l| ("Language".to_owned(), l.clone())));
@@ -109,8 +115,13 @@ fn entries(planned: &Planned, params: &Params, seconds: f64) -> Vec<(String, Str
     if let Some(audio) = &planned.preset.audio {
         entries.push(("Sound".into(), format!("Stereo, {} LUFS", audio.loudness_lufs)));
     }
-    entries.truncate(MOST_LINES);
-    entries
+    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut own: Vec<(String, String)> =
+        params.slate.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), text(v))).collect();
+    let room = own.len().min(MOST_LINES.saturating_sub(entries.len()));
+    let left_out = own.split_off(room).into_iter().map(|(name, _)| name).collect();
+    own.extend(entries);
+    (own, left_out)
 }
 
 fn lines(entries: &[(String, String)]) -> String {
@@ -133,4 +144,41 @@ fn escaped(text: &str) -> String {
         short.push('…');
     }
     short.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::Mezzanine;
+    use crate::preset::Preset;
+
+    #[test]
+    fn own_fields_make_room_for_what_broadcasters_look_for() {
+        let text = "{summary: s, platform: TV, aspect: '16:9', width: 1280, height: 720, fps: 25, container: mov,
+            video: {codec: prores-422-hq}, audio: {codec: pcm_s24le, loudness-lufs: -23, true-peak-db: -3},
+            leader: {slate-seconds: 5}, dated: 2026-11-22, sources: [here]}";
+        let preset = Preset::parse("tv.yaml", text).unwrap();
+        let spot = Mezzanine { width: 1280, height: 720, fps: (25, 1), seconds: 10.0 };
+        let check = |own: usize, more: serde_json::Value, expected: &[&str], out: &[&str]| {
+            let slate: serde_json::Map<_, _> = (1..=own).map(|i| (format!("Field {i:02}"), json!("x"))).collect();
+            let mut params = json!({"name": "zest", "slate": slate});
+            params.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+            let params: Params = serde_json::from_value(params).unwrap();
+            let planned = plan::plan(spot, vec![("tv".into(), preset.clone())], &params).unwrap();
+            let (entries, left_out) = entries(&planned[0], &params, 10.0);
+            let names: Vec<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
+            assert!(names.len() <= MOST_LINES && names.ends_with(expected), "{names:?}");
+            assert_eq!(left_out, out);
+            let (_, warnings) = draw(&planned[0], &params, 10.0).unwrap();
+            assert_eq!(warnings.len(), usize::from(!out.is_empty()), "{warnings:?}");
+        };
+        check(2, json!({}), &["Field 02", "Length", "Picture", "Sound"], &[]);
+        check(8, json!({}), &["Field 08", "Length", "Picture", "Sound"], &[]);
+        let coded = json!({"ad-id": "ZEST1234567H", "locale": "en"});
+        let out = ["Field 07", "Field 08"];
+        check(8, coded, &["Field 06", "Ad-ID", "Language", "Length", "Picture", "Sound"], &out);
+        check(9, json!({}), &["Field 08", "Length", "Picture", "Sound"], &["Field 09"]);
+    }
 }

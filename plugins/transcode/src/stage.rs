@@ -147,10 +147,8 @@ impl Work<'_> {
         for (planned, sound) in planned.iter().zip(sounds) {
             let mut slate = None;
             if planned.around.slate > 0 {
-                let (frame, gap) = slate::draw(planned, self.params, self.mezzanine.seconds)?;
-                if let Some(gap) = gap {
-                    self.run.log(Level::Warn, gap.message);
-                }
+                let (frame, warnings) = slate::draw(planned, self.params, self.mezzanine.seconds)?;
+                warnings.into_iter().for_each(|warning| self.run.log(Level::Warn, warning));
                 slate = Some(frame);
             }
             let path = self.run.scratch().join(&planned.file);

@@ -211,7 +211,15 @@ impl Stage for Voice {
             None => {
                 let mut speaker = Speaker::find(&params, run)?;
                 let spoken = speak(&mut speaker, sentences, run)?;
-                let (clip, timed) = track::assemble(spoken, params.gap_seconds);
+                let (clip, timed, overruns) = track::assemble(spoken, params.gap_seconds);
+                for track::Overrun { scene, next, late } in overruns {
+                    let message = format!(
+                        "the words of scene {scene} in {} outlast it: those of scene {next} begin {late:.1} s late; \
+                         shorten them, or lengthen the scene",
+                        params.locale
+                    );
+                    run.log(Level::Warn, message);
+                }
                 (clip, timed, Some(speaker))
             }
         };
@@ -223,10 +231,18 @@ impl Stage for Voice {
                 "the voice-over is a guide track spoken by a machine: record it before it goes on air",
             );
         }
-        let facts = json!({
+        let mut facts = json!({
             "locale": params.locale, "seconds": clip.seconds(), "guide": guide,
             "synthetic": speaker.is_some(), "voice": speaker.as_ref().map(Speaker::name),
         });
+        // The report tells the voice by what goes along with its track.
+        if let Some(Speaker::Model(voice)) = &speaker {
+            let licence = &voice.model.contract.licence;
+            facts["model"] = json!({
+                "name": voice.model.contract.name, "sha256": voice.model.sha256, "seed": params.seed,
+                "speaker": params.speaker, "licence": licence.spdx, "notice": licence.notice,
+            });
+        }
         let timings = json!({
             "locale": params.locale,
             "guide": guide,

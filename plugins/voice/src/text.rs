@@ -10,6 +10,8 @@ pub(crate) struct Sentence {
     pub text: String,
     /// Not before this, in seconds.
     pub from: f64,
+    /// The number of the scene that it is said over; `None` in a text for the whole spot.
+    pub scene: Option<usize>,
 }
 
 /// Seconds a scene is seen before it is spoken over.
@@ -19,15 +21,15 @@ const LEAD: f64 = 0.3;
 pub(crate) fn sentences(params: &Params) -> Vec<Sentence> {
     let mut all = Vec::new();
     let mut at = 0.0;
-    for scene in &params.scenes {
+    for (number, scene) in (1..).zip(&params.scenes) {
         if let Some(say) = &scene.say {
-            all.extend(split(say).map(|text| Sentence { text, from: at + LEAD }));
+            all.extend(split(say).map(|text| Sentence { text, from: at + LEAD, scene: Some(number) }));
         }
         at += scene.seconds;
     }
     if all.is_empty() {
         let text = params.text.as_deref().unwrap_or_default();
-        all.extend(split(text).map(|text| Sentence { text, from: params.start_seconds }));
+        all.extend(split(text).map(|text| Sentence { text, from: params.start_seconds, scene: None }));
     }
     all
 }
@@ -66,9 +68,9 @@ mod tests {
             "locale": "en", "text": "Not this.",
             "scenes": [{"seconds": 4, "say": "One. Two."}, {"seconds": 3}, {"seconds": 2, "say": "Three."}],
         })));
-        let found: Vec<(&str, f64)> = said.iter().map(|s| (s.text.as_str(), s.from)).collect();
-        assert_eq!(found, [("One.", 0.3), ("Two.", 0.3), ("Three.", 7.3)]);
+        let found: Vec<_> = said.iter().map(|s| (s.text.as_str(), s.from, s.scene)).collect();
+        assert_eq!(found, [("One.", 0.3, Some(1)), ("Two.", 0.3, Some(1)), ("Three.", 7.3, Some(3))]);
         let said = sentences(&params(serde_json::json!({"locale": "en", "text": "This.", "start-seconds": 1.5})));
-        assert_eq!(said, [Sentence { text: "This.".into(), from: 1.5 }]);
+        assert_eq!(said, [Sentence { text: "This.".into(), from: 1.5, scene: None }]);
     }
 }

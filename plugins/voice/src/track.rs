@@ -14,12 +14,35 @@ pub(crate) struct Timed {
     pub end: f64,
 }
 
-/// Puts spoken sentences one after another, none before its time and with `gap` seconds between them.
-pub(crate) fn assemble(spoken: Vec<(Sentence, AudioClip)>, gap: f64) -> (AudioClip, Vec<Timed>) {
+/// A scene whose words have not ended when the next one is to speak.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Overrun {
+    pub scene: usize,
+    /// The scene that has to wait, and for how many seconds.
+    pub next: usize,
+    pub late: f64,
+}
+
+/// Later than this is heard, and no longer said over its picture.
+const LATE: f64 = 0.1;
+
+/// Puts spoken sentences one after another, none before its time and with `gap` seconds between them. Words that outlast their
+/// scene hold up the next one's: better than two voices at once, but somebody has to know.
+pub(crate) fn assemble(spoken: Vec<(Sentence, AudioClip)>, gap: f64) -> (AudioClip, Vec<Timed>, Vec<Overrun>) {
     let mut samples: Vec<(f32, f32)> = Vec::new();
     let mut timed = Vec::with_capacity(spoken.len());
+    let mut overruns = Vec::new();
     let mut free = 0.0_f64;
+    let mut before = None;
     for (sentence, clip) in spoken {
+        let late = free - sentence.from;
+        if let (Some(scene), Some(next)) = (before, sentence.scene)
+            && scene != next
+            && late > LATE
+        {
+            overruns.push(Overrun { scene, next, late });
+        }
+        before = sentence.scene;
         let start = (sentence.from.max(free) * f64::from(RATE)).round() as usize;
         samples.resize(start, (0.0, 0.0));
         samples.extend_from_slice(clip.samples());
@@ -27,7 +50,7 @@ pub(crate) fn assemble(spoken: Vec<(Sentence, AudioClip)>, gap: f64) -> (AudioCl
         free = end + gap;
         timed.push(Timed { text: sentence.text, start, end });
     }
-    (AudioClip::new(samples), timed)
+    (AudioClip::new(samples), timed, overruns)
 }
 
 /// Times of sentences in a recording, by how much there is to say in each: good to about half a second in a read text.
@@ -63,7 +86,26 @@ mod tests {
     use super::*;
 
     fn sentence(text: &str, from: f64) -> Sentence {
-        Sentence { text: text.into(), from }
+        Sentence { text: text.into(), from, scene: None }
+    }
+
+    #[test]
+    fn words_that_outlast_their_scene_are_told() {
+        fn check(spoken: &[(usize, f64, f64)], expected: &[(usize, usize, f64)]) {
+            let clip = |seconds: f64| AudioClip::new(vec![(0.5, 0.5); (seconds * f64::from(RATE)) as usize]);
+            let sentence = |scene: usize, from: f64| Sentence { scene: Some(scene), ..sentence("a", from) };
+            let spoken = spoken.iter().map(|(scene, from, seconds)| (sentence(*scene, *from), clip(*seconds)));
+            let (.., overruns) = assemble(spoken.collect(), 0.25);
+            let expected: Vec<_> = expected.iter().map(|(scene, next, late)| (*scene, *next, *late)).collect();
+            let found: Vec<_> = overruns.iter().map(|o| (o.scene, o.next, (o.late * 100.0).round() / 100.0)).collect();
+            assert_eq!(found, expected);
+        }
+        // Scene, when it may begin, how long it is spoken.
+        check(&[(1, 0.3, 2.0), (1, 0.3, 1.0), (2, 4.3, 1.0)], &[]);
+        check(&[(1, 0.3, 4.5), (2, 4.3, 1.0), (2, 4.3, 1.0), (4, 9.3, 1.0)], &[(1, 2, 0.75)]);
+        check(&[(1, 0.3, 4.5), (3, 4.3, 4.5), (4, 8.3, 1.0)], &[(1, 3, 0.75), (3, 4, 1.5)]);
+        // Nobody hears so little.
+        check(&[(1, 0.3, 3.8), (2, 4.3, 1.0)], &[]);
     }
 
     #[test]
@@ -71,7 +113,7 @@ mod tests {
         let clip = |seconds: f64| AudioClip::new(vec![(0.5, 0.5); (seconds * f64::from(RATE)) as usize]);
         let spoken =
             vec![(sentence("a", 0.5), clip(1.0)), (sentence("b", 0.5), clip(2.0)), (sentence("c", 9.0), clip(1.0))];
-        let (track, timed) = assemble(spoken, 0.25);
+        let (track, timed, _) = assemble(spoken, 0.25);
         let times: Vec<(f64, f64)> = timed.iter().map(|t| (t.start, t.end)).collect();
         assert_eq!(times, [(0.5, 1.5), (1.75, 3.75), (9.0, 10.0)]);
         assert_eq!(track.samples().len(), 10 * RATE as usize);

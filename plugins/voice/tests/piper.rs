@@ -61,6 +61,12 @@ fn words_are_spoken_sentence_by_sentence() {
         (&speech["guide"], &speech["synthetic"], &speech["voice"]),
         (&json!(false), &json!(true), &json!("tone"))
     );
+    let model = &speech["model"];
+    assert_eq!(
+        (&model["name"], &model["licence"], &model["seed"]),
+        (&json!("tone"), &json!("MIT OR Apache-2.0"), &json!(0))
+    );
+    assert_eq!(model["sha256"], done.facts()["model-sha256"]);
     assert_eq!((&done.facts()["model"], &done.facts()["seeded"]), (&json!("tone"), &json!(true)));
     let found = times(&done);
     let [(first, length), (second, _)] = found[..] else { panic!("{found:?}") };

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use spotloom_media::AudioClip;
+use spotloom_plugin_sdk::api::{Event, Level};
 use spotloom_plugin_sdk::harness::{Done, Harness};
 use spotloom_voice::Voice;
 
@@ -54,6 +55,28 @@ fn a_recording_is_passed_on() {
         times["sentences"][1]["start"].as_f64().unwrap()
     };
     assert!((start(&done) - start(&spoken)).abs() < 0.5, "{} {}", start(&done), start(&spoken));
+}
+
+#[test]
+fn words_that_hold_up_the_next_scene_are_warned_of() {
+    let check = |first: f64, expected: &[&str]| {
+        let scenes = json!([{"seconds": first, "say": "Taste the sun. Order now!"}, {"seconds": 3, "say": "Today."}]);
+        let done = speak(json!({"locale": "en", "scenes": scenes}));
+        let warnings: Vec<&str> = done
+            .events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Log { level: Level::Warn, message, .. } if message.contains("outlast") => Some(&**message),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(warnings.len(), expected.len(), "{warnings:?}");
+        for (warning, expected) in warnings.iter().zip(expected) {
+            assert!(warning.starts_with(expected) && warning.contains(" s late; "), "{warning}");
+        }
+    };
+    check(8.0, &[]);
+    check(1.0, &["the words of scene 1 in en outlast it: those of scene 2 begin "]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use spotloom_plugin_sdk::api::Failure;
 
-use super::{Audio, AudioCodec, Container, Leader, Preset, Profile, SafeZone, VideoCodec};
+use super::{Audio, AudioCodec, Container, Leader, Limits, Preset, Profile, SafeZone, VideoCodec};
 
 impl Preset {
     /// Reads a preset; `file` is named in errors.
@@ -46,12 +46,17 @@ impl Preset {
         if [slate_seconds, black_seconds, self.tail_black_seconds].iter().any(|s| !(0.0..=60.0).contains(s)) {
             return Err("`leader` and `tail-black-seconds` take 0 to 60 seconds".into());
         }
-        if self.limits.lengths.iter().any(|l| !(0.5..=3600.0).contains(l)) {
-            return Err("`limits.lengths` takes seconds from 0.5 to 3600".into());
-        }
+        self.limits.check()?;
         let SafeZone { top, right, bottom, left } = self.safe_zone;
         if [top, right, bottom, left].iter().any(|m| !(0.0..=0.45).contains(m)) {
             return Err("`safe-zone` margins are fractions from 0 to 0.45".into());
+        }
+        if !is_date(&self.dated) {
+            return Err(format!("`dated` is {:?}; expected a day like `2026-11-22`", self.dated));
+        }
+        // What nobody can look up can't be held against anything.
+        if self.sources.is_empty() || self.sources.iter().any(|source| source.trim().is_empty()) {
+            return Err("`sources` must say where it comes from, one line each".into());
         }
         Ok(())
     }
@@ -140,6 +145,52 @@ impl Preset {
             self.label.as_ref().unwrap_or(&self.platform).chars().filter(|c| c.is_alphanumeric()).collect();
         if label.is_empty() { "Master".into() } else { label }
     }
+}
+
+impl Limits {
+    fn check(&self) -> Result<(), String> {
+        if self.lengths.iter().any(|l| !(0.5..=3600.0).contains(l)) {
+            return Err("`limits.lengths` takes seconds from 0.5 to 3600".into());
+        }
+        let Self { min_seconds, max_seconds, max_megabytes, .. } = *self;
+        for (name, value) in [("max-seconds", max_seconds), ("max-megabytes", max_megabytes)] {
+            if let Some(value) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
+                return Err(format!("`limits.{name}` is {value}; expected a number above 0"));
+            }
+        }
+        if let Some(least) = min_seconds.filter(|least| !(least.is_finite() && *least >= 0.0)) {
+            return Err(format!("`limits.min-seconds` is {least}; expected a number from 0"));
+        }
+        if let (Some(least), Some(most)) = (min_seconds, max_seconds)
+            && least > most
+        {
+            return Err(format!(
+                "`limits.min-seconds` is {least} and `max-seconds` {most}: no spot is of such a length"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// `2026-11-22`, a day that there is.
+fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [year, month, day] = parts.as_slice() else { return false };
+    let number = |part: &str, digits: usize| {
+        let right = part.len() == digits && part.bytes().all(|b| b.is_ascii_digit());
+        right.then(|| part.parse::<u32>().ok()).flatten()
+    };
+    let (Some(year), Some(month), Some(day)) = (number(year, 4), number(month, 2), number(day, 2)) else {
+        return false;
+    };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    };
+    (1..=days).contains(&day)
 }
 
 fn check_audio(audio: &Audio) -> Result<(), String> {
@@ -240,6 +291,20 @@ sources: [here]
         check("kbps: 192", "kbps: 192, mono-tracks: 4", "`audio.mono-tracks` must be 2 to 16");
         check("crf: 18, ", "", "`crf` (0 to 40) and `max-kbps`");
         check("crf: 18, ", "crf: 18, constant-kbps: 9000, ", "`constant-kbps` alone");
+        let limits =
+            |limits: &str, expected: &str| check("fps: 25", &format!("fps: 25\nlimits: {{{limits}}}"), expected);
+        limits("lengths: [10, 0]", "`limits.lengths` takes seconds");
+        limits("min-seconds: 30, max-seconds: 15", "`limits.min-seconds` is 30 and `max-seconds` 15");
+        limits("min-seconds: -1", "`limits.min-seconds` is -1; expected a number from 0");
+        limits("max-seconds: 0", "`limits.max-seconds` is 0; expected a number above 0");
+        limits("max-megabytes: -25", "`limits.max-megabytes` is -25");
+        limits("max-megabytes: .inf", "`limits.max-megabytes` is inf");
+        limits("min-kbps: -1", "min");
+        for dated in ["lately", "2026-13-01", "2026-02-29", "2026-11-31", "22.11.2026", "2026-11-2", "2026-00-10"] {
+            check("dated: 2026-11-22", &format!("dated: {dated}"), &format!("`dated` is \"{dated}\"; expected a day"));
+        }
+        check("sources: [here]", "sources: []", "`sources` must say where it comes from");
+        check("sources: [here]", "sources: [' ']", "`sources` must say where it comes from");
         check("loudness-lufs: -14", "loudness-lufs: 14", "`loudness-lufs` -40 to -5");
         check(
             "true-peak-db",

@@ -67,12 +67,15 @@ pub struct Preset {
     /// Which code of the brief is the file's name, when the brief gives it.
     #[serde(default)]
     pub named_by: Option<NamedBy>,
-    /// What a person has to do when uploading, one line each, for the report.
+    /// What a person has to do when uploading, one line each, for the report: in place of the platform's own list. What has to
+    /// be said of pictures and voices made with AI is added in any case.
     #[serde(default)]
     pub checklist: Vec<String>,
     /// When this was last held against the sources, `2026-11-22`.
+    #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
     pub dated: String,
     /// Where it comes from.
+    #[schemars(length(min = 1))]
     pub sources: Vec<String>,
 }
 
@@ -250,8 +253,11 @@ pub enum AudioCodec {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
     #[serde(default)]
+    #[schemars(range(min = 0.0))]
     pub min_seconds: Option<f64>,
+    /// Not below `min-seconds`.
     #[serde(default)]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub max_seconds: Option<f64>,
     /// The only lengths that are taken, in seconds.
     #[serde(default)]
@@ -261,6 +267,7 @@ pub struct Limits {
     pub whole_seconds: bool,
     /// Size of the file, in millions of bytes.
     #[serde(default)]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub max_megabytes: Option<f64>,
     /// Average rate of the whole file.
     #[serde(default)]
