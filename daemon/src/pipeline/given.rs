@@ -13,16 +13,16 @@ use super::template::single;
 use crate::error::{Diagnostic, Diagnostics};
 use crate::yaml::{self, Entry, Kind, Node};
 
-/// Every mistake under `with` of a brief; for each value the first.
+/// Every mistake under `with` of a brief; of what a value is to several stages, what the first of them says.
 pub(super) fn mistakes(pipeline: &Pipeline, brief: &Node, catalog: &dyn Catalog, plugins: &Plugins) -> Diagnostics {
     let given = brief.get("with").and_then(Node::as_mapping).unwrap_or_default();
-    let wrong = given.iter().filter_map(|entry| {
+    let wrong = given.iter().flat_map(|entry| {
         let Some(input) = pipeline.inputs.iter().find(|input| *input.name == *entry.key) else {
-            return Some(unknown(pipeline, entry));
+            return vec![unknown(pipeline, entry)];
         };
         let value = entry.value.to_json();
         if !input.kind.accepts(&value) {
-            return Some(of_wrong_type(input, &value).at(entry.value.place()));
+            return vec![of_wrong_type(input, &value).at(entry.value.place())];
         }
         passed_on(pipeline, &input.name, entry, catalog, plugins)
     });
@@ -55,36 +55,43 @@ pub(super) fn of_wrong_type(input: &Input, value: &Json) -> Diagnostic {
     }
 }
 
-/// What the first stage that gets the input as it stands would say of it.
+/// What the first stage that gets the input as it stands and has something to say would say of it.
 fn passed_on(
     pipeline: &Pipeline,
     input: &str,
     entry: &Entry,
     catalog: &dyn Catalog,
     plugins: &Plugins,
-) -> Option<Diagnostic> {
-    let mut takers = pipeline.stages.iter().flat_map(|stage| takers(stage, input).map(move |name| (stage, name)));
-    takers.find_map(|(stage, name)| {
-        let plugin = plugins.get(&stage.uses)?;
+) -> Vec<Diagnostic> {
+    let takers = pipeline.stages.iter().flat_map(|stage| takers(stage, input).map(move |name| (stage, name)));
+    let mut said = takers.map(|(stage, name)| {
+        let Some(plugin) = plugins.get(&stage.uses) else { return Vec::new() };
         if let Some(port) = plugin.input(name) {
             let names = match entry.value.kind() {
                 Kind::Sequence(items) => items.iter().collect(),
                 _ => vec![&entry.value],
             };
-            return names.into_iter().find_map(|node| {
+            let missing = names.into_iter().filter_map(|node| {
                 let name = node.as_text()?;
                 let reason = find(catalog, port.resource, name).err()?;
                 Some(not_found(port.resource, name, &reason).at(node.place()))
             });
+            return missing.collect();
         }
         let params = Json::Object(Map::from_iter([(name.to_owned(), entry.value.to_json())]));
         // What else the stage must get is not the brief's business.
-        let error =
-            plugin.schema.errors(&params).into_iter().find(|e| e.path.first().is_some_and(|step| step == name))?;
-        let (node, _) = entry.value.follow(error.path.iter().skip(1).map(String::as_str));
-        let what = format!("`{}` of the stage `{}`", yaml::dotted(&error.path), stage.name);
-        Some(Diagnostic { place: Some(node.place()), ..error.into_diagnostic(&what) })
-    })
+        let errors =
+            plugin.schema.errors(&params).into_iter().filter(|e| e.path.first().is_some_and(|step| step == name));
+        let located = errors.map(|error| {
+            let (node, _) = entry.value.follow(error.path.iter().skip(1).map(String::as_str));
+            let key = node.as_mapping().unwrap_or_default().iter().find(|e| Some(&*e.key) == error.property.as_deref());
+            let place = key.map_or_else(|| node.place(), |entry| entry.key_node.place());
+            let what = format!("`{}` of the stage `{}`", yaml::dotted(&error.path), stage.name);
+            Diagnostic { place: Some(place), ..error.into_diagnostic(&what) }
+        });
+        located.collect()
+    });
+    said.find(|said| !said.is_empty()).unwrap_or_default()
 }
 
 /// Ports and parameters of a stage that are the input and nothing else: what a filter makes of it is another value.
