@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::contract::FamilyName;
+
 /// Families whose models are given frames at any place of a shot and know rings; the others go on from a first frame.
 const ANYWHERE: [&str; 1] = ["ambient"];
 /// What folders without a `model.yaml` are to a plan: one of the families of large models, it is not known which.
@@ -40,20 +42,18 @@ pub(crate) fn modes() -> Value {
 
 /// Schedulers fit what a family's networks predict.
 pub(crate) fn schedulers() -> Value {
-    let case = |values: &[&str], families: &[&str], predicts: &str| {
+    let case = |of: FamilyName, families: &[&str]| {
         let families = [families, &[UNKNOWN]].concat();
+        let values: Vec<_> = of.schedulers().iter().map(ToString::to_string).collect();
         json!({
             "value": values,
             "field": "family",
             "is": families,
-            "says": format!("which is for models that predict {predicts}"),
+            "says": format!("which is for models that predict {}", of.predicts()),
             "expected": "the model's own, when it is left out",
         })
     };
-    cases(&[
-        case(&["flow-euler", "flow-ab2", "unipc"], &["ambient", "wan", "ltx"], "a velocity"),
-        case(&["ddim", "sde-dpm"], &["cogvideox"], "v"),
-    ])
+    cases(&[case(FamilyName::Wan, &["ambient", "wan", "ltx"]), case(FamilyName::CogVideoX, &["cogvideox"])])
 }
 
 /// Quantised weights are files of their own.

@@ -117,6 +117,8 @@ impl Diffusion {
             levers: Levers::default(),
         };
 
+        let wrong = |expected| Error::Param { name: "scheduler", value: shot.scheduler.to_string(), expected };
+        contract.family.fits(shot.scheduler).map_err(wrong)?;
         if params.shift.is_some() && !contract.takes_shift(shot.scheduler) {
             let why = match shot.scheduler.takes_velocity() {
                 true => "its shift grows with the size and length of the clip",

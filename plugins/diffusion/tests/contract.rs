@@ -58,7 +58,11 @@ fn a_scheduler_that_does_not_fit_is_told_with_the_rest() {
         }
     }
     check("cogvideox-2b", taken(SchedulerName::SdeDpm), &[]);
-    check("cogvideox-2b", taken(SchedulerName::UniPc), &["`sampling.scheduler` is unipc; expected ddim or sde-dpm"]);
+    check(
+        "cogvideox-2b",
+        taken(SchedulerName::UniPc),
+        &["`sampling.scheduler` is unipc; expected one of ddim, sde-dpm"],
+    );
     let several = |c: &mut Contract| {
         c.scheduler_config.solver_type = Some("bh1".into());
         c.scheduler_config.thresholding = Some(true);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ndarray::{Array2, Array4, ArrayD, Ix2, Ix4, arr1};
-use spotloom_onnx::{Dtype, Engine, Error, Graph, Model, Port, Provider, Tensor, memory};
+use spotloom_onnx::{Engine, Error, Graph, Model, Port, Provider, Tensor, memory};
 
 use crate::contract::{Contract, DETECTOR, POSE, TRANSFORMER};
 use crate::detect::{self, CELLS, Person, SIDE, VALUES};
@@ -47,7 +47,7 @@ impl Network {
         let engine = Engine::on(provider, threads)?;
         let network = Self { model, engine };
         let needed = network.weights(TRANSFORMER)?;
-        memory::require(&network.model.contract.name, needed, memory::available_to(engine.provider).as_ref())?;
+        memory::require(&network.model.contract.name, needed, memory::available_to(engine.gets()).as_ref())?;
         Ok(network)
     }
 
@@ -66,8 +66,8 @@ impl Network {
     /// Bytes of a component's weights while it is loaded: the processor computes with 32 bits, and turns weights of 16 into
     /// these while it holds both.
     fn weights(&self, role: &str) -> Result<u64, Error> {
-        let halved = matches!(self.model.component(role)?.dtype, Some(Dtype::F16 | Dtype::Bf16));
-        let times = if halved && self.engine.provider == Provider::Cpu { 3 } else { 1 };
+        let halved = self.model.is_half(role)?;
+        let times = if halved && self.engine.gets() == Provider::Cpu { 3 } else { 1 };
         Ok(self.model.bytes_on_disk(role)?.saturating_mul(times))
     }
 

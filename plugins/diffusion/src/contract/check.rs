@@ -154,12 +154,8 @@ impl Contract {
     /// The scheduler is made once, so that what speaks against it is known before a prompt is encoded.
     fn check_scheduler(&self, found: &mut Vec<String>) {
         let (sampling, config) = (&self.sampling, &self.scheduler_config);
-        if !self.family.fits(sampling.scheduler) {
-            let expected = match self.family {
-                FamilyName::CogVideoX => "ddim or sde-dpm: this family predicts v",
-                _ => "flow-euler, flow-ab2 or unipc: this family predicts a velocity",
-            };
-            found.push(format!("`sampling.scheduler` is {}; expected {expected}", sampling.scheduler));
+        if let Err(expected) = self.family.fits(sampling.scheduler) {
+            found.push(format!("`sampling.scheduler` is {}; {expected}", sampling.scheduler));
             return;
         }
         let mut wrong = config.mistakes(sampling.scheduler);

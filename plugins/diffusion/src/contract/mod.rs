@@ -164,10 +164,33 @@ impl Contract {
 }
 
 impl FamilyName {
-    /// Whether a scheduler walks along what the family's networks predict.
+    /// The schedulers that walk along what the family's networks predict.
     #[must_use]
-    pub fn fits(self, scheduler: SchedulerName) -> bool {
-        scheduler.takes_velocity() == (self != Self::CogVideoX)
+    pub const fn schedulers(self) -> &'static [SchedulerName] {
+        match self {
+            Self::CogVideoX => &[SchedulerName::Ddim, SchedulerName::SdeDpm],
+            _ => &[SchedulerName::FlowEuler, SchedulerName::FlowAb2, SchedulerName::UniPc],
+        }
+    }
+
+    /// What that is.
+    #[must_use]
+    pub const fn predicts(self) -> &'static str {
+        match self {
+            Self::CogVideoX => "v",
+            _ => "a velocity",
+        }
+    }
+
+    /// # Errors
+    /// What is expected in place of a scheduler that does not fit.
+    pub fn fits(self, scheduler: SchedulerName) -> Result<(), String> {
+        let fitting = self.schedulers();
+        if fitting.contains(&scheduler) {
+            return Ok(());
+        }
+        let names = fitting.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        Err(format!("expected one of {names}: this family predicts {}", self.predicts()))
     }
 }
 

@@ -6,7 +6,7 @@ use ndarray::{ArrayD, Axis, IxDyn};
 use super::parts::Loader;
 use super::tiles::{self, Tile};
 use super::windows;
-use crate::contract::{Contract, Negative, SchedulerName, Variant};
+use crate::contract::{Contract, Negative, Variant};
 use crate::error::Error;
 use crate::family::{Calls, Decode, Shot, Step};
 use crate::picture::Picture;
@@ -175,13 +175,9 @@ pub fn schedule<T: Send + 'static>(
     contract: &Contract,
     shot: &Shot,
     tokens: Option<usize>,
-    fitting: &[SchedulerName],
 ) -> Result<Box<dyn Scheduler<T>>, Error> {
     let wrong = |expected: String| Error::Param { name: "scheduler", value: shot.scheduler.to_string(), expected };
-    if !fitting.contains(&shot.scheduler) {
-        let names = fitting.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        return Err(wrong(format!("expected one that fits what this family predicts: {names}")));
-    }
+    contract.family.fits(shot.scheduler).map_err(wrong)?;
     let config = &contract.scheduler_config;
     scheduler(&Schedule { name: shot.scheduler, steps: shot.steps, shift: shot.shift, tokens, config }).map_err(wrong)
 }

@@ -25,7 +25,7 @@ use super::resident;
 use super::text::{Rows, TextEncoder};
 use super::tiles::{self, Tile};
 use super::windows::Windows;
-use crate::contract::{Model, Rope, SchedulerName};
+use crate::contract::{Model, Rope};
 use crate::error::Error;
 use crate::family::{Calls, Decode, Frames, Shot};
 use crate::schedulers::{Draw, Here, StepCache};
@@ -36,8 +36,6 @@ const CHUNK: usize = 2;
 const TILE: usize = 512;
 /// Base of the rotary frequencies.
 const THETA: f32 = 10_000.0;
-/// Schedulers that know v.
-const FITTING: [SchedulerName; 2] = [SchedulerName::Ddim, SchedulerName::SdeDpm];
 
 /// A model of this family.
 pub struct CogVideoX {
@@ -123,7 +121,7 @@ impl CogVideoX {
         }
         let contract = self.contract();
         let dynamic = contract.sampling.dynamic_guidance;
-        let mut scheduler = clip::schedule(contract, shot, None, &FITTING)?;
+        let mut scheduler = clip::schedule(contract, shot, None)?;
         let prompts = Prompts::new(text, calls);
         let mut cache = StepCache::new(shot.levers.step_cache, shot.steps);
         let over = Windows { axis: Axis(1), window, ring: false };

@@ -19,7 +19,7 @@ use super::parts::{Loader, Part};
 use super::resident;
 use super::text::{Rows, TextEncoder};
 use super::tiles::Tile;
-use crate::contract::{Contract, Model, SchedulerName, Variant};
+use crate::contract::{Contract, Model, Variant};
 use crate::error::Error;
 use crate::family::{Calls, Shot};
 use crate::noise;
@@ -28,8 +28,6 @@ use crate::schedulers::{Draw, Here, StepCache};
 
 /// The stream of the noise that a timed decoder gets.
 const DECODER_NOISE: u32 = u32::MAX - 1;
-/// Schedulers that walk along a velocity.
-const FITTING: [SchedulerName; 3] = [SchedulerName::FlowEuler, SchedulerName::FlowAb2, SchedulerName::UniPc];
 
 /// What is given, in latents as the transformer knows them: [1, channels, latent frames, rows, columns].
 #[derive(Clone, Debug, Default)]
@@ -176,7 +174,7 @@ impl Ltx {
         };
         let contract = self.contract();
         let coordinates = coordinates(contract, &shape[2..]).into_dyn();
-        let mut scheduler = clip::schedule(contract, shot, Some(tokens), &FITTING)?;
+        let mut scheduler = clip::schedule(contract, shot, Some(tokens))?;
         let begun = shot.first_step();
         if let Some(draft) = &given.draft {
             sample = clip::under(&pack(draft), &sample, scheduler.levels()[begun]);

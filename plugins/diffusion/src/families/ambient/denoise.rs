@@ -6,14 +6,12 @@ use spotloom_onnx::Tensor;
 use super::shot::pin;
 use super::{Ambient, Given, Text};
 use crate::error::Error;
+use crate::families::clip::{self, STIR};
 use crate::families::guidance::{guide, repeated};
 use crate::families::windows::{self, Windows};
 use crate::family::{Calls, Shot, Step};
 use crate::noise;
-use crate::schedulers::{Here, Schedule, StepCache, scheduler};
-
-/// Stream of the noise that stochastic schedulers draw; none that this family takes does.
-const STIR: u32 = u32::MAX;
+use crate::schedulers::{Here, StepCache};
 
 impl Ambient {
     /// 5. From noise to latents, with guidance from the second row of `text` to the first.
@@ -28,19 +26,7 @@ impl Ambient {
         given: &Given,
         on_step: &mut dyn FnMut(Step) -> Result<(), Error>,
     ) -> Result<ArrayD<f32>, Error> {
-        let wrong = |expected: String| Error::Param { name: "scheduler", value: shot.scheduler.to_string(), expected };
-        let mut scheduler = scheduler(&Schedule {
-            name: shot.scheduler,
-            steps: shot.steps,
-            shift: shot.shift,
-            tokens: None,
-            config: &self.contract().scheduler_config,
-        })
-        .map_err(wrong)?;
-        // This model knows one kind of prediction; a scheduler of another would give nonsense.
-        if !shot.scheduler.takes_velocity() {
-            return Err(wrong("expected flow-ab2, flow-euler or unipc: this model predicts velocity".into()));
-        }
+        let mut scheduler = clip::schedule(self.contract(), shot, None)?;
         let mut draw = |shape: &[usize]| noise::normal(shot.seed, STIR, shape);
         let mut sample = noise;
         if let Some(draft) = &given.draft {

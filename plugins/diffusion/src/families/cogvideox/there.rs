@@ -3,7 +3,7 @@
 use ndarray::ArrayD;
 use spotloom_onnx::{Sums, Tensor};
 
-use super::{CogVideoX, FITTING, growing};
+use super::{CogVideoX, growing};
 use crate::error::Error;
 use crate::families::chain::ClipFamily as _;
 use crate::families::clip::{self, OnLatents};
@@ -26,7 +26,7 @@ impl CogVideoX {
     ) -> Result<ArrayD<f32>, Error> {
         let contract = self.contract();
         let dynamic = contract.sampling.dynamic_guidance;
-        let scheduler = clip::schedule(contract, shot, None, &FITTING)?;
+        let scheduler = clip::schedule(contract, shot, None)?;
         let times = scheduler.times().to_vec();
         let mut sums = Sums::new(&self.loader.name(), &self.loader.engine);
         let rope = match rope {

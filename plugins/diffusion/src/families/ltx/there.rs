@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayD};
 use spotloom_onnx::{Sums, Tensor};
 
-use super::{FITTING, Ltx, coordinates, pack, unpack};
+use super::{Ltx, coordinates, pack, unpack};
 use crate::error::Error;
 use crate::families::chain::ClipFamily as _;
 use crate::families::clip::{self, OnLatents};
@@ -26,7 +26,7 @@ impl Ltx {
         let packed = pack(noise);
         let tokens = packed.shape()[1];
         let contract = self.contract();
-        let scheduler = clip::schedule(contract, shot, Some(tokens), &FITTING)?;
+        let scheduler = clip::schedule(contract, shot, Some(tokens))?;
         let training = contract.scheduler_config.training_steps() as f64;
         let times: Vec<_> = scheduler.levels().iter().map(|level| (level * training) as f32).collect();
         let coordinates = coordinates(contract, &noise.shape()[2..]).into_dyn();

@@ -28,7 +28,7 @@ use super::resident;
 use super::text::{Rows, TextEncoder};
 use super::tiles::{self, Tile};
 use super::windows::Windows;
-use crate::contract::{Contract, Mode, Model, SchedulerName, Variant};
+use crate::contract::{Contract, Mode, Model, Variant};
 use crate::error::Error;
 use crate::family::{Calls, Decode, Frames, Shot};
 use crate::noise;
@@ -38,8 +38,6 @@ use crate::schedulers::{Draw, Here, Scheduler, StepCache};
 const DECODER_WIDTH: usize = 192;
 /// Side of the picture that CLIP looks at.
 const VISION: usize = 224;
-/// Schedulers that walk along a velocity.
-const FITTING: [SchedulerName; 3] = [SchedulerName::UniPc, SchedulerName::FlowEuler, SchedulerName::FlowAb2];
 
 /// A model of this family.
 pub struct Wan {
@@ -168,7 +166,7 @@ impl Wan {
         if resident::wanted(&mut self.loader, shot, calls, hindrance) {
             return self.denoise_there(shot, text, given, &noise, on_step);
         }
-        let mut scheduler = clip::schedule(self.contract(), shot, None, &FITTING)?;
+        let mut scheduler = clip::schedule(self.contract(), shot, None)?;
         let draw: &mut Draw<'_> = &mut |shape| noise::normal(shot.seed, clip::STIR, shape);
         let prompts = Prompts::new(text, calls);
         let moments = moments(self.contract(), shot, scheduler.as_ref());
@@ -277,6 +275,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::contract::SchedulerName;
 
     #[test]
     fn the_transformer_is_told_the_time_of_the_scheduler() {
@@ -284,7 +283,7 @@ mod tests {
         let contract = Model::open(&folder).expect("the fixture").contract;
         let told = |scheduler: SchedulerName, steps: usize, shift: f64| -> (Vec<f32>, Vec<f32>) {
             let shot = Shot { scheduler, shift, steps, ..Shot::usual(&contract, "a golden bottle") };
-            let scheduler = clip::schedule::<ArrayD<f32>>(&contract, &shot, None, &FITTING).expect("a scheduler");
+            let scheduler = clip::schedule::<ArrayD<f32>>(&contract, &shot, None).expect("a scheduler");
             let moments = moments(&contract, &shot, scheduler.as_ref());
             let own = scheduler.times().iter().map(|time| *time as f32).collect();
             (moments.iter().map(|moment| moment.time).collect(), own)

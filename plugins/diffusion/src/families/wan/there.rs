@@ -4,7 +4,7 @@ use ndarray::ArrayD;
 use spotloom_onnx::{Sums, Tensor};
 
 use super::given::Given;
-use super::{FITTING, Wan, moments};
+use super::{Wan, moments};
 use crate::error::Error;
 use crate::families::chain::ClipFamily as _;
 use crate::families::clip::{self, OnLatents};
@@ -24,7 +24,7 @@ impl Wan {
         noise: &ArrayD<f32>,
         on_step: &mut OnLatents<'_>,
     ) -> Result<ArrayD<f32>, Error> {
-        let scheduler = clip::schedule(self.contract(), shot, None, &FITTING)?;
+        let scheduler = clip::schedule(self.contract(), shot, None)?;
         let moments = moments(self.contract(), shot, scheduler.as_ref());
         let times: Vec<_> = moments.iter().map(|moment| self.times(moment.time, noise.shape(), given)).collect();
         let mut sums = Sums::new(&self.loader.name(), &self.loader.engine);
